@@ -1,0 +1,134 @@
+"""Who acts, and what each role may do. Deny is the default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from domain.errors import NotAllowed
+
+
+class Permission(StrEnum):
+    """One thing that a use-case asks for."""
+
+    SIGN_IN = "sign_in"
+    MANAGE_OWN_SESSION = "manage_own_session"
+    VIEW_OWN_BILLS = "view_own_bills"
+    PAY_OWN_BILLS = "pay_own_bills"
+    RUN_PLATFORM_WORK = "run_platform_work"
+    CHECK_LEDGER = "check_ledger"
+    VIEW_ESTATE = "view_estate"
+    MANAGE_STAFF = "manage_staff"
+    MANAGE_ESTATE = "manage_estate"
+    IMPORT_OWNERS = "import_owners"
+    MANAGE_FEES = "manage_fees"
+    GENERATE_BILLS = "generate_bills"
+    REVIEW_BILLS = "review_bills"
+    PUBLISH_BILLS = "publish_bills"
+
+
+class Role(StrEnum):
+    """The staff roles of features.md R1.6."""
+
+    ADMINISTRATOR = "administrator"
+    MANAGER = "manager"
+    FINANCE = "finance"
+    CASHIER = "cashier"
+    CUSTOMER_SERVICE = "customer_service"
+    ENGINEER = "engineer"
+    AUDITOR = "auditor"
+
+
+_P = Permission
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.ADMINISTRATOR: frozenset({_P.MANAGE_STAFF, _P.MANAGE_ESTATE, _P.VIEW_ESTATE}),
+    Role.MANAGER: frozenset(
+        {
+            _P.VIEW_ESTATE,
+            _P.MANAGE_ESTATE,
+            _P.IMPORT_OWNERS,
+            _P.MANAGE_FEES,
+            _P.GENERATE_BILLS,
+            _P.REVIEW_BILLS,
+            _P.PUBLISH_BILLS,
+        }
+    ),
+    Role.FINANCE: frozenset(
+        {_P.VIEW_ESTATE, _P.MANAGE_FEES, _P.GENERATE_BILLS, _P.REVIEW_BILLS, _P.CHECK_LEDGER}
+    ),
+    Role.CASHIER: frozenset({_P.VIEW_ESTATE}),
+    Role.CUSTOMER_SERVICE: frozenset({_P.VIEW_ESTATE, _P.IMPORT_OWNERS}),
+    Role.ENGINEER: frozenset(),
+    Role.AUDITOR: frozenset({_P.VIEW_ESTATE, _P.CHECK_LEDGER}),
+}
+
+
+class ActorKind(StrEnum):
+    """What kind of somebody acts."""
+
+    VISITOR = "visitor"
+    OWNER = "owner"
+    STAFF = "staff"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Whoever asks for a use-case: written to every audit row.
+
+    ``id`` is the account for an owner, the staff row for staff, and None otherwise.
+    """
+
+    kind: ActorKind
+    id: int | None
+    name: str
+    permissions: frozenset[Permission] = field(default_factory=frozenset)
+    request_id: str = ""
+
+    def must(self, permission: Permission) -> None:
+        """Refuse unless the actor holds the permission.
+
+        Raises:
+            NotAllowed: they do not.
+        """
+        if permission not in self.permissions:
+            raise NotAllowed
+
+    @property
+    def account_id(self) -> int:
+        """The owner's account; every owner actor has one.
+
+        Raises:
+            NotAllowed: this actor is not an owner.
+        """
+        if self.kind is not ActorKind.OWNER or self.id is None:
+            raise NotAllowed
+        return self.id
+
+
+def visitor(request_id: str = "") -> Actor:
+    """Somebody who is not signed in."""
+    return Actor(ActorKind.VISITOR, None, "访客", frozenset({_P.SIGN_IN}), request_id)
+
+
+def owner_actor(*, account_id: int, request_id: str = "") -> Actor:
+    """An owner who is signed in."""
+    may = frozenset({_P.SIGN_IN, _P.MANAGE_OWN_SESSION, _P.VIEW_OWN_BILLS, _P.PAY_OWN_BILLS})
+    return Actor(ActorKind.OWNER, account_id, f"账号{account_id}", may, request_id)
+
+
+def staff_actor(*, staff_id: int, name: str, role: Role, request_id: str = "") -> Actor:
+    """A member of staff with the permissions of their role."""
+    return Actor(ActorKind.STAFF, staff_id, name, ROLE_PERMISSIONS[role], request_id)
+
+
+def system_actor(name: str, request_id: str = "") -> Actor:
+    """Our own machinery: platform callbacks, sweeps, jobs and checks."""
+    may = frozenset({_P.RUN_PLATFORM_WORK, _P.CHECK_LEDGER})
+    return Actor(ActorKind.SYSTEM, None, name, may, request_id)
+
+
+def operator(request_id: str = "") -> Actor:
+    """Whoever holds the machine's shell: creates the first staff account and checks the ledger."""
+    may = frozenset({_P.MANAGE_STAFF, _P.CHECK_LEDGER, _P.VIEW_ESTATE})
+    return Actor(ActorKind.SYSTEM, None, "命令行", may, request_id)

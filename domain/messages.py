@@ -1,0 +1,65 @@
+"""Every message we can send, its fields in order, and the channels it may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Channel(StrEnum):
+    """A way to reach a person."""
+
+    OFFICIAL_TEMPLATE = "official_template"
+    SMS = "sms"
+
+
+class MessageKind(StrEnum):
+    """What a message is about."""
+
+    LOGIN_CODE = "login_code"
+    BILL_PUBLISHED = "bill_published"
+    PAYMENT_RECEIVED = "payment_received"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageShape:
+    """The payload keys a message carries, and where each goes on a channel.
+
+    ``template_fields`` maps a payload key to the official-account template's field key;
+    ``sms_params`` lists payload keys in the order of the SMS template's numbers.
+    """
+
+    sms_params: tuple[str, ...]
+    template_fields: dict[str, str]
+
+
+MESSAGES: dict[MessageKind, MessageShape] = {
+    MessageKind.LOGIN_CODE: MessageShape(("code", "minutes"), {}),
+    MessageKind.BILL_PUBLISHED: MessageShape(
+        ("house", "amount", "due_on"),
+        {"house": "thing1", "items": "thing2", "amount": "amount3", "due_on": "time4"},
+    ),
+    MessageKind.PAYMENT_RECEIVED: MessageShape(
+        ("house", "amount", "receipt_no"),
+        {
+            "house": "thing1",
+            "amount": "amount2",
+            "paid_at": "time3",
+            "receipt_no": "character_string4",
+        },
+    ),
+}
+
+_THING_LIMIT = 20
+"""Source: platforms.md 4.3, official api_sendmessage page: ``thing`` holds 20 characters."""
+
+
+def fit_field(field_key: str, value: str) -> str:
+    """Shorten a text field to the platform's limit by code points; never a number or date.
+
+    Line breaks become spaces, and an empty value becomes a dash, since the platform refuses both.
+    """
+    text = " ".join(value.split()) or "-"
+    if field_key.startswith("thing") and len(text) > _THING_LIMIT:
+        return text[: _THING_LIMIT - 1] + "…"
+    return text

@@ -1,0 +1,127 @@
+"""People who sign in: accounts, their WeChat identities, codes, sessions, bound houses; staff."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.actors import Role
+from models.base import BigId, Instant, Model, Words, one_of
+
+BINDING_STATES = ("pending", "active", "rejected", "revoked")
+BINDING_ROLES = ("owner", "family", "tenant")
+
+
+class Account(Model):
+    """Whoever signs in with this phone."""
+
+    __tablename__ = "account"
+    __table_args__ = (CheckConstraint("phone ~ '^1[3-9][0-9]{9}$'", name="phone_form"),)
+
+    id: Mapped[BigId]
+    phone: Mapped[Words] = mapped_column(unique=True)
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    created_at: Mapped[Instant]
+
+
+class WechatIdentity(Model):
+    """An openid of one of our WeChat apps; one openid belongs to at most one account.
+
+    An official-account follower is known before they sign in, so ``account_id`` may be empty.
+    """
+
+    __tablename__ = "wechat_identity"
+    __table_args__ = (
+        UniqueConstraint("appid", "openid"),
+        Index("ix_wechat_identity_account_id", "account_id"),
+        Index("ix_wechat_identity_unionid", "unionid"),
+    )
+
+    id: Mapped[BigId]
+    appid: Mapped[Words]
+    openid: Mapped[Words]
+    unionid: Mapped[str | None]
+    account_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("account.id"))
+    is_following: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Follows the official account; always false for the mini-program."""
+    seen_at: Mapped[Instant]
+
+
+class LoginCode(Model):
+    """One code asked for a phone and a purpose; only its HMAC is kept.
+
+    Rows for phones we do not know are written too: they carry the limits, and make the answer and
+    the work the same. Source: domain.md D11.
+    """
+
+    __tablename__ = "login_code"
+    __table_args__ = (
+        Index("ix_login_code_phone", "phone", "purpose", "created_at"),
+        Index("ix_login_code_ip", "ip", "created_at"),
+        CheckConstraint("tries_left >= 0", name="tries_left_range"),
+    )
+
+    id: Mapped[BigId]
+    phone: Mapped[Words]
+    purpose: Mapped[Words]
+    code_hmac: Mapped[Words]
+    ip: Mapped[Words]
+    tries_left: Mapped[int]
+    created_at: Mapped[Instant]
+    expires_at: Mapped[Instant]
+    used_at: Mapped[Instant | None]
+
+
+class SessionToken(Model):
+    """One signed-in device; only the token's hash is kept."""
+
+    __tablename__ = "session_token"
+    __table_args__ = (Index("ix_session_token_account_id", "account_id"),)
+
+    id: Mapped[BigId]
+    token_sha256: Mapped[Words] = mapped_column(unique=True)
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("account.id"))
+    created_at: Mapped[Instant]
+    expires_at: Mapped[Instant]
+    revoked_at: Mapped[Instant | None]
+
+
+class HouseBinding(Model):
+    """What an account may see of a house; at most one live binding per pair."""
+
+    __tablename__ = "house_binding"
+    __table_args__ = (
+        one_of("status", BINDING_STATES),
+        one_of("role", BINDING_ROLES),
+        Index(
+            "uq_house_binding_live",
+            "account_id",
+            "house_id",
+            unique=True,
+            postgresql_where=text("status IN ('pending', 'active')"),
+        ),
+        Index("ix_house_binding_house_id", "house_id"),
+    )
+
+    id: Mapped[BigId]
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("account.id"))
+    house_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("house.id"))
+    owner_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("owner.id"))
+    role: Mapped[Words]
+    status: Mapped[Words]
+    created_at: Mapped[Instant]
+    ended_at: Mapped[Instant | None]
+
+
+class Staff(Model):
+    """A member of staff. Passwords come with the panel; until then the command line names them."""
+
+    __tablename__ = "staff"
+    __table_args__ = (one_of("role", Role),)
+
+    id: Mapped[BigId]
+    login_name: Mapped[Words] = mapped_column(unique=True)
+    name: Mapped[Words]
+    role: Mapped[Words]
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    created_at: Mapped[Instant]

@@ -1,0 +1,120 @@
+"""Bills, their lines and the batches they are made and reviewed in."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.bill_states import BatchState, BillState
+from models.base import BigId, Fen, Instant, Model, Words, one_of
+
+
+class BillBatch(Model):
+    """One run of chosen items over one period of a community.
+
+    ``content_sha256`` is frozen at approval over all bills and lines; publishing compares it.
+    """
+
+    __tablename__ = "bill_batch"
+    __table_args__ = (
+        one_of("state", BatchState),
+        CheckConstraint("period_until > period_from", name="span_not_empty"),
+        Index("ix_bill_batch_community_id", "community_id", "period_from"),
+    )
+
+    id: Mapped[BigId]
+    community_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("community.id"))
+    period_from: Mapped[date]
+    period_until: Mapped[date]
+    state: Mapped[Words]
+    houses_total: Mapped[int] = mapped_column(server_default="0")
+    houses_done: Mapped[int] = mapped_column(server_default="0")
+    bill_count: Mapped[int] = mapped_column(server_default="0")
+    amount_fen: Mapped[Fen] = mapped_column(server_default="0")
+    exceptions: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    """Houses that could not be charged: ``{house_id, house, item, why}``."""
+    content_sha256: Mapped[str | None]
+    made_by_staff_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("staff.id"))
+    approved_by_staff_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("staff.id"))
+    created_at: Mapped[Instant]
+    approved_at: Mapped[Instant | None]
+    published_at: Mapped[Instant | None]
+
+
+class BillBatchItem(Model):
+    """An item that a batch charges."""
+
+    __tablename__ = "bill_batch_item"
+
+    batch_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("bill_batch.id"), primary_key=True)
+    fee_item_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("fee_item.id"), primary_key=True
+    )
+
+
+class Bill(Model):
+    """What one house owes for one item and period. ``paid_fen`` equals its allocations."""
+
+    __tablename__ = "bill"
+    __table_args__ = (
+        one_of("state", BillState),
+        UniqueConstraint("community_id", "bill_no"),
+        CheckConstraint("amount_fen >= 0", name="amount_fen_range"),
+        CheckConstraint("paid_fen >= 0 AND paid_fen <= amount_fen", name="paid_fen_range"),
+        CheckConstraint(
+            "state NOT IN ('paid', 'partially_paid', 'published')"
+            " OR (state = 'paid') = (paid_fen = amount_fen)",
+            name="paid_means_all",
+        ),
+        Index(
+            "uq_bill_live",
+            "house_id",
+            "fee_item_id",
+            "period_from",
+            unique=True,
+            postgresql_where=text("state NOT IN ('cancelled', 'voided')"),
+        ),
+        Index("ix_bill_batch_id", "batch_id"),
+    )
+
+    id: Mapped[BigId]
+    community_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("community.id"))
+    batch_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("bill_batch.id"))
+    house_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("house.id"))
+    fee_item_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("fee_item.id"))
+    bill_no: Mapped[Words]
+    period_from: Mapped[date]
+    period_until: Mapped[date]
+    issue_date: Mapped[date]
+    due_date: Mapped[date]
+    state: Mapped[Words]
+    amount_fen: Mapped[Fen]
+    paid_fen: Mapped[Fen] = mapped_column(server_default="0")
+    published_at: Mapped[Instant | None]
+
+
+class BillLine(Model):
+    """One principal line of a bill; ``trace`` explains it (domain/charges.py, `Charger`)."""
+
+    __tablename__ = "bill_line"
+
+    bill_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("bill.id"), primary_key=True)
+    line_no: Mapped[int] = mapped_column(primary_key=True)
+    amount_fen: Mapped[Fen]
+    trace: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class NumberSeries(Model):
+    """The last number given out of a gapless series; its row is locked by whoever takes more."""
+
+    __tablename__ = "number_series"
+
+    community_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("community.id"), primary_key=True
+    )
+    series: Mapped[Words] = mapped_column(primary_key=True)
+    last_number: Mapped[int] = mapped_column(BigInteger)

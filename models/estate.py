@@ -1,0 +1,118 @@
+"""Communities, buildings, houses, and by dates how a house is occupied."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Numeric,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.sql import func
+
+from domain.periods import LiableFromRule
+from models.base import BigId, Instant, Model, Words, one_of
+
+
+class HouseState(StrEnum):
+    """How a house is used; 未售/已交付/空置/装修中/自住/出租."""
+
+    UNSOLD = "unsold"
+    DELIVERED = "delivered"
+    VACANT = "vacant"
+    RENOVATING = "renovating"
+    OCCUPIED = "occupied"
+    RENTED = "rented"
+
+
+class Community(Model):
+    """One 小区; ``code`` opens its bill and receipt numbers."""
+
+    __tablename__ = "community"
+    __table_args__ = (
+        CheckConstraint("code ~ '^[A-Z0-9]{2,8}$'", name="code_form"),
+        one_of("liable_from_rule", LiableFromRule),
+    )
+
+    id: Mapped[BigId]
+    code: Mapped[Words] = mapped_column(unique=True)
+    name: Mapped[Words]
+    address: Mapped[Words] = mapped_column(server_default="")
+    liable_from_rule: Mapped[Words] = mapped_column(server_default=LiableFromRule.HANDOVER_DATE)
+    is_reviewer_other: Mapped[bool] = mapped_column(server_default=text("true"))
+    """Whether a batch must be approved by somebody other than its maker."""
+    sends_bill_sms: Mapped[bool] = mapped_column(server_default=text("true"))
+    """Whether owners whom WeChat cannot reach are told of new bills by SMS, which costs money."""
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    created_at: Mapped[Instant]
+
+
+class Building(Model):
+    """One 楼栋."""
+
+    __tablename__ = "building"
+    __table_args__ = (UniqueConstraint("community_id", "name"),)
+
+    id: Mapped[BigId]
+    community_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("community.id"))
+    name: Mapped[Words]
+
+
+class House(Model):
+    """One 房屋; areas in ㎡. Its owners are `HousePerson` rows, its use `Occupancy` rows."""
+
+    __tablename__ = "house"
+    __table_args__ = (
+        UniqueConstraint("building_id", "unit_no", "room_no"),
+        Index("ix_house_community_id", "community_id", "id"),
+        CheckConstraint("building_area > 0", name="building_area_positive"),
+        CheckConstraint("inner_area IS NULL OR inner_area > 0", name="inner_area_positive"),
+        CheckConstraint("billing_area > 0", name="billing_area_positive"),
+        CheckConstraint("fee_coefficient > 0", name="fee_coefficient_positive"),
+    )
+
+    id: Mapped[BigId]
+    community_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("community.id"))
+    building_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("building.id"))
+    unit_no: Mapped[Words]
+    floor_no: Mapped[int | None]
+    room_no: Mapped[Words]
+    layout: Mapped[Words] = mapped_column(server_default="")
+    building_area: Mapped[Decimal] = mapped_column(Numeric(10, 4))
+    inner_area: Mapped[Decimal | None] = mapped_column(Numeric(10, 4))
+    billing_area: Mapped[Decimal] = mapped_column(Numeric(10, 4))
+    fee_coefficient: Mapped[Decimal] = mapped_column(Numeric(10, 4), server_default="1")
+    handover_date: Mapped[date | None]
+    """Without it a house owes nothing yet; a bill run lists it as an exception."""
+    note: Mapped[Words] = mapped_column(server_default="")
+
+
+class Occupancy(Model):
+    """How a house is used over half-open dates; never two ways on one day."""
+
+    __tablename__ = "occupancy"
+    __table_args__ = (
+        one_of("state", HouseState),
+        CheckConstraint("occupied_until > occupied_from", name="span_not_empty"),
+        ExcludeConstraint(
+            ("house_id", "="),
+            (func.daterange(text("occupied_from"), text("occupied_until"), type_=DATERANGE), "&&"),
+            name="ex_occupancy_house_id",
+            using="gist",
+        ),
+    )
+
+    id: Mapped[BigId]
+    house_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("house.id"))
+    state: Mapped[Words]
+    occupied_from: Mapped[date]
+    occupied_until: Mapped[date | None]

@@ -1,0 +1,230 @@
+"""Money that moves: orders, evidence, payments, allocations, suspense, receipts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.payment_states import OrderState
+from models.base import BigId, Fen, Instant, Model, Words, one_of
+
+
+class PaymentOrder(Model):
+    """Our intent to be paid, written before the channel is called; ``out_trade_no`` is ours."""
+
+    __tablename__ = "payment_order"
+    __table_args__ = (
+        one_of("state", OrderState),
+        CheckConstraint("amount_fen > 0", name="amount_fen_positive"),
+        UniqueConstraint("out_trade_no"),
+        Index("ix_payment_order_account_id", "account_id", "id"),
+        Index(
+            "ix_payment_order_query_at",
+            "query_at",
+            postgresql_where=text("state IN ('created', 'prepaying', 'unknown')"),
+        ),
+    )
+
+    id: Mapped[BigId]
+    community_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("community.id"))
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("account.id"))
+    channel: Mapped[Words]
+    mchid: Mapped[Words]
+    appid: Mapped[Words]
+    openid: Mapped[Words]
+    out_trade_no: Mapped[Words]
+    description: Mapped[Words]
+    state: Mapped[Words]
+    amount_fen: Mapped[Fen]
+    prepay_id: Mapped[str | None]
+    refused_because: Mapped[Words] = mapped_column(server_default="")
+    created_at: Mapped[Instant]
+    expires_at: Mapped[Instant]
+    ended_at: Mapped[Instant | None]
+    query_at: Mapped[Instant]
+    """When the sweep asks the channel next."""
+    query_count: Mapped[int] = mapped_column(server_default="0")
+
+
+class PaymentOrderBill(Model):
+    """What an order means to pay of a bill."""
+
+    __tablename__ = "payment_order_bill"
+
+    order_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("payment_order.id"), primary_key=True
+    )
+    bill_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("bill.id"), primary_key=True)
+    amount_fen: Mapped[Fen]
+
+
+class BillLock(Model):
+    """A bill that an open order is about to pay: "in payment" is this row, not a state."""
+
+    __tablename__ = "bill_lock"
+    __table_args__ = (Index("ix_bill_lock_order_id", "order_id"),)
+
+    bill_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("bill.id"), primary_key=True)
+    order_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("payment_order.id"))
+
+
+class IdempotencyKey(Model):
+    """A client's key for one act; a second call with the same body gets the stored answer."""
+
+    __tablename__ = "idempotency_key"
+    __table_args__ = (UniqueConstraint("subject", "action", "key", name="uq_idempotency_key_key"),)
+
+    id: Mapped[BigId]
+    subject: Mapped[Words]
+    action: Mapped[Words]
+    key: Mapped[Words]
+    body_sha256: Mapped[Words]
+    order_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("payment_order.id"))
+    created_at: Mapped[Instant]
+
+
+class PlatformNotice(Model):
+    """Evidence of everything a platform, or somebody posing as one, posted to us.
+
+    Written before anything is decided; ``verdict`` is filled in after. ``dedup_key`` is set on
+    what was taken, so that the second copy finds the first.
+    """
+
+    __tablename__ = "platform_notice"
+    __table_args__ = (
+        Index("ix_platform_notice_received_at", "source", "received_at"),
+        Index(
+            "uq_platform_notice_dedup_key",
+            "source",
+            "dedup_key",
+            unique=True,
+            postgresql_where=text("dedup_key IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[BigId]
+    source: Mapped[Words]
+    received_at: Mapped[Instant]
+    remote_ip: Mapped[Words]
+    headers: Mapped[dict[str, str]] = mapped_column(JSONB)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    """The raw bytes, cut after the size limit of the endpoint."""
+    body_size: Mapped[int] = mapped_column(BigInteger)
+    body_sha256: Mapped[Words]
+    verdict: Mapped[Words]
+    dedup_key: Mapped[str | None]
+    request_id: Mapped[Words]
+
+
+class Payment(Model):
+    """Money a channel says it took, once per provider transaction. Never changed."""
+
+    __tablename__ = "payment"
+    __table_args__ = (
+        UniqueConstraint(
+            "channel", "mchid", "provider_transaction_id", name="uq_payment_provider_transaction_id"
+        ),
+        CheckConstraint("amount_fen > 0", name="amount_fen_positive"),
+        Index("ix_payment_order_id", "order_id"),
+    )
+
+    id: Mapped[BigId]
+    community_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("community.id"))
+    order_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("payment_order.id"))
+    channel: Mapped[Words]
+    mchid: Mapped[Words]
+    provider_transaction_id: Mapped[Words]
+    out_trade_no: Mapped[Words]
+    amount_fen: Mapped[Fen]
+    paid_at: Mapped[Instant]
+    booked_at: Mapped[Instant]
+
+
+class Allocation(Model):
+    """What part of a payment pays which line. Append-only: a reversal is a negative row."""
+
+    __tablename__ = "allocation"
+    __table_args__ = (
+        ForeignKeyConstraint(["bill_id", "line_no"], ["bill_line.bill_id", "bill_line.line_no"]),
+        CheckConstraint("amount_fen <> 0", name="amount_fen_not_zero"),
+        one_of("kind", ("principal",)),
+        Index("ix_allocation_bill_id", "bill_id"),
+        Index("ix_allocation_payment_id", "payment_id"),
+    )
+
+    id: Mapped[BigId]
+    payment_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("payment.id"))
+    bill_id: Mapped[int] = mapped_column(BigInteger)
+    line_no: Mapped[int]
+    kind: Mapped[Words]
+    amount_fen: Mapped[Fen]
+    created_at: Mapped[Instant]
+
+
+class Suspense(Model):
+    """Money we hold that fits nothing yet; a `StaffTask` asks a person to place it."""
+
+    __tablename__ = "suspense"
+    __table_args__ = (
+        CheckConstraint("amount_fen > 0", name="amount_fen_positive"),
+        Index("ix_suspense_payment_id", "payment_id"),
+    )
+
+    id: Mapped[BigId]
+    payment_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("payment.id"))
+    amount_fen: Mapped[Fen]
+    reason: Mapped[Words]
+    created_at: Mapped[Instant]
+
+
+class StaffTask(Model):
+    """Something a person must look at; one open task per kind and subject."""
+
+    __tablename__ = "staff_task"
+    __table_args__ = (
+        Index(
+            "uq_staff_task_open",
+            "kind",
+            "subject",
+            unique=True,
+            postgresql_where=text("done_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[BigId]
+    community_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("community.id"))
+    kind: Mapped[Words]
+    subject: Mapped[Words]
+    title: Mapped[Words]
+    created_at: Mapped[Instant]
+    done_at: Mapped[Instant | None]
+
+
+class Receipt(Model):
+    """A numbered receipt; ``snapshot`` is what was printed and never changes."""
+
+    __tablename__ = "receipt"
+    __table_args__ = (
+        UniqueConstraint("community_id", "receipt_no"),
+        CheckConstraint("amount_fen > 0", name="amount_fen_positive"),
+    )
+
+    id: Mapped[BigId]
+    community_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("community.id"))
+    payment_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("payment.id"), unique=True)
+    receipt_no: Mapped[Words]
+    amount_fen: Mapped[Fen]
+    snapshot: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    issued_at: Mapped[Instant]
