@@ -9,7 +9,7 @@ from models.accounts import (
     WechatIdentity,
 )
 from models.base import db
-from models.bills import Bill, BillBatch, BillBatchItem, BillLine, NumberSeries
+from models.bills import Bill, BillBatch, BillBatchItem, BillException, BillLine, NumberSeries
 from models.estate import Building, Community, House, HouseState, Occupancy
 from models.fees import FeeItem, FeeStandard
 from models.imports import ImportBatch
@@ -37,6 +37,7 @@ __all__ = [
     "Bill",
     "BillBatch",
     "BillBatchItem",
+    "BillException",
     "BillLine",
     "BillLock",
     "Building",

@@ -45,6 +45,8 @@ class WechatIdentity(Model):
     is_following: Mapped[bool] = mapped_column(server_default=text("false"))
     """Follows the official account; always false for the mini-program."""
     seen_at: Mapped[Instant]
+    asked_at: Mapped[Instant | None]
+    """When WeChat last told us who this follower is."""
 
 
 class LoginCode(Model):

@@ -35,8 +35,6 @@ class BillBatch(Model):
     houses_done: Mapped[int] = mapped_column(server_default="0")
     bill_count: Mapped[int] = mapped_column(server_default="0")
     amount_fen: Mapped[Fen] = mapped_column(server_default="0")
-    exceptions: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
-    """Houses that could not be charged: ``{house_id, house, item, why}``."""
     content_sha256: Mapped[str | None]
     made_by_staff_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("staff.id"))
     approved_by_staff_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("staff.id"))
@@ -54,6 +52,19 @@ class BillBatchItem(Model):
     fee_item_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("fee_item.id"), primary_key=True
     )
+
+
+class BillException(Model):
+    """A house that a batch could not charge for an item, and why: never a zero, never silent."""
+
+    __tablename__ = "bill_exception"
+
+    batch_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("bill_batch.id"), primary_key=True)
+    house_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("house.id"), primary_key=True)
+    fee_item_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("fee_item.id"), primary_key=True
+    )
+    why: Mapped[Words]
 
 
 class Bill(Model):

@@ -47,6 +47,8 @@ class OutboxMessage(Model):
     state: Mapped[Words]
     attempts: Mapped[int] = mapped_column(server_default="0")
     next_attempt_at: Mapped[Instant]
+    expires_at: Mapped[Instant | None]
+    """After this the message is worth nothing and is dropped unsent."""
     lease: Mapped[str | None]
     provider_id: Mapped[str | None]
     last_error: Mapped[Words] = mapped_column(server_default="")

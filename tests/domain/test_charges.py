@@ -155,7 +155,10 @@ class TestTrace:
             (
                 area_terms("2.35", rounding=Rounding.JIAO),
                 "1",
-                "2025-03-01 ~ 2025-03-31：89.37 ㎡ × 2.35 元/㎡·月 = 210.00 元（四舍五入到角，-0.02 元）",
+                (
+                    "2025-03-01 ~ 2025-03-31：89.37 ㎡ × 2.35 元/㎡·月 = 210.00 元"
+                    "（四舍五入到角，-0.02 元）"
+                ),
             ),
             (
                 Terms(ChargeMethod.FIXED, (Price(Decimal("80"), LONG_AGO),)),

@@ -1,0 +1,100 @@
+"""Adapters to the world: they implement `services.ports` and turn vendor errors into two kinds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redis import Redis
+
+from domain.messages import MessageKind
+from gateways.mini_program import TokenProbe, WechatMiniProgram
+from gateways.official_account import WechatOfficialAccount
+from gateways.sms import SmsAccount, SmsProbe, TencentSms
+from gateways.wechat_client import AppClient
+from gateways.wechat_pay import PayProbe, WechatPay
+from gateways.workbooks import XlsxReader
+from services.ports import (
+    Clock,
+    MiniProgram,
+    OfficialAccount,
+    PayChannel,
+    Probe,
+    SmsSender,
+    WorkbookReader,
+)
+from settings import Settings, SettingsMissing
+
+__all__ = ["Gateways", "build"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateways:
+    """All links to the world; ``probes`` in the order `flask doctor` asks them."""
+
+    mini_program: MiniProgram
+    official_account: OfficialAccount
+    sms: SmsSender
+    pay_channel: PayChannel
+    workbooks: WorkbookReader
+    probes: tuple[Probe, ...]
+
+
+def build(settings: Settings, redis: Redis, clock: Clock) -> Gateways:
+    """Make every adapter; calls nobody.
+
+    Raises:
+        SettingsMissing: a key cannot be read, or the SMS provider is not one we know.
+    """
+    if settings.sms_provider != "tencent":
+        raise SettingsMissing(["SMS_PROVIDER"])
+    mini_client = AppClient(
+        appid=settings.wechat_miniapp_appid,
+        secret=settings.wechat_miniapp_secret,
+        base_url=settings.wechat_api_base,
+        redis=redis,
+        clock=clock,
+        width=settings.delivery_width,
+    )
+    official_client = AppClient(
+        appid=settings.wechat_official_appid,
+        secret=settings.wechat_official_secret,
+        base_url=settings.wechat_api_base,
+        redis=redis,
+        clock=clock,
+        width=settings.delivery_width,
+    )
+    sms_account = _sms_account(settings)
+    pay_channel = WechatPay(settings=settings)
+    return Gateways(
+        mini_program=WechatMiniProgram(client=mini_client),
+        official_account=WechatOfficialAccount(
+            client=official_client,
+            template_ids={
+                MessageKind.BILL_PUBLISHED: settings.wechat_template_bill_published,
+                MessageKind.PAYMENT_RECEIVED: settings.wechat_template_payment_received,
+            },
+        ),
+        sms=TencentSms(account=sms_account, base_url=settings.sms_api_base),
+        pay_channel=pay_channel,
+        workbooks=XlsxReader(),
+        probes=(
+            TokenProbe("微信小程序", mini_client),
+            TokenProbe("微信公众号", official_client),
+            PayProbe(pay_channel),
+            SmsProbe(sms_account),
+        ),
+    )
+
+
+def _sms_account(settings: Settings) -> SmsAccount:
+    return SmsAccount(
+        secret_id=settings.sms_secret_id,
+        secret_key=settings.sms_secret_key,
+        app_id=settings.sms_app_id,
+        sign_name=settings.sms_sign_name,
+        template_ids={
+            MessageKind.LOGIN_CODE: settings.sms_template_login_code,
+            MessageKind.BILL_PUBLISHED: settings.sms_template_bill_published,
+            MessageKind.PAYMENT_RECEIVED: settings.sms_template_payment_received,
+        },
+    )

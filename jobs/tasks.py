@@ -1,0 +1,84 @@
+"""One function per job; each only calls a use-case and may run twice."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, cast
+
+from flask import current_app
+
+import services
+from domain.actors import Actor, system_actor
+from domain.errors import Conflict, NotFound
+from services.logs import request_id
+
+log = logging.getLogger(__name__)
+
+
+def _services() -> services.Services:
+    return services.of(cast("services.HasExtensions", current_app))
+
+
+def _actor(name: str) -> Actor:
+    return system_actor(name, request_id.get())
+
+
+def deliver_messages() -> int:
+    """Send every message that is due."""
+    return _services().outbox.deliver_due(actor=_actor("消息发送"))
+
+
+def learn_followers() -> int:
+    """Ask WeChat who the new followers are."""
+    return _services().accounts.learn_followers(actor=_actor("关注者识别"))
+
+
+def sweep_payments() -> int:
+    """Ask the channel about silent orders."""
+    return _services().sweep.sweep(actor=_actor("支付查询"))
+
+
+def sweep_messages() -> int:
+    """Do what jobs would have done if Redis had not lost them."""
+    return learn_followers() + deliver_messages()
+
+
+def resume_generation() -> int:
+    """Go on with bill runs that were cut off."""
+    return _services().generation.resume(actor=_actor("账单生成"))
+
+
+def drop_old_slots() -> int:
+    """Forget old slots of the timetable."""
+    return _services().timetable.drop_old_slots()
+
+
+def _forgiving(job: Callable[..., Any]) -> Callable[..., Any]:
+    """End a job quietly when there is nothing left to do.
+
+    Source: architecture.md, table of errors: a job logs NotFound and Conflict and is done.
+    """
+
+    def run(**ids: int) -> Any:
+        try:
+            return job(**ids)
+        except (NotFound, Conflict) as refusal:
+            log.info("nothing to do", extra={"job": job.__name__, "reason": refusal.code})
+            return None
+
+    return run
+
+
+JOBS: dict[str, Callable[..., Any]] = {
+    job.__name__: _forgiving(job)
+    for job in (
+        deliver_messages,
+        learn_followers,
+        sweep_payments,
+        sweep_messages,
+        resume_generation,
+        drop_old_slots,
+    )
+}
+"""Every job by the name it has on the queue and in the timetable."""

@@ -1,0 +1,86 @@
+"""JSON for the mini-program and H5 pages, platform callbacks, health."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from typing import Any
+
+from flask import Flask, Response, g, request
+from werkzeug.routing import IntegerConverter
+
+from miniapp_api import bills, callbacks, errors, health, payments, sessions
+from miniapp_api.documentation import describe_security, make_api
+from miniapp_api.fields import MAX_ID
+from services.inbox import BODY_LIMIT
+from services.logs import request_id
+
+log = logging.getLogger(__name__)
+
+_REQUEST_ID = re.compile(r"\A[A-Za-z0-9_-]{8,64}\Z", re.ASCII)
+_STRICT_CSP = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
+_DOCS_CSP = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+class RowIdConverter(IntegerConverter):
+    """A path part that can be a row's id; anything else is simply no such page."""
+
+    def __init__(self, map: Any) -> None:
+        super().__init__(map, min=1, max=MAX_ID)
+
+
+def register(app: Flask) -> None:
+    """Attach the API, the callbacks, health, headers and error handlers to an app."""
+    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+    app.url_map.converters["row_id"] = RowIdConverter
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.before_request(_begin)
+    app.after_request(_end)
+    app.teardown_request(_forget)
+    api = make_api(app)
+    for blueprint in (sessions.bp, bills.bp, payments.bp):
+        api.register_blueprint(blueprint)
+    describe_security(app, api)
+    app.register_blueprint(callbacks.bp)
+    app.register_blueprint(health.bp)
+    errors.register(app)
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-ID", "")
+    g.began = time.perf_counter()
+    g.request_id_token = request_id.set(given if _REQUEST_ID.match(given) else secrets.token_hex(8))
+
+
+def _end(response: Response) -> Response:
+    csp = _DOCS_CSP if request.path.startswith("/api/docs") else _STRICT_CSP
+    response.headers["Content-Security-Policy"] = csp
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["X-Frame-Options"] = "DENY"
+    response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    response.headers["X-Request-ID"] = request_id.get()
+    if not request.path.startswith("/api/docs"):
+        response.headers.setdefault("Cache-Control", "no-store")
+    log.info(
+        "request",
+        extra={
+            "method": request.method,
+            "path": request.path,
+            "status": response.status_code,
+            "ms": round((time.perf_counter() - g.began) * 1000, 1) if "began" in g else None,
+        },
+    )
+    return response
+
+
+def _forget(_error: BaseException | None) -> None:
+    token = g.pop("request_id_token", None)
+    if token is not None:
+        request_id.reset(token)

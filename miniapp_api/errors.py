@@ -1,0 +1,120 @@
+"""Kinds of refusal become numbers and one JSON shape; the last handler hides what is ours."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from domain.errors import (
+    Conflict,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    PlatformRefused,
+    PlatformUnavailable,
+    PropertyError,
+    TooMany,
+)
+from services.logs import request_id
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[PropertyError], int] = {
+    InvalidInput: 422,
+    NotSignedIn: 401,
+    NotAllowed: 403,
+    NotFound: 404,
+    Conflict: 409,
+    TooMany: 429,
+    PlatformRefused: 502,
+    PlatformUnavailable: 503,
+}
+_HTTP_WORDS: dict[int, tuple[str, str]] = {
+    400: ("bad_request", "请求格式不对"),
+    404: ("not_found", "没有找到"),
+    405: ("method_not_allowed", "不支持这种请求方法"),
+    408: ("request_timeout", "请求超时，请重试"),
+    413: ("too_large", "内容太大"),
+    415: ("unsupported_media_type", "请使用 application/json"),
+    422: ("invalid_input", "填写的内容有误，请检查"),
+}
+_SERVER_WORDS = ("internal_error", "系统出错了，请稍后再试；如反复出现，请把请求编号告诉物业")
+
+
+def status_of(error: PropertyError) -> int:
+    """Tell the HTTP status of an error by its kind."""
+    for kind in type(error).__mro__:
+        if kind in STATUS:
+            return STATUS[kind]
+    return 500
+
+
+def error_body(
+    code: str, message: str, fields: Mapping[str, list[str]] | None = None
+) -> dict[str, Any]:
+    """Make the one shape of errors.
+
+    Source: architecture.md, "Errors".
+    """
+    return {
+        "error": {
+            "code": code,
+            "message": message,
+            "fields": dict(fields or {}),
+            "request_id": request_id.get(),
+        }
+    }
+
+
+def register(app: Flask) -> None:
+    """Attach the handlers for everything under ``/api``, ``/notify`` and the rest of the app."""
+    app.register_error_handler(PropertyError, _refusal)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _mistake)
+
+
+def _refusal(error: PropertyError) -> tuple[Response, int]:
+    fields = error.fields if isinstance(error, InvalidInput) else {}
+    response = jsonify(error_body(error.code, error.message, fields))
+    wait_s = getattr(error, "retry_after_s", None)
+    if wait_s:
+        response.headers["Retry-After"] = str(wait_s)
+    return response, status_of(error)
+
+
+def _http_error(error: HTTPException) -> tuple[Response, int]:
+    status = error.code or 500
+    code, message = _HTTP_WORDS.get(status, _HTTP_WORDS[400] if status < 500 else _SERVER_WORDS)
+    # flask-smorest hangs marshmallow's findings on the exception that it raises.
+    messages = getattr(error, "data", {}).get("messages", {})
+    response = jsonify(error_body(code, message, _flatten(messages)))
+    if status == 405 and error.get_response().headers.get("Allow"):
+        response.headers["Allow"] = error.get_response().headers["Allow"]
+    return response, status
+
+
+def _mistake(error: Exception) -> tuple[Response, int]:
+    log.error(
+        "unexpected error",
+        exc_info=error,
+        extra={"method": request.method, "endpoint": request.endpoint},
+    )
+    return jsonify(error_body(*_SERVER_WORDS)), 500
+
+
+def _flatten(messages: object, path: str = "") -> dict[str, list[str]]:
+    """Bring nested findings to ``{"bill_ids.0": ["…"]}``; the place they came in is left out."""
+    if isinstance(messages, Mapping):
+        flat: dict[str, list[str]] = {}
+        for key, value in messages.items():
+            is_place = not path and key in ("json", "query", "headers", "path")
+            flat.update(_flatten(value, path if is_place else f"{path}.{key}".lstrip(".")))
+        return flat
+    if isinstance(messages, list):
+        return {path or "body": [str(message) for message in messages]}
+    return {}

@@ -1,0 +1,88 @@
+"""Payments and receipts of the signed-in owner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from miniapp_api.documentation import ApiBlueprint
+from miniapp_api.schemas import (
+    IdempotencyHeader,
+    PageIn,
+    PaymentIn,
+    PaymentOut,
+    PaymentsOut,
+    ReceiptOut,
+    StartedPaymentOut,
+)
+from miniapp_api.security import actor, own_services, signed_in
+from services.payments.receipts import ReceiptView
+from services.payments.views import PaymentView, StartedPayment
+
+bp = ApiBlueprint("payments", __name__, description="缴费与收据")
+
+
+@bp.route("/payments", methods=["POST"])
+@bp.arguments(IdempotencyHeader, location="headers")
+@bp.arguments(PaymentIn)
+@bp.response(201, StartedPaymentOut)
+@bp.refusals(401, 404, 409, 422, 502, 503)
+@signed_in
+def start_payment(headers: dict[str, Any], form: dict[str, Any]) -> StartedPayment:
+    """Open a WeChat payment for the unpaid rest of the chosen bills.
+
+    The same key with the same bills gives the same payment. After 503 call again with the same
+    key; after 409 ``payment_ended`` take a new one.
+    """
+    return own_services().payments.start(
+        actor=actor(), bill_ids=form["bill_ids"], idempotency_key=headers["idempotency_key"]
+    )
+
+
+@bp.route("/payments", methods=["GET"])
+@bp.arguments(PageIn, location="query")
+@bp.response(200, PaymentsOut)
+@bp.refusals(401, 422)
+@signed_in
+def list_payments(query: dict[str, Any]) -> dict[str, Any]:
+    """List own payments, newest first."""
+    items = own_services().payments.list_own(
+        actor=actor(), before_id=query["before_id"], limit=query["limit"]
+    )
+    more = len(items) == query["limit"]
+    return {"items": items, "next_before_id": items[-1].id if more else None}
+
+
+@bp.route("/payments/<row_id:payment_id>", methods=["GET"])
+@bp.response(200, PaymentOut)
+@bp.refusals(401, 404)
+@signed_in
+def show_payment(payment_id: int) -> PaymentView:
+    """Show one payment as far as it is booked."""
+    return own_services().payments.show(actor=actor(), payment_id=payment_id)
+
+
+@bp.route("/payments/<row_id:payment_id>/refresh", methods=["POST"])
+@bp.response(200, PaymentOut)
+@bp.refusals(401, 404, 502, 503)
+@signed_in
+def refresh_payment(payment_id: int) -> PaymentView:
+    """Ask WeChat Pay now, book what it says, and show the payment."""
+    return own_services().payments.refresh(actor=actor(), payment_id=payment_id)
+
+
+@bp.route("/payments/<row_id:payment_id>/cancel", methods=["POST"])
+@bp.response(200, PaymentOut)
+@bp.refusals(401, 404, 502, 503)
+@signed_in
+def cancel_payment(payment_id: int) -> PaymentView:
+    """Give an open payment up; if it was paid meanwhile it is booked instead."""
+    return own_services().payments.cancel(actor=actor(), payment_id=payment_id)
+
+
+@bp.route("/receipts/<string(maxlength=40):receipt_no>", methods=["GET"])
+@bp.response(200, ReceiptOut)
+@bp.refusals(401, 404)
+@signed_in
+def show_receipt(receipt_no: str) -> ReceiptView:
+    """Show a receipt of one's own payment as it was issued."""
+    return own_services().receipts.show(actor=actor(), receipt_no=receipt_no)

@@ -1,0 +1,224 @@
+"""The shapes that go in and out of the API; money is whole fen, instants are UTC, days local."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from marshmallow import Schema, fields
+
+from domain.bill_states import OWNER_SEES
+from domain.payment_states import OrderState
+from miniapp_api.fields import Count, Input, ListOf, OneOf, RowId, Words
+from services.bills.own_bills import BillFilter
+from services.payments.orders import BILLS_CAP
+
+PAGE = 20
+PAGE_CAP = 100
+
+_WECHAT_CODE = r"^[A-Za-z0-9_\-=+/.]+$"
+
+
+class PhoneIn(Input):
+    """A phone that wants a code."""
+
+    phone = Words(limit=20, required=True, metadata={"example": "19900000001"})
+
+
+class PhoneCodeSent(Schema):
+    """The same for every phone."""
+
+    resend_after_s = fields.Integer(required=True)
+    expires_in_s = fields.Integer(required=True)
+
+
+class PhoneCodeIn(PhoneIn):
+    """Signing in by phone code; with ``wechat_code`` this WeChat stays bound."""
+
+    code = Words(limit=6, pattern=r"^[0-9]{6}$", required=True)
+    wechat_code = Words(limit=128, pattern=_WECHAT_CODE)
+
+
+class WechatCodeIn(Input):
+    """Signing in by a WeChat that is bound already."""
+
+    wechat_code = Words(limit=128, pattern=_WECHAT_CODE, required=True)
+
+
+class WechatPhoneIn(WechatCodeIn):
+    """Signing in by the one-tap phone number."""
+
+    phone_code = Words(limit=128, pattern=_WECHAT_CODE, required=True)
+
+
+class SessionOut(Schema):
+    """A new session; the token is told only here."""
+
+    token = fields.String(required=True)
+    expires_at = fields.AwareDateTime(required=True)
+    phone_masked = fields.String(required=True)
+    house_count = fields.Integer(required=True)
+
+
+class HouseOut(Schema):
+    """A house of the signed-in owner."""
+
+    id = fields.Integer(required=True)
+    community_id = fields.Integer(required=True)
+    community = fields.String(required=True)
+    label = fields.String(required=True)
+    role = fields.String(required=True)
+
+
+class HousesOut(Schema):
+    """All of them."""
+
+    items = fields.List(fields.Nested(HouseOut), required=True)
+
+
+class PageIn(Input):
+    """Keyset paging, newest first."""
+
+    before_id = RowId(strict=False, load_default=None)
+    limit = Count(most=PAGE_CAP, load_default=PAGE)
+
+
+class BillQuery(PageIn):
+    """Which bills."""
+
+    which = OneOf([str(word) for word in BillFilter], load_default=str(BillFilter.ALL))
+    house_id = RowId(strict=False, load_default=None)
+
+
+class BillOut(Schema):
+    """One bill. ``period_until`` is the first day after the period."""
+
+    id = fields.Integer(required=True)
+    bill_no = fields.String(required=True)
+    house_id = fields.Integer(required=True)
+    house = fields.String(required=True)
+    item = fields.String(required=True)
+    period_from = fields.Date(required=True, attribute="period.starts_on")
+    period_until = fields.Date(required=True, attribute="period.ends_before")
+    due_date = fields.Date(required=True)
+    state = fields.String(
+        required=True, metadata={"enum": sorted(str(state) for state in OWNER_SEES)}
+    )
+    amount_fen = fields.Integer(required=True)
+    paid_fen = fields.Integer(required=True)
+    outstanding_fen = fields.Integer(required=True)
+    is_overdue = fields.Boolean(required=True)
+    is_in_payment = fields.Boolean(required=True)
+
+
+class BillsOut(Schema):
+    """A page; ``next_before_id`` is null on the last one."""
+
+    items = fields.List(fields.Nested(BillOut), required=True)
+    next_before_id = fields.Integer(required=True, allow_none=True)
+
+
+class LineOut(Schema):
+    """One line of a bill and why it is what it is."""
+
+    line_no = fields.Integer(required=True)
+    amount_fen = fields.Integer(required=True)
+    explanation = fields.String(required=True)
+    trace = fields.Dict(required=True)
+
+
+class BillDetailOut(Schema):
+    """A bill and its lines."""
+
+    bill = fields.Nested(BillOut, required=True)
+    lines = fields.List(fields.Nested(LineOut), required=True)
+
+
+class OutstandingOut(Schema):
+    """What is left to pay over all own houses."""
+
+    bill_count = fields.Integer(required=True)
+    amount_fen = fields.Integer(required=True)
+
+
+class PaymentIn(Input):
+    """The bills to pay; never an amount: that comes from the bills."""
+
+    bill_ids = ListOf(RowId(), most=BILLS_CAP, required=True)
+
+
+class IdempotencyHeader(Schema):
+    """The client makes the key and keeps it until the payment has ended."""
+
+    idempotency_key = Words(
+        limit=64,
+        pattern=r"^[A-Za-z0-9_-]{8,64}$",
+        required=True,
+        data_key="Idempotency-Key",
+    )
+
+
+class TicketOut(Schema):
+    """What goes to ``wx.requestPayment`` as it is."""
+
+    appid = fields.String(required=True, data_key="appId")
+    time_stamp = fields.String(required=True, data_key="timeStamp")
+    nonce_str = fields.String(required=True, data_key="nonceStr")
+    package = fields.String(required=True)
+    sign_type = fields.String(required=True, data_key="signType")
+    pay_sign = fields.String(required=True, data_key="paySign")
+
+
+class PaymentOut(Schema):
+    """A payment; ``receipt_no`` is set once the money was booked to bills."""
+
+    id = fields.Integer(required=True)
+    out_trade_no = fields.String(required=True)
+    state = fields.String(required=True, metadata={"enum": [str(state) for state in OrderState]})
+    amount_fen = fields.Integer(required=True)
+    description = fields.String(required=True)
+    bill_ids = fields.List(fields.Integer(), required=True)
+    created_at = fields.AwareDateTime(required=True)
+    expires_at = fields.AwareDateTime(required=True)
+    paid_at = fields.AwareDateTime(required=True, allow_none=True)
+    receipt_no = fields.String(required=True, allow_none=True)
+
+
+class StartedPaymentOut(Schema):
+    """A payment and, while it waits for money, the ticket."""
+
+    payment = fields.Nested(PaymentOut, required=True)
+    ticket = fields.Nested(TicketOut, required=True, allow_none=True)
+
+
+class PaymentsOut(Schema):
+    """A page; ``next_before_id`` is null on the last one."""
+
+    items = fields.List(fields.Nested(PaymentOut), required=True)
+    next_before_id = fields.Integer(required=True, allow_none=True)
+
+
+class ReceiptOut(Schema):
+    """A receipt as it was issued."""
+
+    receipt_no = fields.String(required=True)
+    issued_at = fields.AwareDateTime(required=True)
+    amount_fen = fields.Integer(required=True)
+    payment_id = fields.Integer(required=True)
+    snapshot = fields.Dict(required=True)
+
+
+class ErrorBody(Schema):
+    """What is inside ``error``."""
+
+    code = fields.String(required=True)
+    message = fields.String(required=True)
+    fields_: ClassVar[fields.Dict] = fields.Dict(
+        keys=fields.String(), values=fields.List(fields.String()), data_key="fields", required=True
+    )
+    request_id = fields.String(required=True)
+
+
+class ErrorOut(Schema):
+    """The one shape of errors."""
+
+    error = fields.Nested(ErrorBody, required=True)

@@ -1,0 +1,1 @@
+"""Bills: made in batches, reviewed, published, and seen by owners."""

@@ -1,0 +1,343 @@
+"""Bill batches: drafted, reviewed, approved by somebody else, or sent back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session
+
+from domain.actors import Actor, Permission
+from domain.bill_states import BatchState, BillState, check_batch_move
+from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from domain.houses import house_label
+from domain.periods import Span, calendar_month, local_date
+from models import (
+    Bill,
+    BillBatch,
+    BillBatchItem,
+    BillException,
+    Building,
+    Community,
+    FeeItem,
+    House,
+)
+from services.audit import record
+from services.unit_of_work import Transaction, UnitOfWork
+
+EXCEPTIONS_SHOWN = 200
+
+_CONTENT_SHA256 = text(
+    """
+    SELECT encode(sha256(convert_to(coalesce(string_agg(
+        encode(sha256(convert_to(concat_ws(';', bill.id, bill_no, house_id, fee_item_id,
+            period_from, period_until, issue_date, due_date, bill.amount_fen, lines.content
+        ), 'UTF8')), 'hex'), '' ORDER BY bill.id), ''), 'UTF8')), 'hex')
+      FROM bill
+      JOIN (SELECT bill_id,
+                   string_agg(line_no || ':' || bill_line.amount_fen || ':' || trace::text, '|'
+                              ORDER BY line_no) AS content
+              FROM bill_line
+              JOIN bill ON bill.id = bill_line.bill_id
+             WHERE bill.batch_id = :batch_id
+             GROUP BY bill_id) lines ON lines.bill_id = bill.id
+     WHERE batch_id = :batch_id AND state = 'pending_review'
+    """
+)
+_BROKEN_SUMS = text(
+    """
+    SELECT bill.bill_no FROM bill
+      LEFT JOIN bill_line ON bill_line.bill_id = bill.id
+     WHERE bill.batch_id = :batch_id AND bill.state = 'pending_review'
+     GROUP BY bill.id
+    HAVING bill.amount_fen <> coalesce(sum(bill_line.amount_fen), -1)
+     ORDER BY bill.bill_no LIMIT 20
+    """
+)
+
+
+class ReviewerIsMaker(NotAllowed):
+    """Whoever made a batch may not approve it."""
+
+    code = "reviewer_is_maker"
+    message = "制单人不能审核自己的批次"
+
+
+class BatchDoesNotAddUp(Conflict):
+    """The sums of lines, bills and batch disagree: nothing is approved or published."""
+
+    code = "batch_does_not_add_up"
+    message = "批次合计不一致，已停止"
+
+
+class PeriodNotOver(InvalidInput):
+    """Bills in arrears are made for a period that has ended."""
+
+    code = "period_not_over"
+    message = "账期还没有结束，不能生成后付账单"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSum:
+    """How much a batch charges for one item."""
+
+    item: str
+    bill_count: int
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionRow:
+    """A house that could not be charged, and why."""
+
+    house: str
+    item: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    """A batch with its sums by item, and its first exceptions of ``exception_count``."""
+
+    id: int
+    community_id: int
+    period: Span
+    state: BatchState
+    houses_total: int
+    houses_done: int
+    bill_count: int
+    amount_fen: int
+    items: tuple[ItemSum, ...]
+    exception_count: int
+    exceptions: tuple[ExceptionRow, ...]
+    content_sha256: str | None
+
+
+@dataclass(frozen=True)
+class BillBatches:
+    """The life of a batch around its generation and publication."""
+
+    unit_of_work: UnitOfWork
+
+    def draft(
+        self, *, actor: Actor, community_id: int, month: date, fee_item_ids: Sequence[int] = ()
+    ) -> int:
+        """Open a batch for the calendar month that holds ``month`` and return its id.
+
+        Without chosen items all active ones of the community are charged.
+
+        Raises:
+            NotFound: no such community, or an item is not one of its active items.
+            PeriodNotOver: the month has not ended in Shanghai.
+            InvalidInput: the community has no active item.
+        """
+        actor.must(Permission.GENERATE_BILLS)
+        period = calendar_month(month)
+
+        def work(tx: Transaction) -> int:
+            if period.ends_before > local_date(tx.now):
+                raise PeriodNotOver
+            if tx.session.get(Community, community_id) is None:
+                raise NotFound
+            active = tx.session.scalars(
+                select(FeeItem.id).where(FeeItem.community_id == community_id, FeeItem.is_active)
+            ).all()
+            chosen = sorted(set(fee_item_ids)) or sorted(active)
+            if not set(chosen) <= set(active):
+                raise NotFound("没有这个收费项目，或它已停用")
+            if not chosen:
+                raise InvalidInput("小区还没有收费项目，请先添加")
+            batch = BillBatch(
+                community_id=community_id,
+                period_from=period.starts_on,
+                period_until=period.ends_before,
+                state=BatchState.DRAFT,
+                made_by_staff_id=actor.id,
+                created_at=tx.now,
+            )
+            tx.session.add(batch)
+            tx.session.flush()
+            tx.session.add_all(
+                BillBatchItem(batch_id=batch.id, fee_item_id=item_id) for item_id in chosen
+            )
+            record(
+                tx,
+                actor,
+                "batch_drafted",
+                subject_type="bill_batch",
+                subject_id=batch.id,
+                community_id=community_id,
+                facts={"period": str(period), "fee_item_ids": chosen},
+            )
+            return batch.id
+
+        return self.unit_of_work.run(work)
+
+    def show(self, *, actor: Actor, batch_id: int) -> BatchView:
+        """Show a batch for review.
+
+        Raises:
+            NotFound: no such batch.
+        """
+        actor.must(Permission.VIEW_ESTATE)
+        with self.unit_of_work.reading() as session:
+            batch = session.get(BillBatch, batch_id)
+            if batch is None:
+                raise NotFound
+            items = _sums(session, batch_id)
+            exception_count = session.execute(
+                select(func.count())
+                .select_from(BillException)
+                .where(BillException.batch_id == batch_id)
+            ).scalar_one()
+            exceptions = session.execute(
+                select(Building.name, House.unit_no, House.room_no, FeeItem.name, BillException.why)
+                .join(House, House.id == BillException.house_id)
+                .join(Building, Building.id == House.building_id)
+                .join(FeeItem, FeeItem.id == BillException.fee_item_id)
+                .where(BillException.batch_id == batch_id)
+                .order_by(House.id, FeeItem.id)
+                .limit(EXCEPTIONS_SHOWN)
+            ).all()
+        return BatchView(
+            id=batch.id,
+            community_id=batch.community_id,
+            period=Span(batch.period_from, batch.period_until),
+            state=BatchState(batch.state),
+            houses_total=batch.houses_total,
+            houses_done=batch.houses_done,
+            bill_count=batch.bill_count,
+            amount_fen=batch.amount_fen,
+            items=items,
+            exception_count=exception_count,
+            exceptions=tuple(
+                ExceptionRow(house_label(building, unit_no, room_no), item, why)
+                for building, unit_no, room_no, item, why in exceptions
+            ),
+            content_sha256=batch.content_sha256,
+        )
+
+    def approve(self, *, actor: Actor, batch_id: int) -> str:
+        """Approve a batch, freeze the hash of all its bills and lines, and return the hash.
+
+        Raises:
+            NotFound, BatchCannotMove: no such batch, or not under review.
+            ReviewerIsMaker: the community asks for a second person.
+            BatchDoesNotAddUp: lines, bills and batch disagree.
+        """
+        actor.must(Permission.REVIEW_BILLS)
+
+        def work(tx: Transaction) -> str:
+            batch = lock_batch(tx, batch_id, BatchState.APPROVED)
+            community = tx.session.get_one(Community, batch.community_id)
+            if community.is_reviewer_other and actor.id == batch.made_by_staff_id:
+                raise ReviewerIsMaker
+            batch.content_sha256 = check_content(tx, batch)
+            batch.state = BatchState.APPROVED
+            batch.approved_by_staff_id = actor.id
+            batch.approved_at = tx.now
+            _record_move(tx, actor, batch, "batch_approved", sha256=batch.content_sha256)
+            return batch.content_sha256
+
+        return self.unit_of_work.run(work)
+
+    def send_back(self, *, actor: Actor, batch_id: int, reason: str) -> None:
+        """Reject a batch under review: its bills are cancelled, and it may be generated again.
+
+        Raises:
+            NotFound, BatchCannotMove: no such batch, or not under review.
+            InvalidInput: no reason given.
+        """
+        actor.must(Permission.REVIEW_BILLS)
+        self._drop(actor, batch_id, BatchState.REJECTED, reason)
+
+    def cancel(self, *, actor: Actor, batch_id: int, reason: str) -> None:
+        """Give up a batch that was not published; its bills are cancelled.
+
+        Raises:
+            NotFound, BatchCannotMove: no such batch, or published already.
+            InvalidInput: no reason given.
+        """
+        actor.must(Permission.GENERATE_BILLS)
+        self._drop(actor, batch_id, BatchState.CANCELLED, reason)
+
+    def _drop(self, actor: Actor, batch_id: int, state: BatchState, reason: str) -> None:
+        if not reason.strip():
+            raise InvalidInput(fields={"reason": ["请填写原因"]})
+
+        def work(tx: Transaction) -> None:
+            batch = lock_batch(tx, batch_id, state)
+            tx.session.execute(
+                update(Bill)
+                .where(Bill.batch_id == batch_id, Bill.state == BillState.PENDING_REVIEW)
+                .values(state=BillState.CANCELLED)
+            )
+            batch.state = state
+            batch.bill_count = batch.amount_fen = 0
+            batch.content_sha256 = None
+            _record_move(tx, actor, batch, f"batch_{state}", reason=reason.strip()[:200])
+
+        self.unit_of_work.run(work)
+
+
+def lock_batch(tx: Transaction, batch_id: int, new: BatchState) -> BillBatch:
+    """Lock a batch that may move to a state.
+
+    Raises:
+        NotFound: no such batch.
+        BatchCannotMove: the step is not allowed from where it stands.
+    """
+    batch = tx.session.execute(
+        select(BillBatch).where(BillBatch.id == batch_id).with_for_update()
+    ).scalar_one_or_none()
+    if batch is None:
+        raise NotFound
+    check_batch_move(BatchState(batch.state), new)
+    return batch
+
+
+def check_content(tx: Transaction, batch: BillBatch) -> str:
+    """Check that lines, bills and batch add up and return the hash over all of them.
+
+    Raises:
+        BatchDoesNotAddUp: with the numbers of the bills that do not.
+    """
+    broken = tx.session.scalars(_BROKEN_SUMS, {"batch_id": batch.id}).all()
+    if broken:
+        raise BatchDoesNotAddUp(f"明细与账单金额不一致：{'、'.join(broken)}")
+    count, amount_fen = tx.session.execute(
+        select(func.count(), func.coalesce(func.sum(Bill.amount_fen), 0)).where(
+            Bill.batch_id == batch.id, Bill.state == BillState.PENDING_REVIEW
+        )
+    ).one()
+    if (count, amount_fen) != (batch.bill_count, batch.amount_fen):
+        raise BatchDoesNotAddUp
+    found: str = tx.session.execute(_CONTENT_SHA256, {"batch_id": batch.id}).scalar_one()
+    return found
+
+
+def _sums(session: Session, batch_id: int) -> tuple[ItemSum, ...]:
+    rows = session.execute(
+        select(FeeItem.name, func.count(), func.sum(Bill.amount_fen))
+        .join(FeeItem, FeeItem.id == Bill.fee_item_id)
+        .where(Bill.batch_id == batch_id, Bill.state != BillState.CANCELLED)
+        .group_by(FeeItem.id)
+        .order_by(FeeItem.id)
+    ).all()
+    return tuple(ItemSum(item, count, int(amount_fen)) for item, count, amount_fen in rows)
+
+
+def _record_move(
+    tx: Transaction, actor: Actor, batch: BillBatch, action: str, **facts: str
+) -> None:
+    record(
+        tx,
+        actor,
+        action,
+        subject_type="bill_batch",
+        subject_id=batch.id,
+        community_id=batch.community_id,
+        facts={"bill_count": batch.bill_count, "amount_fen": batch.amount_fen, **facts},
+    )

@@ -1,0 +1,151 @@
+"""Publishing a batch: two set-based statements and one check, whatever its size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from domain.actors import Actor, Permission
+from domain.bill_states import BatchState
+from domain.errors import Conflict
+from domain.periods import local_date
+from models import Community
+from services.audit import record
+from services.bills.batches import check_content, lock_batch
+from services.unit_of_work import Transaction, UnitOfWork
+
+_PUBLISH = text(
+    """
+    UPDATE bill SET published_at = :now,
+           state = CASE WHEN amount_fen = 0 THEN 'paid' ELSE 'published' END
+     WHERE batch_id = :batch_id AND state = 'pending_review'
+    """
+)
+_TELL = text(
+    """
+    WITH owed AS (
+        SELECT bill.house_id,
+               sum(bill.amount_fen)::bigint AS amount_fen,
+               string_agg(fee_item.name, '、' ORDER BY fee_item.id) AS items,
+               min(bill.due_date) AS due_date
+          FROM bill JOIN fee_item ON fee_item.id = bill.fee_item_id
+         WHERE bill.batch_id = :batch_id AND bill.state = 'published'
+         GROUP BY bill.house_id),
+    holder AS (
+        SELECT owed.house_id, owner.phone, owner.id AS owner_id
+          FROM owed
+          JOIN house_person part ON part.house_id = owed.house_id
+           AND part.role IN ('title_holder', 'co_owner')
+           AND part.person_from <= :today
+           AND (part.person_until IS NULL OR part.person_until > :today)
+          JOIN owner ON owner.id = part.owner_id
+         WHERE owner.phone IS NOT NULL),
+    follower AS (
+        SELECT DISTINCT holder.house_id, holder.phone, identity.openid
+          FROM holder
+          JOIN account ON account.phone = holder.phone AND account.is_active
+          JOIN wechat_identity identity
+            ON identity.account_id = account.id AND identity.is_following),
+    told AS (
+        SELECT house_id, 'official_template' AS channel, openid AS recipient, phone
+          FROM follower
+        UNION ALL
+        SELECT holder.house_id, 'sms', holder.phone, NULL
+          FROM holder
+         WHERE :sends_sms AND NOT EXISTS (SELECT FROM follower
+                WHERE follower.house_id = holder.house_id AND follower.phone = holder.phone))
+    INSERT INTO outbox_message (community_id, kind, channel, recipient, fallback_phone, payload,
+                                dedup_key, state, next_attempt_at, created_at)
+    SELECT :community_id, 'bill_published', told.channel, told.recipient,
+           CASE WHEN :sends_sms THEN told.phone END,
+           jsonb_build_object(
+               'house', building.name
+                   || CASE WHEN house.unit_no = '' THEN '' ELSE house.unit_no || '单元' END
+                   || house.room_no,
+               'items', owed.items,
+               'amount', owed.amount_fen / 100
+                   || '.' || lpad((owed.amount_fen % 100)::text, 2, '0'),
+               'due_on', to_char(owed.due_date, 'YYYY"年"FMMM"月"FMDD"日"') || ' 23:59'),
+           'bill_published:' || :batch_id || ':' || told.house_id || ':' || told.recipient,
+           'pending', :now, :now
+      FROM told
+      JOIN owed ON owed.house_id = told.house_id
+      JOIN house ON house.id = told.house_id
+      JOIN building ON building.id = house.building_id
+    ON CONFLICT (dedup_key) DO NOTHING
+    """
+)
+
+
+class ContentChanged(Conflict):
+    """A bill or line differs from what was approved: nothing is published."""
+
+    code = "content_changed"
+    message = "账单内容与审核时不一致，已停止发布，请重新审核"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing a batch did."""
+
+    bill_count: int
+    amount_fen: int
+    message_count: int
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Makes approved bills payable and tells their owners."""
+
+    unit_of_work: UnitOfWork
+
+    def publish(self, *, actor: Actor, batch_id: int) -> Published:
+        """Publish an approved batch: bills become payable, one message is due per person and house.
+
+        A bill of zero is paid at once and nobody is told of it. Owners who follow the official
+        account are told there; the others by SMS, if the community pays for that.
+
+        Raises:
+            NotFound, BatchCannotMove: no such batch, or not approved.
+            BatchDoesNotAddUp, ContentChanged: the content is not what was approved.
+
+        Source: domain.md D4, D12.
+        """
+        actor.must(Permission.PUBLISH_BILLS)
+
+        def work(tx: Transaction) -> Published:
+            batch = lock_batch(tx, batch_id, BatchState.PUBLISHED)
+            if check_content(tx, batch) != batch.content_sha256:
+                raise ContentChanged
+            tx.session.execute(_PUBLISH, {"batch_id": batch_id, "now": tx.now})
+            batch.state, batch.published_at = BatchState.PUBLISHED, tx.now
+            community = tx.session.get_one(Community, batch.community_id)
+            told = tx.session.execute(
+                _TELL,
+                {
+                    "batch_id": batch_id,
+                    "community_id": community.id,
+                    "sends_sms": community.sends_bill_sms,
+                    "now": tx.now,
+                    "today": local_date(tx.now),
+                },
+            )
+            published = Published(batch.bill_count, batch.amount_fen, told.rowcount)  # type: ignore[attr-defined]
+            record(
+                tx,
+                actor,
+                "batch_published",
+                subject_type="bill_batch",
+                subject_id=batch_id,
+                community_id=community.id,
+                facts={
+                    "bill_count": published.bill_count,
+                    "amount_fen": published.amount_fen,
+                    "message_count": published.message_count,
+                },
+            )
+            tx.wake("deliver_messages")
+            return published
+
+        return self.unit_of_work.run(work)

@@ -1,0 +1,143 @@
+"""Communities and their houses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from domain.actors import Actor, Permission
+from domain.errors import Conflict, InvalidInput, NotFound
+from domain.houses import house_label
+from domain.periods import LiableFromRule
+from models import Building, Community, House, HouseBinding
+from services.audit import record
+from services.unit_of_work import Transaction, UnitOfWork, violates
+
+
+class CommunityCodeTaken(Conflict):
+    """Another community has the code."""
+
+    code = "community_code_taken"
+    message = "小区编号已被使用"
+
+
+@dataclass(frozen=True, slots=True)
+class CommunityView:
+    """A community on file."""
+
+    id: int
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnHouse:
+    """A house of the signed-in owner."""
+
+    id: int
+    community_id: int
+    community: str
+    label: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Estate:
+    """Base data that everything else hangs on."""
+
+    unit_of_work: UnitOfWork
+
+    def add_community(
+        self,
+        *,
+        actor: Actor,
+        code: str,
+        name: str,
+        address: str = "",
+        liable_from_rule: LiableFromRule = LiableFromRule.HANDOVER_DATE,
+    ) -> int:
+        """Put a community on file and return its id; the code opens its bill numbers.
+
+        Raises:
+            CommunityCodeTaken: the code is in use.
+            InvalidInput: the code is not 2 to 8 capitals and digits, or the name is empty.
+        """
+        actor.must(Permission.MANAGE_ESTATE)
+        fields: dict[str, list[str]] = {}
+        if not (2 <= len(code) <= 8 and code.isascii() and code.isalnum() and code == code.upper()):
+            fields["code"] = ["应为 2 至 8 位大写字母或数字，例如 CH"]
+        if not 1 <= len(name.strip()) <= 50:
+            fields["name"] = ["请填写小区名称，50 字以内"]
+        if fields:
+            raise InvalidInput(fields=fields)
+
+        def work(tx: Transaction) -> int:
+            community = Community(
+                code=code,
+                name=name.strip(),
+                address=address.strip(),
+                liable_from_rule=liable_from_rule,
+                created_at=tx.now,
+            )
+            tx.session.add(community)
+            tx.session.flush()
+            record(
+                tx,
+                actor,
+                "community_added",
+                subject_type="community",
+                subject_id=community.id,
+                community_id=community.id,
+                facts={"code": code, "name": community.name},
+            )
+            return community.id
+
+        try:
+            return self.unit_of_work.run(work)
+        except IntegrityError as error:
+            if violates(error, "uq_community_code"):
+                raise CommunityCodeTaken from error
+            raise
+
+    def show_community(self, *, actor: Actor, code: str) -> CommunityView:
+        """Find a community by its code.
+
+        Raises:
+            NotFound: none has it.
+        """
+        actor.must(Permission.VIEW_ESTATE)
+        with self.unit_of_work.reading() as session:
+            found = session.execute(
+                select(Community.id, Community.code, Community.name).where(Community.code == code)
+            ).one_or_none()
+        if found is None:
+            raise NotFound(f"没有编号为 {code} 的小区")
+        return CommunityView(*found)
+
+    def list_own_houses(self, *, actor: Actor) -> Sequence[OwnHouse]:
+        """List the houses bound to the signed-in owner."""
+        actor.must(Permission.VIEW_OWN_BILLS)
+        with self.unit_of_work.reading() as session:
+            rows = session.execute(
+                select(
+                    House.id,
+                    House.community_id,
+                    Community.name,
+                    Building.name,
+                    House.unit_no,
+                    House.room_no,
+                    HouseBinding.role,
+                )
+                .join(HouseBinding, HouseBinding.house_id == House.id)
+                .join(Building, Building.id == House.building_id)
+                .join(Community, Community.id == House.community_id)
+                .where(HouseBinding.account_id == actor.account_id, HouseBinding.status == "active")
+                .order_by(House.id)
+            ).all()
+        return [
+            OwnHouse(id_, community_id, community, house_label(building, unit_no, room_no), role)
+            for id_, community_id, community, building, unit_no, room_no, role in rows
+        ]

@@ -1,0 +1,1 @@
+"""Importing clerks' workbooks: planned, then written."""

@@ -1,0 +1,166 @@
+"""What an import has to do: the sheet compared with what is on file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+
+from domain.errors import NotFound
+from domain.house_sheet import HouseSheet, Problem, SheetHouse, SheetOwner
+from domain.periods import local_date
+from models import Building, Community, House, HousePerson, Owner
+from services.unit_of_work import Transaction
+
+FIELDS = (
+    "floor_no",
+    "layout",
+    "building_area",
+    "inner_area",
+    "handover_date",
+)
+"""What a repeated import may change of a house on file."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import does, or in a dry run would do, and every problem of the sheet."""
+
+    row_count: int
+    house_count: int
+    houses_new: int
+    houses_changed: int
+    owners_new: int
+    people_new: int
+    problems: tuple[Problem, ...]
+    batch_id: int | None = None
+
+
+@dataclass(slots=True)
+class OnFile:
+    """What the community has: by natural keys."""
+
+    buildings: dict[str, int] = field(default_factory=dict)
+    houses: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    owners: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """Id and name by phone."""
+    people: dict[int, set[tuple[str | None, str]]] = field(default_factory=dict)
+    """Phone and name of the present people by house id."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What has to be done for a sheet, split by house."""
+
+    houses: list[SheetHouse] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    new: set[tuple[str, str, str]] = field(default_factory=set)
+    changed: dict[tuple[str, str, str], dict[str, tuple[Any, Any]]] = field(default_factory=dict)
+    owners_new: set[tuple[str | None, str, int]] = field(default_factory=set)
+    people_new: dict[tuple[str, str, str], list[SheetOwner]] = field(default_factory=dict)
+
+
+def read_on_file(tx: Transaction, community_id: int) -> OnFile:
+    """Read what the community has.
+
+    Raises:
+        NotFound: no such community.
+    """
+    if tx.session.get(Community, community_id) is None:
+        raise NotFound
+    found = OnFile()
+    for row in tx.session.execute(
+        select(Building.id, Building.name).where(Building.community_id == community_id)
+    ):
+        found.buildings[row.name] = row.id
+    columns = [getattr(House, name) for name in FIELDS]
+    keys: dict[int, tuple[str, str, str]] = {}
+    for house in tx.session.execute(
+        select(House.id, Building.name, House.unit_no, House.room_no, *columns)
+        .join(Building, Building.id == House.building_id)
+        .where(House.community_id == community_id)
+    ).mappings():
+        key = (house["name"], house["unit_no"], house["room_no"])
+        found.houses[key] = dict(house)
+        keys[house["id"]] = key
+        found.people[house["id"]] = set()
+    today = local_date(tx.now)
+    for owner in tx.session.execute(
+        select(Owner.id, Owner.phone, Owner.name).where(
+            Owner.community_id == community_id, Owner.phone.is_not(None)
+        )
+    ):
+        found.owners[str(owner.phone)] = (owner.id, owner.name)
+    for part in tx.session.execute(
+        select(HousePerson.house_id, Owner.phone, Owner.name)
+        .join(Owner, Owner.id == HousePerson.owner_id)
+        .where(
+            Owner.community_id == community_id,
+            HousePerson.person_from <= today,
+            (HousePerson.person_until.is_(None)) | (HousePerson.person_until > today),
+        )
+    ):
+        found.people[part.house_id].add((part.phone, part.name))
+    return found
+
+
+def plan_import(sheet: HouseSheet, on_file: OnFile) -> Plan:
+    """Compare a sheet with what is on file; a phone that belongs to somebody else is a problem."""
+    plan = Plan(problems=list(sheet.problems))
+    for house in sheet.houses:
+        clash = next((owner for owner in house.owners if _is_of_other(owner, on_file)), None)
+        if clash is not None:
+            name = on_file.owners[str(clash.phone)][1]
+            plan.problems.append(
+                Problem(
+                    clash.row,
+                    "手机号",
+                    str(clash.phone),
+                    f"这个手机号在档案中属于{name}",
+                    "请核对姓名，或先办理业主变更",
+                )
+            )
+            continue
+        plan.houses.append(house)
+        known = on_file.houses.get(house.key)
+        if known is None:
+            plan.new.add(house.key)
+            present: set[tuple[str | None, str]] = set()
+        else:
+            present = on_file.people[known["id"]]
+            changes = {
+                name: (known[name], getattr(house, name))
+                for name in FIELDS
+                if getattr(house, name) is not None and known[name] != getattr(house, name)
+            }
+            if changes:
+                plan.changed[house.key] = changes
+        people = [owner for owner in house.owners if (owner.phone, owner.name) not in present]
+        if people:
+            plan.people_new[house.key] = people
+        for owner in people:
+            if owner.phone is None or owner.phone not in on_file.owners:
+                row = owner.row if owner.phone is None else 0
+                plan.owners_new.add((owner.phone, owner.name, row))
+    plan.problems.sort(key=lambda problem: problem.row)
+    return plan
+
+
+def _is_of_other(owner: SheetOwner, on_file: OnFile) -> bool:
+    known = on_file.owners.get(owner.phone or "")
+    return known is not None and known[1] != owner.name
+
+
+def report_plan(sheet: HouseSheet, plan: Plan, batch_id: int | None = None) -> ImportReport:
+    """Sum a plan up for people."""
+    return ImportReport(
+        row_count=sheet.row_count,
+        house_count=len(plan.houses),
+        houses_new=len(plan.new),
+        houses_changed=len(plan.changed),
+        owners_new=len(plan.owners_new),
+        people_new=sum(len(people) for people in plan.people_new.values()),
+        problems=tuple(plan.problems),
+        batch_id=batch_id,
+    )

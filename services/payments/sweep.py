@@ -1,0 +1,146 @@
+"""The truth loop: silent open orders are asked about, booked when paid, and closed in time."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, text, update
+
+from domain.actors import Actor, Permission, system_actor
+from domain.errors import PlatformRefused, PlatformUnavailable
+from domain.payment_states import OPEN_ORDERS, OrderState
+from models import BillLock, PaymentOrder
+from services.audit import record
+from services.payments.settle import Settlement
+from services.ports import ChannelTrade, PayChannel, TradeState
+from services.tasks import open_task
+from services.unit_of_work import Transaction, UnitOfWork
+
+log = logging.getLogger(__name__)
+
+FIRST_QUERY = timedelta(seconds=30)
+_NEXT_QUERIES = (timedelta(minutes=2), timedelta(minutes=10))
+"""After the first, counted from the order's birth; then at expiry and every minute after it.
+
+Source: reliability.md, pattern 5.
+"""
+_AFTER_EXPIRY = timedelta(minutes=1)
+_CLAIM = text(
+    """
+    UPDATE payment_order SET query_at = :until, query_count = query_count + 1
+     WHERE id IN (SELECT id FROM payment_order
+                   WHERE state IN ('created', 'prepaying', 'unknown') AND query_at <= :now
+                   ORDER BY query_at LIMIT 100 FOR UPDATE SKIP LOCKED)
+    RETURNING id
+    """
+)
+_CLAIM_LIFE = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class PaymentSweep:
+    """Asks the channel, books what was paid, and closes what expired."""
+
+    unit_of_work: UnitOfWork
+    channel: PayChannel
+    settlement: Settlement
+
+    def sweep(self, *, actor: Actor) -> int:
+        """Ask about every open order that is due and return how many were.
+
+        One order that cannot be asked stops no other; it is due again soon.
+        """
+        actor.must(Permission.RUN_PLATFORM_WORK)
+        due = self.unit_of_work.run(
+            lambda tx: list(
+                tx.session.scalars(_CLAIM, {"now": tx.now, "until": tx.now + _CLAIM_LIFE})
+            )
+        )
+        for order_id in due:
+            try:
+                self.ask(order_id=order_id)
+            except (PlatformRefused, PlatformUnavailable):
+                log.warning("channel did not tell", extra={"order_id": order_id})
+        return len(due)
+
+    def ask(self, *, order_id: int, and_close: bool = False) -> None:
+        """Bring one order up to what the channel says; an ended order is left alone.
+
+        An unpaid order is closed when it has expired or when ``and_close`` says so: asked, closed,
+        and asked again, because a payer may have been faster. Bills become free only after that.
+
+        Raises:
+            PlatformRefused, PlatformUnavailable: the channel did not tell; nothing changed.
+        """
+        with self.unit_of_work.reading() as session:
+            order = session.get_one(PaymentOrder, order_id)
+        if order.state not in OPEN_ORDERS:
+            return
+        trade = self.channel.query(out_trade_no=order.out_trade_no)
+        expired = order.expires_at <= self.unit_of_work.clock.now()
+        give_up = expired or and_close
+        if give_up and trade.state in (TradeState.NOTPAY, TradeState.ABSENT):
+            trade = self._close(order)
+        # An order that the channel never saw has no ticket out, so nobody can pay it any more.
+        gone = trade.state is TradeState.CLOSED or (give_up and trade.state is TradeState.ABSENT)
+        self._apply(order, trade, gone=gone)
+
+    def _close(self, order: PaymentOrder) -> ChannelTrade:
+        try:
+            self.channel.close(out_trade_no=order.out_trade_no)
+        except PlatformRefused as refusal:
+            if refusal.vendor_code != "ORDERPAID":
+                raise
+        return self.channel.query(out_trade_no=order.out_trade_no)
+
+    def _apply(self, order: PaymentOrder, trade: ChannelTrade, *, gone: bool) -> None:
+        actor = system_actor("支付查询")
+        if trade.state is TradeState.SUCCESS:
+            self.settlement.settle(actor=actor, trade=trade)
+        elif gone:
+            self.unit_of_work.run(lambda tx: self._mark_closed(tx, actor, order.id))
+        else:
+            self.unit_of_work.run(lambda tx: self._ask_later(tx, order, trade))
+
+    def _mark_closed(self, tx: Transaction, actor: Actor, order_id: int) -> None:
+        closed = tx.session.execute(
+            update(PaymentOrder)
+            .where(PaymentOrder.id == order_id, PaymentOrder.state.in_(OPEN_ORDERS))
+            .values(state=OrderState.CLOSED, ended_at=tx.now)
+            .returning(PaymentOrder.community_id)
+        ).scalar_one_or_none()
+        if closed is None:
+            return
+        tx.session.execute(delete(BillLock).where(BillLock.order_id == order_id))
+        record(
+            tx,
+            actor,
+            "payment_closed",
+            subject_type="payment_order",
+            subject_id=order_id,
+            community_id=closed,
+        )
+
+    def _ask_later(self, tx: Transaction, order: PaymentOrder, trade: ChannelTrade) -> None:
+        if trade.state is TradeState.REFUND:
+            open_task(
+                tx,
+                kind="order_refunded_elsewhere",
+                subject=order.out_trade_no,
+                title=f"订单 {order.out_trade_no} 未入账就已在商户平台退款，请核实",
+                community_id=order.community_id,
+            )
+        tx.session.execute(
+            update(PaymentOrder)
+            .where(PaymentOrder.id == order.id)
+            .values(query_at=_next_query(order, tx.now))
+        )
+
+
+def _next_query(order: PaymentOrder, now: datetime) -> datetime:
+    for wait in _NEXT_QUERIES:
+        if order.created_at + wait > now:
+            return order.created_at + wait
+    return max(order.expires_at, now + _AFTER_EXPIRY)

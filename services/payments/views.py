@@ -1,0 +1,75 @@
+"""What an owner is shown of a payment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from domain.payment_states import OrderState
+from models import Payment, PaymentOrder, PaymentOrderBill, Receipt
+from services.ports import PrepayTicket
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentView:
+    """One payment of an owner; ``receipt_no`` is set once the money was booked to bills."""
+
+    id: int
+    out_trade_no: str
+    state: OrderState
+    amount_fen: int
+    description: str
+    bill_ids: tuple[int, ...]
+    created_at: datetime
+    expires_at: datetime
+    paid_at: datetime | None
+    receipt_no: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StartedPayment:
+    """A payment and, while it waits for money, the ticket that opens WeChat's pay sheet."""
+
+    payment: PaymentView
+    ticket: PrepayTicket | None
+
+
+def read_payments(session: Session, *conditions: ColumnElement[bool]) -> Sequence[PaymentView]:
+    """Read payments, newest first; the caller's conditions carry the scope."""
+    orders = session.execute(
+        select(PaymentOrder, Payment.paid_at, Receipt.receipt_no)
+        .outerjoin(Payment, Payment.order_id == PaymentOrder.id)
+        .outerjoin(Receipt, Receipt.payment_id == Payment.id)
+        .where(*conditions)
+        .order_by(PaymentOrder.id.desc(), Receipt.receipt_no.is_(None), Payment.id)
+    ).all()
+    bill_ids: dict[int, list[int]] = {}
+    for order_id, bill_id in session.execute(
+        select(PaymentOrderBill.order_id, PaymentOrderBill.bill_id)
+        .where(PaymentOrderBill.order_id.in_([order.id for order, _, _ in orders]))
+        .order_by(PaymentOrderBill.bill_id)
+    ):
+        bill_ids.setdefault(order_id, []).append(bill_id)
+    views: dict[int, PaymentView] = {}
+    for order, paid_at, receipt_no in orders:
+        # Two payments on one order are possible; the one with a receipt comes first.
+        views.setdefault(
+            order.id,
+            PaymentView(
+                id=order.id,
+                out_trade_no=order.out_trade_no,
+                state=OrderState(order.state),
+                amount_fen=order.amount_fen,
+                description=order.description,
+                bill_ids=tuple(bill_ids.get(order.id, ())),
+                created_at=order.created_at,
+                expires_at=order.expires_at,
+                paid_at=paid_at,
+                receipt_no=receipt_no,
+            ),
+        )
+    return list(views.values())

@@ -1,0 +1,266 @@
+"""What the use-cases need of the world, as Protocols, and the plain values that cross them.
+
+Adapters live in ``gateways`` and ``jobs``. Every call to a platform may raise the two vendor kinds:
+`domain.errors.PlatformRefused` (the answer is no; ``vendor_code`` is the platform's word) and
+`domain.errors.PlatformUnavailable` (no usable answer: the effect is unknown).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from domain.cells import Cell as Cell
+from domain.messages import MessageKind
+
+
+class Clock(Protocol):
+    """Tells the time; injected so that tests own it."""
+
+    def now(self) -> datetime:
+        """Tell the present as an aware UTC instant."""
+        ...
+
+
+class JobQueue(Protocol):
+    """Wakes a worker. A bell, never the record: what it carries a row also remembers."""
+
+    def enqueue(self, job: str, **ids: int) -> None:
+        """Ask for a job by name. Whatever it raises, the caller has already committed."""
+        ...
+
+
+class Probe(Protocol):
+    """One link to the world that `flask doctor` asks about."""
+
+    @property
+    def name(self) -> str:
+        """What the link is called, in Chinese."""
+        ...
+
+    def check(self) -> str:
+        """Try the link for real and say in a short Chinese sentence what was seen.
+
+        Raises:
+            PropertyError: it does not work; the message says why.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WechatLogin:
+    """Who ``wx.login`` says is holding the phone."""
+
+    appid: str
+    openid: str
+    unionid: str | None
+
+
+class MiniProgram(Protocol):
+    """The mini-program's server side."""
+
+    @property
+    def appid(self) -> str:
+        """Whose openids these are."""
+        ...
+
+    def sign_in(self, *, code: str) -> WechatLogin:
+        """Exchange a single-use ``wx.login`` code; its session_key never leaves the gateway."""
+        ...
+
+    def phone_number(self, *, code: str) -> str:
+        """Exchange a single-use ``getPhoneNumber`` code for the phone, 11 digits. Costs money.
+
+        Raises:
+            PlatformRefused: also for a number that is not a mainland mobile one.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """What the official account may know of an openid; ``unionid`` only while they follow."""
+
+    openid: str
+    unionid: str | None
+    is_following: bool
+
+
+class OfficialAccount(Protocol):
+    """The official account's server side."""
+
+    @property
+    def appid(self) -> str:
+        """Whose openids these are."""
+        ...
+
+    def send_template(
+        self,
+        *,
+        openid: str,
+        kind: MessageKind,
+        payload: Mapping[str, str],
+        client_msg_id: str,
+    ) -> str:
+        """Send a template message and return the platform's msgid as text.
+
+        ``payload`` holds the keys of ``MESSAGES[kind]``. The same ``client_msg_id`` for one openid
+        is delivered once within ten minutes.
+        """
+        ...
+
+    def show_follower(self, *, openid: str) -> Follower:
+        """Look a follower up."""
+        ...
+
+
+class SmsSender(Protocol):
+    """Sends one short message."""
+
+    def send(self, *, phone: str, kind: MessageKind, payload: Mapping[str, str]) -> str:
+        """Send to 11 digits and return the provider's serial number."""
+        ...
+
+
+class TradeState(StrEnum):
+    """What the channel says of an order of ours."""
+
+    SUCCESS = "SUCCESS"
+    NOTPAY = "NOTPAY"
+    CLOSED = "CLOSED"
+    REFUND = "REFUND"
+    ABSENT = "ABSENT"
+    """The channel does not know the order."""
+    OTHER = "OTHER"
+    """A state we have no rule for, such as USERPAYING or REVOKED: ask again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderToOpen:
+    """What the channel needs to open an order; ``openid`` only for JSAPI."""
+
+    out_trade_no: str
+    amount_fen: int
+    description: str
+    expires_at: datetime
+    openid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelTrade:
+    """What a channel says of one trade, verified and decrypted but compared with nothing of ours.
+
+    ``amount_fen``, ``transaction_id`` and ``paid_at`` are set when money moved.
+    """
+
+    channel: str
+    mchid: str
+    appid: str
+    out_trade_no: str
+    state: TradeState
+    transaction_id: str = ""
+    amount_fen: int | None = None
+    currency: str = ""
+    payer_openid: str = ""
+    paid_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PrepayTicket:
+    """What the mini-program hands to ``wx.requestPayment``; field names in the platform's case.
+
+    Source: WeChat Pay, 小程序调起支付 (platforms.md 2.1).
+    """
+
+    appid: str
+    time_stamp: str
+    nonce_str: str
+    package: str
+    sign_type: str
+    pay_sign: str
+
+
+class PayChannel(Protocol):
+    """WeChat Pay for one merchant account."""
+
+    @property
+    def mchid(self) -> str:
+        """The merchant number that receives the money."""
+        ...
+
+    @property
+    def appid(self) -> str:
+        """The app in whose name JSAPI orders are opened: the mini-program."""
+        ...
+
+    def open_jsapi_order(self, order: OrderToOpen) -> str:
+        """Open (or, with the same number and parameters, re-open) and return the prepay_id."""
+        ...
+
+    def open_native_order(self, order: OrderToOpen) -> str:
+        """Open an order that is paid by scanning and return its code_url."""
+        ...
+
+    def ticket(self, *, prepay_id: str, now: datetime) -> PrepayTicket:
+        """Sign what the client needs; calls nobody."""
+        ...
+
+    def query(self, *, out_trade_no: str) -> ChannelTrade:
+        """Ask for a trade by our number; an unknown number is state ABSENT, not an error."""
+        ...
+
+    def close(self, *, out_trade_no: str) -> None:
+        """Close an unpaid order; closing a closed or absent one is no error.
+
+        Raises:
+            PlatformRefused: ``vendor_code`` ORDERPAID when it was paid meanwhile: query again.
+        """
+        ...
+
+    def read_notice(
+        self, *, headers: Mapping[str, str], body: bytes, received_at: datetime
+    ) -> ChannelTrade:
+        """Verify and decrypt a payment notice; calls nobody, whatever the headers say.
+
+        Checks in this order: header form, serial on the allow-list, age within 300 s, signature,
+        decryption, shape. It compares no business field.
+
+        Raises:
+            NoticeRefused: any of these fails; the reason is for our records.
+        """
+        ...
+
+
+class NoticeRefused(Exception):
+    """A notice that is not what the platform would send; ``reason`` is a short English word.
+
+    Not a `PropertyError`: it never reaches a person, and the front answers in the platform's form.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet of a workbook: rows from the first, row 1 at index 0; short rows may occur."""
+
+    name: str
+    rows: Sequence[Sequence[Cell]]
+
+
+class WorkbookReader(Protocol):
+    """Reads spreadsheets that strangers hand in."""
+
+    def read(self, content: bytes, *, sheet_name: str) -> Sheet:
+        """Read one sheet by name; a workbook with a single sheet gives that one whatever its name.
+
+        Raises:
+            InvalidInput: not an .xlsx, too large or too many cells, no such sheet. The file is
+                checked from its zip directory before anything is unpacked.
+        """
+        ...

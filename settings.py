@@ -1,0 +1,121 @@
+"""The settings of the product, read once from the environment by ``wsgi.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+_SECRET_MIN_LENGTH = 16
+_PLACEHOLDERS = ("change-me", "changeme", "secret", "dev", "test", "password")
+
+
+class SettingsMissing(Exception):
+    """Settings that production cannot do without are absent or left at a placeholder."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__("Missing or unsafe settings: " + ", ".join(names))
+        self.names = names
+
+
+def _secret(**changes: Any) -> Any:
+    return field(metadata={"secret": True}, repr=False, **changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting; the environment variable is the field's name in capitals.
+
+    ``.env.example`` explains each one. Fields without a default must be set everywhere.
+    """
+
+    database_url: str = _secret()
+    redis_url: str = _secret()
+    secret_key: str = _secret()
+    anju_env: str = "production"
+    public_base_url: str
+    trusted_hosts: tuple[str, ...]
+    proxy_hops: int = 0
+    log_level: str = "INFO"
+    database_pool_size: int = 10
+    metrics_token: str = _secret(default="")
+    delivery_width: int = 20
+
+    wechat_api_base: str = "https://api.weixin.qq.com/"
+    wechat_miniapp_appid: str
+    wechat_miniapp_secret: str = _secret()
+    wechat_miniapp_token: str = _secret()
+    wechat_miniapp_aes_key: str = _secret()
+    wechat_official_appid: str
+    wechat_official_secret: str = _secret()
+    wechat_official_token: str = _secret()
+    wechat_official_aes_key: str = _secret()
+    wechat_template_bill_published: str
+    wechat_template_payment_received: str
+
+    wechatpay_api_base: str = "https://api.mch.weixin.qq.com"
+    wechatpay_mchid: str
+    wechatpay_apiv3_key: str = _secret()
+    wechatpay_private_key: str = _secret()
+    wechatpay_cert_serial: str
+    wechatpay_public_key: str
+    wechatpay_public_key_id: str
+
+    sms_provider: str = "tencent"
+    sms_api_base: str = "https://sms.tencentcloudapi.com"
+    sms_secret_id: str = _secret()
+    sms_secret_key: str = _secret()
+    sms_app_id: str
+    sms_sign_name: str
+    sms_template_login_code: str
+    sms_template_bill_published: str
+    sms_template_payment_received: str
+    sms_daily_cap: int = 5000
+
+    @property
+    def is_production(self) -> bool:
+        """Whether real people and money are behind this; anything but ``development`` is."""
+        return self.anju_env != "development"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Read every field from its variable.
+
+        Raises:
+            SettingsMissing: names all variables that are missing, not a number, or, in production,
+                a secret too short or left at a placeholder. Nothing starts half-configured.
+        """
+        found: dict[str, Any] = {}
+        wrong: list[str] = []
+        production = environ.get("ANJU_ENV", "production") != "development"
+        for each in fields(cls):
+            name = each.name.upper()
+            raw = environ.get(name, "").strip()
+            if not raw:
+                if each.default is MISSING:
+                    wrong.append(name)
+                continue
+            if production and each.metadata.get("secret") and _is_placeholder(raw):
+                wrong.append(name)
+                continue
+            try:
+                found[each.name] = _parse(each.type, raw)
+            except ValueError:
+                wrong.append(name)
+        if production and not environ.get("PUBLIC_BASE_URL", "").startswith("https://"):
+            wrong.append("PUBLIC_BASE_URL (https)")
+        if wrong:
+            raise SettingsMissing(wrong)
+        return cls(**found)
+
+
+def _is_placeholder(raw: str) -> bool:
+    return len(raw) < _SECRET_MIN_LENGTH or raw.lower().startswith(_PLACEHOLDERS)
+
+
+def _parse(kind: Any, raw: str) -> Any:
+    if kind == "int":
+        return int(raw)
+    if kind == "tuple[str, ...]":
+        return tuple(part.strip() for part in raw.split(",") if part.strip())
+    return raw.replace("\\n", "\n")

@@ -1,0 +1,72 @@
+"""Payment callbacks: how one is made, sealed and signed."""
+
+import json
+import uuid
+from typing import Any
+
+from simulator import crypto, pay_wire
+from simulator.chance import ALNUM
+from simulator.clock import beijing
+from simulator.credentials import Merchant
+from simulator.state import Notice
+from simulator.world import World
+
+SUMMARIES = {"TRANSACTION.SUCCESS": "支付成功"}
+
+
+def seal(
+    world: World,
+    merchant: Merchant,
+    resource: dict[str, Any],
+    *,
+    event_type: str = "TRANSACTION.SUCCESS",
+    apiv3_key: str | None = None,
+) -> str:
+    """Return the body of a callback with its resource encrypted."""
+    nonce = world.chance.text(12, ALNUM)
+    plain = json.dumps(resource, ensure_ascii=False, separators=(",", ":")).encode()
+    body = {
+        "id": str(uuid.uuid4()),
+        "create_time": beijing(world.clock.time()),
+        "resource_type": "encrypt-resource",
+        "event_type": event_type,
+        "summary": SUMMARIES.get(event_type, event_type),
+        "resource": {
+            "original_type": "transaction",
+            "algorithm": "AEAD_AES_256_GCM",
+            "ciphertext": crypto.encrypt_resource(
+                plain,
+                apiv3_key=apiv3_key or merchant.apiv3_key,
+                nonce=nonce,
+                associated_data="transaction",
+            ),
+            "associated_data": "transaction",
+            "nonce": nonce,
+        },
+    }
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def headers(
+    world: World, merchant: Merchant, body: str, *, timestamp: int | None = None
+) -> dict[str, str]:
+    """Return the headers of one delivery, signed now unless another time is given."""
+    return {
+        "Content-Type": "application/json",
+        "Accept": "*/*",
+        "User-Agent": "Mozilla/4.0",
+        "Pragma": "no-cache",
+        "Request-ID": world.chance.text(40),
+        **pay_wire.signature_headers(world, body.encode(), merchant=merchant, timestamp=timestamp),
+    }
+
+
+def signed_view(world: World, notice: Notice) -> dict[str, Any]:
+    """Return a notice with a fresh set of headers, so that a test can send it itself."""
+    merchant = world.credentials.merchants[notice.mchid]
+    data = dict(vars(notice))
+    data["next_at"] = beijing(notice.next_at) if notice.next_at is not None else None
+    data["made_at"] = beijing(notice.made_at)
+    data["attempts"] = list(notice.attempts)
+    data["headers"] = headers(world, merchant, notice.body)
+    return data

@@ -1,0 +1,136 @@
+"""The parameters of an order: each refusal WeChat Pay would make, in its words.
+
+Source: https://pay.weixin.qq.com/docs/merchant/apis/jsapi-payment/direct-jsons/jsapi-prepay.html
+"""
+
+import re
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from simulator.credentials import Merchant
+from simulator.outbound import is_loopback
+from simulator.pay_wire import Refused, bad_parameter
+from simulator.world import World
+
+ORDER_LIFETIME_S = 7 * 86_400
+SHORTEST_S = 60
+LONGEST_S = 90 * 86_400
+MOST_FEN = 10_000_000_000
+
+_OUT_TRADE_NO = re.compile(r"[0-9A-Za-z_\-|*]{6,32}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)")
+_KNOWN = {
+    "appid",
+    "mchid",
+    "description",
+    "out_trade_no",
+    "time_expire",
+    "attach",
+    "notify_url",
+    "goods_tag",
+    "support_fapiao",
+    "amount",
+    "detail",
+    "scene_info",
+    "settle_info",
+}
+
+
+def _text(data: dict[str, Any], field: str, longest: int) -> str:
+    value = data.get(field)
+    if not isinstance(value, str) or not value:
+        raise bad_parameter(field, f"输入源“/body/{field}”映射到值字段“{field}”必填性规则校验失败")
+    if len(value) > longest:
+        raise bad_parameter(field, f"输入源“/body/{field}”字符串长度不得超过{longest}")
+    return value
+
+
+def _strange(data: dict[str, Any], known: set[str], where: str = "") -> None:
+    for key in sorted(set(data) - known):
+        raise bad_parameter(where + key, f"输入源“/body/{where + key}”不是接口的参数")
+
+
+def _group(data: dict[str, Any], field: str) -> dict[str, Any]:
+    value = data.get(field)
+    if not isinstance(value, dict):
+        raise bad_parameter(field, f"输入源“/body/{field}”映射到值字段“{field}”必填性规则校验失败")
+    return value
+
+
+def _check_amount(amount: dict[str, Any]) -> None:
+    _strange(amount, {"total", "currency"}, "amount.")
+    total = amount.get("total")
+    # In JSON true is no number, but in Python it is an int.
+    if isinstance(total, bool) or not isinstance(total, int):
+        raise bad_parameter("amount.total", "输入源“/body/amount/total”必须是整数，单位为分")
+    if not 1 <= total <= MOST_FEN:
+        raise bad_parameter("amount.total", "订单总金额不得小于1分，也不得超过上限")
+    if amount.get("currency", "CNY") != "CNY":
+        raise bad_parameter("amount.currency", "境内商户号仅支持人民币CNY")
+
+
+def _check_notify_url(url: str) -> None:
+    parts = urlsplit(url)
+    # The real platform wants https; a test's backend has no certificate, so loopback may be http.
+    is_allowed = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url))
+    if not is_allowed or not parts.hostname:
+        raise bad_parameter("notify_url", "notify_url必须是https地址")
+    if "?" in url or "#" in url:
+        raise bad_parameter("notify_url", "notify_url不能携带参数")
+
+
+def _expiry(data: dict[str, Any], now: float) -> float:
+    text = data.get("time_expire")
+    if text is None:
+        return now + ORDER_LIFETIME_S
+    if not isinstance(text, str) or not _TIME.fullmatch(text):
+        raise bad_parameter("time_expire", "time_expire不符合rfc3339格式")
+    try:
+        instant = datetime.fromisoformat(text).timestamp()
+    except ValueError as error:
+        raise bad_parameter("time_expire", "time_expire不是一个时间") from error
+    if instant < now + SHORTEST_S:
+        raise bad_parameter("time_expire", "time_expire距下单时间不得少于1分钟")
+    if instant > now + LONGEST_S:
+        raise bad_parameter("time_expire", "time_expire距下单时间不得超过90天")
+    return instant
+
+
+def _check_payer(world: World, data: dict[str, Any], appid: str) -> str:
+    payer = _group(data, "payer")
+    _strange(payer, {"openid"}, "payer.")
+    openid = payer.get("openid")
+    if not isinstance(openid, str) or not openid:
+        raise bad_parameter("payer.openid", "输入源“/body/payer/openid”必填")
+    if world.person_by_openid(appid, openid) is None:
+        raise bad_parameter("payer.openid", "无效的openid，appid和openid不匹配")
+    return openid
+
+
+def check_order(
+    world: World, merchant: Merchant, data: dict[str, Any], trade_type: str
+) -> tuple[str, float]:
+    """Check the body of an order.
+
+    Returns:
+        The payer's openid, empty for a native order, and the instant the order expires.
+
+    Raises:
+        Refused: 400 with the field at fault.
+    """
+    _strange(data, _KNOWN | ({"payer"} if trade_type == "JSAPI" else set()))
+    if _text(data, "mchid", 32) != merchant.mchid:
+        raise bad_parameter("mchid", "商户号与Authorization中的商户号不一致")
+    appid = _text(data, "appid", 32)
+    if appid not in merchant.appids:
+        raise Refused(400, "APPID_MCHID_NOT_MATCH", "appid和mch_id不匹配", "appid")
+    _text(data, "description", 127)
+    if not _OUT_TRADE_NO.fullmatch(_text(data, "out_trade_no", 32)):
+        raise bad_parameter("out_trade_no", "商户订单号只能是6到32位的数字、大小写字母或_-|*")
+    _check_notify_url(_text(data, "notify_url", 255))
+    if "attach" in data:
+        _text(data, "attach", 128)
+    _check_amount(_group(data, "amount"))
+    openid = _check_payer(world, data, appid) if trade_type == "JSAPI" else ""
+    return openid, _expiry(data, world.clock.time())

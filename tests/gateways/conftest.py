@@ -1,0 +1,180 @@
+"""What the gateway tests run against: a real Redis and the platform simulator on loopback."""
+
+import json
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from gateways import build
+from localstack.engines import start_redis
+from settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PHONE = "19900000001"
+
+
+class TestClock:
+    """The real time plus what the test adds; WeChat's SDKs sign with the real one."""
+
+    __test__ = False
+
+    def __init__(self):
+        self.offset = timedelta()
+
+    def now(self):
+        return datetime.now(UTC) + self.offset
+
+
+class Simulator:
+    """The control interface of the platform simulator."""
+
+    def __init__(self, url):
+        self.url = url
+        self.http = requests.Session()
+        self.credentials = self.get("credentials")
+        self.mini_appid = self.credentials["WECHAT_MINIAPP_APPID"]
+        self.official_appid = self.credentials["WECHAT_OFFICIAL_APPID"]
+
+    def get(self, control, **params):
+        answer = self.http.get(f"{self.url}/_sim/{control}", params=params, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def post(self, control, body=None):
+        answer = self.http.post(f"{self.url}/_sim/{control}", json=body or {}, timeout=10)
+        assert answer.status_code < 300, answer.text
+        return answer.json()
+
+    def fault(self, *, host, path="", times=1, **action):
+        self.post(
+            "faults", [{"match": {"host": host, "path": path}, "times": times, "action": action}]
+        )
+
+    def journal(self, path=""):
+        """Every request the platforms got since the reset, oldest first."""
+        return self.get("journal", path=path)["requests"]
+
+    def person(self, phone=PHONE):
+        return self.post("people", {"phone": phone})
+
+    def code(self, what, phone=PHONE, **more):
+        """A single-use code: ``wx_login`` or ``phone_code``."""
+        return self.post(f"people/{phone}/{what}", more)["code"]
+
+
+class OddPlatform(BaseHTTPRequestHandler):
+    """Gives answers that no platform should give and the simulator therefore does not."""
+
+    server: Any
+
+    def handle_odd(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.seen.append(self.path)
+        status, headers, body = self.server.answer
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = handle_odd  # noqa: N815  # http.server's names
+
+    def log_message(self, *given):
+        """Say nothing."""
+
+
+@pytest.fixture
+def odd_platform():
+    """A server whose ``answer`` the test sets: status, headers, body; ``seen`` has the paths."""
+    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), OddPlatform)
+    server.seen, server.url = [], f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory):
+    """Start a Redis that writes nothing to disk; give its address."""
+    with start_redis(tmp_path_factory.mktemp("redis"), durable=False) as engine:
+        yield engine.url
+
+
+@pytest.fixture
+def redis(redis_server):
+    """An empty Redis."""
+    with Redis.from_url(redis_server) as client:
+        client.flushdb()
+        yield client
+
+
+@pytest.fixture
+def dead_redis(tmp_path):
+    """A Redis that nobody serves, with the short budgets the program gives its own."""
+    return Redis(
+        unix_socket_path=str(tmp_path / "nobody.sock"),
+        socket_timeout=0.5,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+@pytest.fixture
+def clock():
+    return TestClock()
+
+
+@pytest.fixture(scope="session")
+def simulator_process(tmp_path_factory):
+    """Start the simulator once."""
+    state = tmp_path_factory.mktemp("simulator")
+    command = [sys.executable, "-m", "simulator", "--port", "0", "--state", str(state)]
+    command += ["--backend", "http://127.0.0.1:9"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        simulator = Simulator(json.loads(process.stdout.readline())["url"])
+        yield simulator
+        simulator.http.close()
+        process.terminate()
+        process.stdout.read()
+
+
+@pytest.fixture
+def simulator(simulator_process):
+    """The simulator as new: no people, orders, tokens, faults; its journal empty."""
+    simulator_process.post("reset")
+    return simulator_process
+
+
+@pytest.fixture
+def settings(simulator):
+    return Settings.from_env(
+        {
+            **simulator.credentials,
+            "ANJU_ENV": "development",
+            "DATABASE_URL": "postgresql://nobody",
+            "REDIS_URL": "redis://nobody",
+            "SECRET_KEY": "only-for-tests",
+            "PUBLIC_BASE_URL": "https://anju.example",
+            "TRUSTED_HOSTS": "anju.example",
+        }
+    )
+
+
+@pytest.fixture
+def gateways(settings, redis, clock):
+    return build(settings, redis, clock)
