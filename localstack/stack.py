@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+import psycopg
 import redis
 
 from localstack.engine import Engine
@@ -153,6 +154,7 @@ class Stack:
         processes.start(self._web(web_port))
         self._say(f"网站已就绪：{self.web_url}")
         processes.start(_worker(queue))
+        processes.start(_ticker(postgres))
         self._say("后台任务已就绪。")
         self._seen.look()
 
@@ -232,6 +234,20 @@ def _worker(queue: Engine) -> Program:
     known = _registered(queue.url)  # a killed worker's name stays behind for a while
     ready = ReadyWhen(lambda: bool(_registered(queue.url) - known), missing="没有在队列登记")
     return Program(name="worker", words=_flask("jobs", "work"), ready=ready, grace_s=15.0)
+
+
+def _ticker(postgres: Engine) -> Program:
+    before = _slots(postgres.url)
+    ready = ReadyWhen(lambda: _slots(postgres.url) > before, missing="没有运行过任何定时任务")
+    return Program(name="ticker", words=_flask("jobs", "tick"), ready=ready, grace_s=15.0)
+
+
+def _slots(database_url: str) -> int:
+    """Count the slots of the timetable that were taken."""
+    url = database_url.replace("postgresql+psycopg", "postgresql", 1)
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT count(*) FROM job_slot").fetchone()
+    return int(row[0]) if row else 0
 
 
 def _registered(redis_url: str) -> set[bytes]:

@@ -48,12 +48,12 @@ class Journal:
             full = {"seq": self._seq, "at": beijing_ms(self._clock.time()), **entry}
             self._entries.append(full)
             self._append(full)
+            if self._file is not None:
+                self._file.flush()
 
     def since(self, seq: int, path: str, limit: int) -> list[dict[str, Any]]:
         """Return what came after that number and whose path contains the text, oldest first."""
         with self._lock:
-            if self._file is not None:
-                self._file.flush()
             first = self._entries[0]["seq"] if self._entries else 0
             skip = max(0, seq + 1 - first)
             later = [self._entries[i] for i in range(skip, len(self._entries))]

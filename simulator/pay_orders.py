@@ -190,7 +190,7 @@ def close_order(number: str) -> Response:
             raise Refused(400, "ORDER_CLOSED", "该订单已关闭")
         order.state = "CLOSED"
         world.changed()
-    return Response(status=204)
+    return Response(status=204, mimetype="application/json")
 
 
 @bp.get("/certificates")

@@ -138,7 +138,8 @@ def after(response: Response) -> Response:
         return response
     if _is_when(call.action, "after"):
         response = _refusal(call) or response
-    if call.host == "pay":
+    # A gateway's error page comes from in front of the platform, which has not signed it.
+    if call.host == "pay" and response.mimetype != "text/html":
         pay_wire.sign_answer(response, call.merchant_id)
     _spoil(call.action, response)
     _sleep(call.action, "after")

@@ -80,6 +80,7 @@ class OddPlatform(BaseHTTPRequestHandler):
     def handle_odd(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.seen.append(self.path)
+        self.server.gate.wait(timeout=30)
         status, headers, body = self.server.answer
         self.send_response(status)
         for name, value in headers.items():
@@ -95,12 +96,18 @@ class OddPlatform(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def odd_platform():
-    """A server whose ``answer`` the test sets: status, headers, body; ``seen`` has the paths."""
+    """A server whose ``answer`` the test sets: status, headers, body.
+
+    ``seen`` has the paths asked for; nothing is answered while ``gate`` is shut.
+    """
     server: Any = ThreadingHTTPServer(("127.0.0.1", 0), OddPlatform)
+    server.gate = threading.Event()
+    server.gate.set()
     server.seen, server.url = [], f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server
+    server.gate.set()
     server.shutdown()
     thread.join()
     server.server_close()

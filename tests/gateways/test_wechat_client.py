@@ -189,12 +189,15 @@ class TestToken:
         with pytest.raises(PlatformUnavailable):
             client.user.get(openid)
 
-    def test_slow_token_does_not_hold_the_caller(self, make_client, simulator, openid):
+    def test_slow_token_does_not_hold_the_caller(self, make_client, odd_platform):
         """wechatpy's own fetch has no time limit (B3)."""
-        simulator.fault(host="wx", path=FETCH, latency_ms=2000)
+        odd_platform.gate.clear()
+        client = make_client(base_url=odd_platform.url, timeout_s=(3, 0.1))
 
         with pytest.raises(PlatformUnavailable):
-            make_client(timeout_s=(3, 0.2)).user.get(openid)
+            client.fetch_token(force=False)
+
+        assert odd_platform.seen == ["/cgi-bin/stable_token"]
 
 
 class TestErrors:
@@ -259,13 +262,14 @@ class TestErrors:
 
         assert raised.value.vendor_code == "http_404"
 
-    def test_slow_answer(self, make_client, simulator, openid):
-        client = make_client(timeout_s=(3, 0.2))
-        client.access_token  # noqa: B018  # the property fetches
-        simulator.fault(host="wx", path=CALL, latency_ms=2000)
+    def test_slow_answer(self, make_client, odd_platform):
+        odd_platform.gate.clear()
+        client = make_client(base_url=odd_platform.url, timeout_s=(3, 0.1))
 
         with pytest.raises(PlatformUnavailable):
-            client.user.get(openid)
+            client.sign_in.code_to_session(code="c")
+
+        assert len(odd_platform.seen) == 1
 
     def test_nobody_listens(self, make_client):
         with pytest.raises(PlatformUnavailable):

@@ -161,12 +161,15 @@ class TestOpen:
         with pytest.raises(PlatformUnavailable):
             channel.open_jsapi_order(order)
 
-    def test_slow_answer(self, channel, simulator, order):
-        channel._sdk._core._timeout = (3, 0.2)
-        simulator.fault(host="pay", path=JSAPI, latency_ms=2000)
+    def test_slow_answer(self, settings, order, odd_platform):
+        channel = WechatPay(settings=replace(settings, wechatpay_api_base=odd_platform.url))
+        channel._sdk._core._timeout = (3, 0.1)
+        odd_platform.gate.clear()
 
         with pytest.raises(PlatformUnavailable):
             channel.open_jsapi_order(order)
+
+        assert odd_platform.seen == [JSAPI]
 
     def test_nobody_listens(self, settings, order):
         channel = WechatPay(settings=replace(settings, wechatpay_api_base="http://127.0.0.1:9"))

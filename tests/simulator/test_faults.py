@@ -56,6 +56,7 @@ class TestTransport:
         platforms.fault({"status": 502, "when": when}, path="jsapi")
         answer = platforms.http.post(f"{platforms.url}/pay/v3/pay/transactions/jsapi")
         assert (answer.status_code, answer.headers["Content-Type"][:9]) == (502, "text/html")
+        assert "Wechatpay-Signature" not in answer.headers
         with pytest.raises(requests.JSONDecodeError):
             merchant.order(form)
 
