@@ -30,10 +30,11 @@ Words = Annotated[str, mapped_column(Text)]
 class Base(DeclarativeBase):
     """The declarative base of all tables."""
 
+    metadata = MetaData(naming_convention=NAMING)
+
 
 db = SQLAlchemy(
     model_class=Base,
-    metadata=MetaData(naming_convention=NAMING),
     session_options={"expire_on_commit": False},
 )
 

@@ -1,0 +1,211 @@
+"""Rows to set a scene with: valid by default, readable, changed by keyword."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from sqlalchemy import func, select
+
+from domain.actors import owner_actor, staff_actor
+from models import (
+    Account,
+    Bill,
+    BillBatch,
+    BillBatchItem,
+    BillLine,
+    Building,
+    Community,
+    FeeItem,
+    FeeStandard,
+    House,
+    HouseBinding,
+    HousePerson,
+    Owner,
+    Staff,
+    WechatIdentity,
+)
+
+LONG_AGO = date(2020, 1, 1)
+MADE_AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def add(session, row):
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _next(session, model):
+    return (session.execute(select(func.max(model.id))).scalar_one() or 0) + 1
+
+
+def make_community(session, **changes):
+    number = _next(session, Community)
+    values = {"code": f"CH{number}", "name": f"翠湖花园{number}期", "created_at": MADE_AT}
+    return add(session, Community(**(values | changes)))
+
+
+def make_building(session, *, community=None, **changes):
+    community = community or make_community(session)
+    number = _next(session, Building)
+    return add(session, Building(community_id=community.id, name=f"{number}栋", **changes))
+
+
+def make_house(session, *, building=None, **changes):
+    building = building or make_building(session)
+    values = {
+        "community_id": building.community_id,
+        "building_id": building.id,
+        "unit_no": "1",
+        "room_no": str(100 + _next(session, House)),
+        "building_area": Decimal("89.37"),
+        "billing_area": Decimal("89.37"),
+        "fee_coefficient": Decimal(1),
+        "handover_date": LONG_AGO,
+    }
+    return add(session, House(**(values | changes)))
+
+
+def make_owner(session, *, house=None, role="title_holder", person_from=LONG_AGO, **changes):
+    """An owner; with a house also their part in it."""
+    number = _next(session, Owner)
+    community_id = house.community_id if house else make_community(session).id
+    values = {
+        "community_id": community_id,
+        "name": f"业主{number}",
+        "phone": f"1990000{number:04d}",
+        "created_at": MADE_AT,
+    }
+    owner = add(session, Owner(**(values | changes)))
+    if house:
+        add(
+            session,
+            HousePerson(house_id=house.id, owner_id=owner.id, role=role, person_from=person_from),
+        )
+    return owner
+
+
+def make_account(session, *, owner=None, houses=(), binding_role="owner", **changes):
+    """An account; with an owner it has their phone and is bound to the houses."""
+    number = _next(session, Account)
+    phone = owner.phone if owner else f"1980000{number:04d}"
+    account = add(session, Account(**({"phone": phone, "created_at": MADE_AT} | changes)))
+    for house in houses:
+        add(
+            session,
+            HouseBinding(
+                account_id=account.id,
+                house_id=house.id,
+                owner_id=owner.id,
+                role=binding_role,
+                status="active",
+                created_at=MADE_AT,
+            ),
+        )
+    return account
+
+
+def make_identity(session, *, account=None, **changes):
+    values = {"openid": f"openid{_next(session, WechatIdentity)}", "seen_at": MADE_AT}
+    account_id = account.id if account else None
+    return add(session, WechatIdentity(account_id=account_id, **(values | changes)))
+
+
+def make_staff(session, **changes):
+    number = _next(session, Staff)
+    values = {
+        "login_name": f"staff{number}",
+        "name": f"员工{number}",
+        "role": "manager",
+        "created_at": MADE_AT,
+    }
+    return add(session, Staff(**(values | changes)))
+
+
+def make_item(session, *, community=None, price="2.35", **changes):
+    """A fee item with one price from its first day on."""
+    community = community or make_community(session)
+    letters = chr(ord("A") + _next(session, FeeItem) % 26)
+    values = {
+        "community_id": community.id,
+        "code": f"W{letters}",
+        "name": "物业费",
+        "charge_method": "area",
+        "starts_on": LONG_AGO,
+        "created_at": MADE_AT,
+    }
+    item = add(session, FeeItem(**(values | changes)))
+    if price:
+        add(
+            session,
+            FeeStandard(fee_item_id=item.id, unit_price=Decimal(price), priced_from=item.starts_on),
+        )
+    return item
+
+
+def make_bill(session, *, house, item=None, batch=None, lines=(21002,), **changes):
+    """A published bill of a house for October 2026, with its lines."""
+    community = session.get_one(Community, house.community_id)
+    item = item or make_item(session, community=community)
+    amount_fen = sum(lines)
+    batch = batch or add(
+        session,
+        BillBatch(
+            community_id=community.id,
+            period_from=date(2026, 10, 1),
+            period_until=date(2026, 11, 1),
+            state="published",
+            bill_count=1,
+            amount_fen=amount_fen,
+            made_by_staff_id=make_staff(session).id,
+            created_at=MADE_AT,
+        ),
+    )
+    if not session.get(BillBatchItem, (batch.id, item.id)):
+        add(session, BillBatchItem(batch_id=batch.id, fee_item_id=item.id))
+    values = {
+        "community_id": community.id,
+        "batch_id": batch.id,
+        "house_id": house.id,
+        "fee_item_id": item.id,
+        "bill_no": f"{community.code}202610{item.code}{_next(session, Bill):06d}",
+        "period_from": date(2026, 10, 1),
+        "period_until": date(2026, 11, 1),
+        "issue_date": date(2026, 11, 1),
+        "due_date": date(2026, 12, 1),
+        "state": "published",
+        "amount_fen": amount_fen,
+        "published_at": MADE_AT,
+    }
+    bill = add(session, Bill(**(values | changes)))
+    for line_no, line_fen in enumerate(lines, start=1):
+        add(
+            session,
+            BillLine(
+                bill_id=bill.id,
+                line_no=line_no,
+                amount_fen=line_fen,
+                trace={
+                    "method": "area",
+                    "unit_price": "2.35",
+                    "months": "1",
+                    "from": "2026-10-01",
+                    "until": "2026-11-01",
+                    "rounding": "fen",
+                    "rounding_fen": 0,
+                    "area": "89.37",
+                    "coefficient": "1",
+                },
+            ),
+        )
+    return bill
+
+
+def staff(session, role="manager", **changes):
+    """A member of staff as somebody who acts."""
+    row = make_staff(session, role=role, **changes)
+    return staff_actor(staff_id=row.id, name=row.name, role=role)
+
+
+def owner(account):
+    """An account as somebody who acts."""
+    return owner_actor(account_id=account.id)
