@@ -115,7 +115,13 @@ def _is_placeholder(raw: str) -> bool:
 
 def _parse(kind: Any, raw: str) -> Any:
     if kind == "int":
+        # int() alone would take "-1", "1_000" and digits of other scripts.
+        if not (raw.isascii() and raw.isdigit() and len(raw) < 10):
+            raise ValueError(raw)
         return int(raw)
     if kind == "tuple[str, ...]":
-        return tuple(part.strip() for part in raw.split(",") if part.strip())
+        parts = tuple(part.strip() for part in raw.split(",") if part.strip())
+        if not parts:
+            raise ValueError(raw)
+        return parts
     return raw.replace("\\n", "\n")

@@ -26,6 +26,14 @@ def dedup_key(message: dict[str, Any]) -> str:
     return "|".join(str(message.get(name) or "")[:200] for name in names)
 
 
+def answer_miniapp(_message: dict[str, Any]) -> str | None:
+    """Take a push of the mini-program; it is on record, and there is nothing to do or say yet.
+
+    Its openids are not the official account's: none of the turns below may see them.
+    """
+    return None
+
+
 def answer(services_: services.Services, message: dict[str, Any], *, request_id: str) -> str | None:
     """Do what a push asks for and return the text to reply, or None for silence."""
     openid = str(message.get("FromUserName") or "")

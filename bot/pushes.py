@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 import xmltodict
 from wechatpy.crypto import WeChatCrypto
 
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 MAX_AGE_S = 300
 """A push older or newer than this is a replay."""
 
@@ -117,6 +119,15 @@ def _parse(body: bytes) -> dict[str, Any]:
     except Exception as error:
         # Broken, hostile or endless input raises anything from ExpatError to RecursionError.
         raise PushRefused("cannot_parse") from error
-    if not isinstance(parsed, dict):
+    if not isinstance(parsed, dict) or not _is_storable(parsed):
         raise PushRefused("cannot_parse")
     return parsed
+
+
+def _is_storable(value: Any) -> bool:
+    """Tell whether the database takes all text in it: no NUL and no half of a surrogate pair."""
+    if isinstance(value, dict):
+        return all(_is_storable(part) for pair in value.items() for part in pair)
+    if isinstance(value, list):
+        return all(_is_storable(part) for part in value)
+    return not (isinstance(value, str) and _UNSTORABLE.search(value))

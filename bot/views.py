@@ -11,10 +11,10 @@ from flask import Blueprint, Response, current_app, request
 
 import services
 from bot import replies
-from bot.conversation import answer, dedup_key
+from bot.conversation import answer, answer_miniapp, dedup_key
 from bot.pushes import PushAccount, PushRefused, check_address, open_push, seal_reply, text_reply
 from domain.errors import NotFound
-from services.inbox import read_posted
+from services.inbox import ANY_LENGTH, read_posted
 from services.logs import request_id
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def take(account_name: str) -> Response:
     found = _services()
     account = _account(account_name)
     source = f"wechat_{account_name}"
-    request.max_content_length = None
+    request.max_content_length = ANY_LENGTH
     posted = read_posted(
         headers=dict(request.headers),
         stream=request.stream,
@@ -77,15 +77,18 @@ def take(account_name: str) -> Response:
     if not found.inbox.take_once(notice_id=notice_id, source=source, dedup_key=dedup_key(message)):
         found.inbox.judge(notice_id=notice_id, verdict="repeated")
         return _plain("success")
-    return _reply(found, account, message, notice_id)
+    return _reply(found, account_name, message, notice_id)
 
 
 def _reply(
-    found: services.Services, account: PushAccount, message: dict[str, Any], notice_id: int
+    found: services.Services, account_name: str, message: dict[str, Any], notice_id: int
 ) -> Response:
     now = found.clock.now()
     try:
-        content = answer(found, message, request_id=request_id.get())
+        if account_name == "official":
+            content = answer(found, message, request_id=request_id.get())
+        else:
+            content = answer_miniapp(message)
     except NotFound:
         # What the push is about is not committed yet: the platform's next try will find it.
         found.inbox.give_back(notice_id=notice_id, verdict="too_early")
@@ -102,7 +105,8 @@ def _reply(
         content=content,
         now=now,
     )
-    return Response(seal_reply(account, reply, now=now), mimetype="application/xml")
+    sealed = seal_reply(_account(account_name), reply, now=now)
+    return Response(sealed, mimetype="application/xml")
 
 
 def _account(name: str) -> PushAccount:

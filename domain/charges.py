@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from typing import NamedTuple
 
 from domain.money import Rounding, divide_half_up, format_yuan
 from domain.periods import Proration, Span, split_months
@@ -45,8 +46,7 @@ class Terms:
     proration: Proration = Proration.ACTUAL_MONTH
 
 
-@dataclass(frozen=True, slots=True)
-class ChargedLine:
+class ChargedLine(NamedTuple):
     """One line: whole fen, its days, and ``trace``, a JSON object as text (see `Charger`)."""
 
     amount_fen: int
@@ -54,14 +54,30 @@ class ChargedLine:
     trace: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class Part(NamedTuple):
     """A stretch with one price: everything of it that is the same for all houses."""
 
     span: Span
     numerator: int
     denominator: int
     trace_head: str
+
+
+class Basis(NamedTuple):
+    """What a house brings to its charges: ``weight`` for the sum, ``trace_tail`` for the trace."""
+
+    weight: int
+    trace_tail: str
+
+
+PER_HOUSE = Basis(1, "}")
+"""The basis of a charge that is the same for every house."""
+
+
+def area_basis(area: Decimal, coefficient: Decimal) -> Basis:
+    """Make the basis of a charge by area in ㎡, times the house's coefficient."""
+    weight = _scaled(area) * _scaled(coefficient)
+    return Basis(weight, f',"area":"{trim(area)}","coefficient":"{trim(coefficient)}"}}')
 
 
 class PriceMissing(Exception):
@@ -95,7 +111,7 @@ class Charger:
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
         self._step = terms.rounding.step_fen
-        self._parts: dict[Span, tuple[_Part, ...]] = {}
+        self._parts: dict[Span, tuple[Part, ...]] = {}
 
     def charge(
         self, liable: Span, *, area: Decimal | None = None, coefficient: Decimal = Decimal(1)
@@ -105,27 +121,43 @@ class Charger:
         Raises:
             PriceMissing: part of the span has no price.
         """
+        if self._terms.method is ChargeMethod.FIXED:
+            return self.charge_parts(self.parts(liable), PER_HOUSE)
+        if area is None:
+            raise ValueError("an area charge needs an area")
+        return self.charge_parts(self.parts(liable), area_basis(area, coefficient))
+
+    @property
+    def is_by_area(self) -> bool:
+        """Whether a house's area counts."""
+        return self._terms.method is ChargeMethod.AREA
+
+    def parts(self, liable: Span) -> tuple[Part, ...]:
+        """Split liable days where the price changes; the same for all houses.
+
+        Raises:
+            PriceMissing: part of the span has no price.
+        """
         parts = self._parts.get(liable)
         if parts is None:
             parts = self._parts[liable] = self._split(liable)
-        if self._terms.method is ChargeMethod.FIXED:
-            return [self._line(part, 1, "") for part in parts]
-        if area is None:
-            raise ValueError("an area charge needs an area")
-        weight = _scaled(area) * _scaled(coefficient)
-        tail = f',"area":"{trim(area)}","coefficient":"{trim(coefficient)}"'
-        return [self._line(part, weight, tail) for part in parts]
+        return parts
 
-    def _line(self, part: _Part, weight: int, tail: str) -> ChargedLine:
-        numerator = part.numerator * weight
-        amount_fen = divide_half_up(numerator, part.denominator, self._step)
-        rounding_fen = (
-            0 if self._step == 1 else amount_fen - divide_half_up(numerator, part.denominator)
-        )
-        trace = f'{part.trace_head},"rounding_fen":{rounding_fen}{tail}}}'
-        return ChargedLine(amount_fen, part.span, trace)
+    def charge_parts(self, parts: tuple[Part, ...], basis: Basis) -> list[ChargedLine]:
+        """Compute one line per part for a house: exact, then rounded once."""
+        weight, tail = basis
+        step = self._step
+        lines = []
+        for span, factor, denominator, head in parts:
+            numerator = factor * weight
+            amount_fen = divide_half_up(numerator, denominator, step)
+            rounding_fen = 0 if step == 1 else amount_fen - divide_half_up(numerator, denominator)
+            lines.append(
+                ChargedLine(amount_fen, span, f'{head},"rounding_fen":{rounding_fen}{tail}')
+            )
+        return lines
 
-    def _split(self, liable: Span) -> tuple[_Part, ...]:
+    def _split(self, liable: Span) -> tuple[Part, ...]:
         terms = self._terms
         scale = _AREA_SCALE * _AREA_SCALE if terms.method is ChargeMethod.AREA else 1
         parts = []
@@ -139,7 +171,7 @@ class Charger:
                 f',"months":"{months}","from":"{span.starts_on}","until":"{span.ends_before}"'
                 f',"rounding":"{terms.rounding}"'
             )
-            parts.append(_Part(span, rate.numerator, rate.denominator, head))
+            parts.append(Part(span, rate.numerator, rate.denominator, head))
         return tuple(parts)
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -74,12 +75,23 @@ class Stack:
         self._exits = ExitStack()
         self._engines: list[Engine] = []
         self._processes: Processes | None = None
+        self._programs: dict[str, Callable[[], Program]] = {}
         self._seen = Seen()
 
     @property
     def env(self) -> dict[str, str]:
         """The environment our app runs in; complete once started."""
         return self._processes.env if self._processes else {}
+
+    @property
+    def postgres(self) -> Engine:
+        """The database engine of a started stack."""
+        return self._engines[0]
+
+    @property
+    def redis(self) -> Engine:
+        """The queue engine of a started stack."""
+        return self._engines[1]
 
     @property
     def logs(self) -> Path:
@@ -127,6 +139,24 @@ class Stack:
             raise StartFailed("本地环境还没有启动")
         return self._processes.run("flask", _flask(*words))
 
+    def kill(self, name: str) -> None:
+        """Kill a process of ours and all it started, at once and without mercy.
+
+        Args:
+            name: simulator, web, worker or ticker.
+        """
+        if self._processes is None:
+            raise StartFailed("本地环境还没有启动")
+        for process in self._processes.running:
+            if process.name == name and process.is_running:
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def start_again(self, name: str) -> None:
+        """Start a process again that was killed, and wait until it is ready."""
+        if self._processes is None:
+            raise StartFailed("本地环境还没有启动")
+        self._processes.start(self._programs[name]())
+
     def survivors(self) -> list[int]:
         """List the processes of this stack that are still alive; none after `stop`."""
         return self._seen.alive()
@@ -151,10 +181,15 @@ class Stack:
         self._say(f"模拟平台已就绪：{self.simulator_url}")
         processes.run("migrations", _flask("db", "upgrade"))
         self._say("数据库结构已更新。")
-        processes.start(self._web(web_port))
+        self._programs |= {
+            "web": lambda: self._web(web_port),
+            "worker": lambda: _worker(queue),
+            "ticker": lambda: _ticker(postgres),
+        }
+        processes.start(self._programs["web"]())
         self._say(f"网站已就绪：{self.web_url}")
-        processes.start(_worker(queue))
-        processes.start(_ticker(postgres))
+        for name in ("worker", "ticker"):
+            processes.start(self._programs[name]())
         self._say("后台任务已就绪。")
         self._seen.look()
 
@@ -217,9 +252,12 @@ class Stack:
         return processes
 
     def _start_simulator(self, processes: Processes, port: int) -> str:
-        ready = ReadyLine()
         words = ["--port", str(port), "--state", str(self.data_dir / "simulator")]
         words += ["--backend", self.web_url, "--parent-pid", str(os.getpid())]
+        ready = ReadyLine()
+        self._programs["simulator"] = lambda: Program(
+            name="simulator", words=_python("simulator", *words), ready=ReadyLine()
+        )
         processes.start(Program(name="simulator", words=_python("simulator", *words), ready=ready))
         return str(ready.answer.get("url", f"http://127.0.0.1:{port}")).rstrip("/")
 

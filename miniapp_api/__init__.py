@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from flask import Flask, Response, g, request
-from werkzeug.routing import IntegerConverter
+from werkzeug.routing import BaseConverter, IntegerConverter
 
 from miniapp_api import bills, callbacks, errors, health, payments, sessions
 from miniapp_api.documentation import describe_security, make_api
@@ -30,14 +30,24 @@ _DOCS_CSP = (
 class RowIdConverter(IntegerConverter):
     """A path part that can be a row's id; anything else is simply no such page."""
 
+    regex = r"[1-9][0-9]{0,18}"
+
     def __init__(self, map: Any) -> None:
         super().__init__(map, min=1, max=MAX_ID)
+
+
+class NumberConverter(BaseConverter):
+    """A path part that can be one of our printed numbers, such as a receipt's."""
+
+    regex = r"[0-9A-Z][0-9A-Z-]{0,39}"
 
 
 def register(app: Flask) -> None:
     """Attach the API, the callbacks, health, headers and error handlers to an app."""
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.url_map.converters["row_id"] = RowIdConverter
+    app.url_map.converters["number"] = NumberConverter
+    app.url_map.merge_slashes = False  # //api is no page; the redirect would not be in our shape
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.before_request(_begin)

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+
 from flask import Blueprint, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
 
 from miniapp_api.security import open_to_all, own_services
-from services.inbox import read_posted
+from services.inbox import ANY_LENGTH, read_posted
 from services.logs import request_id
 from services.payments.notices import TOO_LARGE
 from services.ports import NoticeRefused
 
+log = logging.getLogger(__name__)
 bp = Blueprint("callbacks", __name__, url_prefix="/notify")
 
 _NOT_SIGNED = frozenset(
-    {"bad_signature", "unknown_serial", "stale", "missing_headers", "other_algorithm"}
+    {
+        "header_missing",
+        "header_form",
+        "signature_type",
+        "timestamp_form",
+        "serial_unknown",
+        "stale",
+        "signature",
+        "signature_form",
+    }
 )
 
 
@@ -26,7 +39,7 @@ def wechat_pay() -> tuple[Response, int] | tuple[str, int]:
 
     Source: platforms.md 4.6.
     """
-    request.max_content_length = None
+    request.max_content_length = ANY_LENGTH
     posted = read_posted(
         headers=dict(request.headers),
         stream=request.stream,
@@ -38,6 +51,15 @@ def wechat_pay() -> tuple[Response, int] | tuple[str, int]:
     except NoticeRefused as refused:
         return jsonify({"code": "FAIL", "message": refused.reason}), _status(refused.reason)
     return "", 204
+
+
+@bp.errorhandler(Exception)
+def failed(error: Exception) -> tuple[Response, int]:
+    """Answer in the platform's form whatever goes wrong, so that it tells us again."""
+    if isinstance(error, HTTPException) and error.code:
+        return jsonify({"code": "FAIL", "message": error.name}), error.code
+    log.error("notice failed", exc_info=error)
+    return jsonify({"code": "FAIL", "message": "internal_error"}), 500
 
 
 def _status(reason: str) -> int:

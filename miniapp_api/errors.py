@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
+from marshmallow.exceptions import SCHEMA
 from werkzeug.exceptions import HTTPException
 
 from domain.errors import (
@@ -92,7 +93,7 @@ def _http_error(error: HTTPException) -> tuple[Response, int]:
     code, message = _HTTP_WORDS.get(status, _HTTP_WORDS[400] if status < 500 else _SERVER_WORDS)
     # flask-smorest hangs marshmallow's findings on the exception that it raises.
     messages = getattr(error, "data", {}).get("messages", {})
-    response = jsonify(error_body(code, message, _flatten(messages)))
+    response = jsonify(error_body(code, message, _fields_of(messages)))
     if status == 405 and error.get_response().headers.get("Allow"):
         response.headers["Allow"] = error.get_response().headers["Allow"]
     return response, status
@@ -107,13 +108,21 @@ def _mistake(error: Exception) -> tuple[Response, int]:
     return jsonify(error_body(*_SERVER_WORDS)), 500
 
 
+def _fields_of(messages: Mapping[str, object]) -> dict[str, list[str]]:
+    """Leave out where findings came in: ``{"json": {"bill_ids": …}}``."""
+    flat: dict[str, list[str]] = {}
+    for found in messages.values():
+        flat.update(_flatten(found))
+    return flat
+
+
 def _flatten(messages: object, path: str = "") -> dict[str, list[str]]:
-    """Bring nested findings to ``{"bill_ids.0": ["…"]}``; the place they came in is left out."""
+    """Bring nested findings to ``{"bill_ids.0": ["…"]}``; ``body`` is the whole of it."""
     if isinstance(messages, Mapping):
         flat: dict[str, list[str]] = {}
         for key, value in messages.items():
-            is_place = not path and key in ("json", "query", "headers", "path")
-            flat.update(_flatten(value, path if is_place else f"{path}.{key}".lstrip(".")))
+            name = "" if key == SCHEMA else str(key)
+            flat.update(_flatten(value, f"{path}.{name}".strip(".")))
         return flat
     if isinstance(messages, list):
         return {path or "body": [str(message) for message in messages]}

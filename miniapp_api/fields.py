@@ -41,6 +41,8 @@ class Words(fields.String):
         ]
         if pattern:
             checks.append(validate.Regexp(pattern, error="格式不对"))
+            # A pattern's $ also matches before a line end.
+            checks.append(validate.ContainsNoneOf("\n", error="格式不对"))
         super().__init__(validate=checks, error_messages=_WORDS, **kwargs)
 
 

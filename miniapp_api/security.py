@@ -22,7 +22,10 @@ BEARER_SECURITY: list[dict[str, list[str]]] = [{"session": []}]
 
 
 def signed_in(view: Callable[P, R]) -> Callable[P, R]:
-    """Let only owners with a live session in; ``g.actor`` is who they are."""
+    """Let only owners with a live session in; ``g.actor`` is who they are.
+
+    It stands right below the route, so that nothing a stranger sends is even read.
+    """
 
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:

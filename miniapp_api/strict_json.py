@@ -8,7 +8,7 @@ from typing import Any
 from flask import Request
 from webargs import missing
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 _DEPTH = 20
 
@@ -21,7 +21,11 @@ class StrictParser(FlaskParser):
             if req.get_data(cache=True):
                 raise UnsupportedMediaType
             return missing
-        return parse_strictly(req.get_data(cache=True))
+        raw = req.get_data(cache=True)
+        if req.content_length is None and len(raw) == req.max_content_length:
+            # A chunked body is cut at the limit in silence.
+            raise RequestEntityTooLarge
+        return parse_strictly(raw)
 
 
 def parse_strictly(raw: bytes) -> Any:

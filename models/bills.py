@@ -68,7 +68,11 @@ class BillException(Model):
 
 
 class Bill(Model):
-    """What one house owes for one item and period. ``paid_fen`` equals its allocations."""
+    """What one house owes for one item and period. ``paid_fen`` equals its allocations.
+
+    Its references are checked set-wise, once per statement, by triggers of migration 0002: a
+    foreign key would look every row up on its own. See docs/adr/0008.
+    """
 
     __tablename__ = "bill"
     __table_args__ = (
@@ -93,10 +97,10 @@ class Bill(Model):
     )
 
     id: Mapped[BigId]
-    community_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("community.id"))
-    batch_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("bill_batch.id"))
-    house_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("house.id"))
-    fee_item_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("fee_item.id"))
+    community_id: Mapped[int] = mapped_column(BigInteger)
+    batch_id: Mapped[int] = mapped_column(BigInteger)
+    house_id: Mapped[int] = mapped_column(BigInteger)
+    fee_item_id: Mapped[int] = mapped_column(BigInteger)
     bill_no: Mapped[Words]
     period_from: Mapped[date]
     period_until: Mapped[date]
@@ -109,11 +113,14 @@ class Bill(Model):
 
 
 class BillLine(Model):
-    """One principal line of a bill; ``trace`` explains it (domain/charges.py, `Charger`)."""
+    """One principal line of a bill; ``trace`` explains it (domain/charges.py, `Charger`).
+
+    Its bill is checked once per statement, like the references of `Bill`.
+    """
 
     __tablename__ = "bill_line"
 
-    bill_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("bill.id"), primary_key=True)
+    bill_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     line_no: Mapped[int] = mapped_column(primary_key=True)
     amount_fen: Mapped[Fen]
     trace: Mapped[dict[str, Any]] = mapped_column(JSONB)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
 import services
 from domain.actors import Actor, Role, operator
@@ -29,6 +30,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _PROBLEMS_SHOWN = 50
+_PRICE = re.compile(r"\A[0-9]{1,9}(\.[0-9]{1,9})?\Z", re.ASCII)
+_FIRST_YEAR, _LAST_YEAR = 2000, 2999
+_ROW_ID = click.IntRange(1, 2**63 - 1)
 
 staff_cli = AppGroup("staff", help="员工账号。")
 community_cli = AppGroup("community", help="小区。")
@@ -184,10 +188,10 @@ def add_fee(
 
 
 def _decimal(words: str) -> Decimal:
-    try:
-        return Decimal(words)
-    except InvalidOperation as error:
-        raise InvalidInput(fields={"price": ["不是数字，例如 2.35"]}) from error
+    # Decimal alone would take "1_0", "NaN" and digits of other scripts.
+    if not _PRICE.match(words):
+        raise InvalidInput(fields={"price": ["不是数字，例如 2.35"]})
+    return Decimal(words)
 
 
 @import_cli.command("owners", help="导入“房屋业主”表。")
@@ -232,7 +236,12 @@ def _show_report(report: ImportReport, *, dry_run: bool) -> None:
 
 
 @bills_cli.command("generate", help="生成一个月的账单批次，默认上个月。")
-@click.option("--month", type=click.DateTime(["%Y-%m"]), default=None, help="例如 2026-10。")
+@click.option(
+    "--month",
+    type=click.DateTime(["%Y-%m"]),
+    callback=lambda _ctx, _option, month: _check_month(month),
+    help="例如 2026-10。",
+)
 @_in_community
 @_as_staff
 @_telling
@@ -250,7 +259,7 @@ def generate_bills(month: datetime | None, code: str, login_name: str) -> None:
 
 
 @bills_cli.command("resume", help="继续生成一个中断的批次，只补缺少的账单。")
-@click.argument("batch_id", type=int, metavar="批次")
+@click.argument("batch_id", type=_ROW_ID, metavar="批次")
 @_as_staff
 @_telling
 def resume_bills(batch_id: int, login_name: str) -> None:
@@ -261,12 +270,18 @@ def resume_bills(batch_id: int, login_name: str) -> None:
     _show_batch(found.batches.show(actor=actor, batch_id=batch_id))
 
 
+def _check_month(month: datetime | None) -> datetime | None:
+    if month and not _FIRST_YEAR <= month.year <= _LAST_YEAR:
+        raise click.BadParameter(f"年份应在 {_FIRST_YEAR} 至 {_LAST_YEAR} 之间")
+    return month
+
+
 def _last_month(today: date) -> date:
     return today.replace(day=1) - timedelta(days=1)
 
 
 @bills_cli.command("show", help="查看一个批次。")
-@click.argument("batch_id", type=int, metavar="批次")
+@click.argument("batch_id", type=_ROW_ID, metavar="批次")
 @_as_staff
 @_telling
 def show_batch(batch_id: int, login_name: str) -> None:
@@ -290,7 +305,7 @@ def _show_batch(batch: BatchView) -> None:
 
 
 @bills_cli.command("approve", help="审核通过一个批次（须由制单人以外的人）。")
-@click.argument("batch_id", type=int, metavar="批次")
+@click.argument("batch_id", type=_ROW_ID, metavar="批次")
 @_as_staff
 @_telling
 def approve_batch(batch_id: int, login_name: str) -> None:
@@ -303,7 +318,7 @@ def approve_batch(batch_id: int, login_name: str) -> None:
 
 
 @bills_cli.command("send-back", help="退回一个待审核的批次，其账单作废，可重新生成。")
-@click.argument("batch_id", type=int, metavar="批次")
+@click.argument("batch_id", type=_ROW_ID, metavar="批次")
 @click.option("--reason", required=True, help="原因。")
 @_as_staff
 @_telling
@@ -317,7 +332,7 @@ def send_back_batch(batch_id: int, reason: str, login_name: str) -> None:
 
 
 @bills_cli.command("cancel", help="取消一个未发布的批次。")
-@click.argument("batch_id", type=int, metavar="批次")
+@click.argument("batch_id", type=_ROW_ID, metavar="批次")
 @click.option("--reason", required=True, help="原因。")
 @_as_staff
 @_telling
@@ -331,7 +346,7 @@ def cancel_batch(batch_id: int, reason: str, login_name: str) -> None:
 
 
 @bills_cli.command("publish", help="发布一个已审核的批次并通知业主。")
-@click.argument("batch_id", type=int, metavar="批次")
+@click.argument("batch_id", type=_ROW_ID, metavar="批次")
 @_as_staff
 @_telling
 def publish_batch(batch_id: int, login_name: str) -> None:
@@ -362,6 +377,7 @@ def verify_ledger() -> None:
 
 
 @click.command("doctor", help="逐项检查配置与连接；有一项不通则退出码为 1。")
+@with_appcontext
 @_telling
 def doctor() -> None:
     """Say of every link whether it works."""

@@ -231,6 +231,8 @@ class Accounts:
             account_id=account_id,
             is_following=follower.is_following,
         )
+        if not follower.is_following:
+            return  # WeChat says nothing of those who left: they are asked about when they return.
         tx.session.execute(
             update(WechatIdentity)
             .where(

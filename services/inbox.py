@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,6 +21,8 @@ _HEADER_LIMIT = 1000
 
 BODY_LIMIT = 64 * 1024
 """The largest notice or push that is read, in bytes. Source: reliability.md, bad-input matrix."""
+ANY_LENGTH = sys.maxsize
+"""What a front lets in so that `read_posted` can keep the beginning of whatever is too large."""
 _KEPT_OF_TOO_LARGE = 4096
 
 

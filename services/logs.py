@@ -12,16 +12,29 @@ from pythonjsonlogger.json import JsonFormatter
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request or job that is being served; it goes into every log line and error."""
 
-_PHONE = re.compile(r"(?<!\d)(1[3-9]\d)\d{4}(\d{4})(?!\d)")
+_PHONE = re.compile(r"(?<!\d)((?:86)?1[3-9]\d)\d{4}(\d{4})(?!\d)")
 _SECRET = re.compile(
-    r"(?i)((?:access_token|secret|session_key|js_code|token|authorization|password|(?<![a-z_])code)"
-    r"[\"']?\s*[=:]\s*[\"']?)(?:bearer\s+)?[^\s&\"',}]+"
+    r"(?i)((?:access_token|secret|session_key|js_code|token|authorization|password|aes_key"
+    r"|apiv3_key|secret_key|secret_id|(?<![a-z_])code)"
+    r"[\\\"']*\s*[=:]\s*[\\\"']*)(?:bearer\s+)?[^\s&\"',}\\]+"
 )
+_BARE_JSON_KEY = re.compile(r'(?<!\\)"\s*:\s*\Z')
+_URL_PASSWORD = re.compile(r"(://[^:/@\s\"\\]*:)[^@/\s\"\\]+@")
 
 
 def mask(text: str) -> str:
-    """Hide phone numbers and the values of secret-looking keys."""
-    return _SECRET.sub(r"\1***", _PHONE.sub(r"\1****\2", text))
+    """Hide phone numbers, passwords in addresses and the values of secret-looking keys.
+
+    Text inside a JSON string, where quotes carry a backslash, is covered too; a JSON line stays
+    one.
+    """
+    text = _URL_PASSWORD.sub(r"\1***@", _PHONE.sub(r"\1****\2", text))
+    return _SECRET.sub(_hide, text)
+
+
+def _hide(match: re.Match[str]) -> str:
+    key = match[1]
+    return key + ('"***"' if _BARE_JSON_KEY.search(key) else "***")
 
 
 class MaskingFormatter(JsonFormatter):

@@ -35,13 +35,16 @@ class StaffAccounts:
             InvalidInput: a name is empty or too long.
         """
         actor.must(Permission.MANAGE_STAFF)
-        if not (1 <= len(login_name) <= 40 and login_name.isprintable() and name.strip()):
-            raise InvalidInput(fields={"login_name": ["请填写登录名和姓名，登录名 40 字以内"]})
+        fields: dict[str, list[str]] = {}
+        if not (1 <= len(login_name) <= 40 and login_name.isprintable()) or " " in login_name:
+            fields["login_name"] = ["请填写登录名，40 字以内，不含空格"]
+        if not 1 <= len(name.strip()) <= 40:
+            fields["name"] = ["请填写姓名，40 字以内"]
+        if fields:
+            raise InvalidInput(fields=fields)
 
         def work(tx: Transaction) -> int:
-            staff = Staff(
-                login_name=login_name, name=name.strip()[:40], role=role, created_at=tx.now
-            )
+            staff = Staff(login_name=login_name, name=name.strip(), role=role, created_at=tx.now)
             tx.session.add(staff)
             tx.session.flush()
             record(

@@ -25,7 +25,7 @@ T = TypeVar("T")
 _TRIES = 5
 _TRY_AGAIN = {"40001", "40P01"}
 """SQLSTATEs of a serialization failure and of a deadlock: the whole unit is run again."""
-_COPY_ROWS = 500
+_COPY_ROWS = 5_000
 _inside: ContextVar[bool] = ContextVar("inside_unit_of_work", default=False)
 
 
@@ -60,7 +60,7 @@ class Transaction:
 
 
 def _blocks(rows: Iterable[str]) -> Iterator[str]:
-    """Join rows to blocks: one call of libpq per row would cost more than the rows do."""
+    """Join rows to blocks: a call of libpq per row, and a wait for the interpreter, would cost more."""
     iterator = iter(rows)
     while block := "".join(islice(iterator, _COPY_ROWS)):
         yield block
@@ -87,8 +87,8 @@ class UnitOfWork:
         while True:
             try:
                 result, deferred = self._once(work)
-            except DBAPIError as error:
-                if attempt == _TRIES or getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN:
+            except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:
+                if attempt == _TRIES or _sqlstate(error) not in _TRY_AGAIN:
                     raise
                 log.warning("unit of work runs again", extra={"attempt": attempt})
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter, no secret
@@ -160,6 +160,11 @@ def _guard() -> Iterator[None]:
         yield
     finally:
         _inside.reset(token)
+
+
+def _sqlstate(error: Exception) -> str | None:
+    """Tell PostgreSQL's code of an error; COPY speaks to the driver, so its errors come bare."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None)
 
 
 def violates(error: IntegrityError, constraint: str) -> bool:

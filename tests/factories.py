@@ -1,11 +1,13 @@
 """Rows to set a scene with: valid by default, readable, changed by keyword."""
 
-from datetime import UTC, date, datetime
+import hashlib
+import secrets
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import func, select
 
-from domain.actors import owner_actor, staff_actor
+from domain.actors import Actor, ActorKind, Permission, owner_actor, staff_actor
 from models import (
     Account,
     Bill,
@@ -20,6 +22,7 @@ from models import (
     HouseBinding,
     HousePerson,
     Owner,
+    SessionToken,
     Staff,
     WechatIdentity,
 )
@@ -47,7 +50,8 @@ def make_community(session, **changes):
 def make_building(session, *, community=None, **changes):
     community = community or make_community(session)
     number = _next(session, Building)
-    return add(session, Building(community_id=community.id, name=f"{number}栋", **changes))
+    values = {"community_id": community.id, "name": f"{number}栋"}
+    return add(session, Building(**(values | changes)))
 
 
 def make_house(session, *, building=None, **changes):
@@ -209,3 +213,23 @@ def staff(session, role="manager", **changes):
 def owner(account):
     """An account as somebody who acts."""
     return owner_actor(account_id=account.id)
+
+
+def make_session(session, *, account, **changes):
+    """A signed-in device of an account; returns its token, which is kept only as a hash."""
+    token = secrets.token_urlsafe(32)
+    now = datetime.now(UTC)
+    values = {
+        "token_sha256": hashlib.sha256(token.encode()).hexdigest(),
+        "account_id": account.id,
+        "created_at": now,
+        "expires_at": now + timedelta(days=30),
+    }
+    add(session, SessionToken(**(values | changes)))
+    return token
+
+
+def actor_without(permission):
+    """Somebody who may do everything but one thing: only the right check refuses them."""
+    may = frozenset(Permission) - {permission}
+    return Actor(ActorKind.STAFF, 1, "少一项权限的人", may)

@@ -25,6 +25,37 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_account')),
     sa.UniqueConstraint('phone', name=op.f('uq_account_phone'))
     )
+    op.create_table('bill',
+    sa.Column('id', sa.BigInteger(), nullable=False),
+    sa.Column('community_id', sa.BigInteger(), nullable=False),
+    sa.Column('batch_id', sa.BigInteger(), nullable=False),
+    sa.Column('house_id', sa.BigInteger(), nullable=False),
+    sa.Column('fee_item_id', sa.BigInteger(), nullable=False),
+    sa.Column('bill_no', sa.Text(), nullable=False),
+    sa.Column('period_from', sa.Date(), nullable=False),
+    sa.Column('period_until', sa.Date(), nullable=False),
+    sa.Column('issue_date', sa.Date(), nullable=False),
+    sa.Column('due_date', sa.Date(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('amount_fen', sa.BigInteger(), nullable=False),
+    sa.Column('paid_fen', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('published_at', sa.DateTime(timezone=True), nullable=True),
+    sa.CheckConstraint("state IN ('pending_review', 'cancelled', 'published', 'partially_paid', 'paid', 'voided')", name=op.f('ck_bill_state_known')),
+    sa.CheckConstraint("state NOT IN ('paid', 'partially_paid', 'published') OR (state = 'paid') = (paid_fen = amount_fen)", name=op.f('ck_bill_paid_means_all')),
+    sa.CheckConstraint('amount_fen >= 0', name=op.f('ck_bill_amount_fen_range')),
+    sa.CheckConstraint('paid_fen >= 0 AND paid_fen <= amount_fen', name=op.f('ck_bill_paid_fen_range')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_bill')),
+    sa.UniqueConstraint('community_id', 'bill_no', name=op.f('uq_bill_community_id'))
+    )
+    op.create_index('ix_bill_batch_id', 'bill', ['batch_id'], unique=False)
+    op.create_index('uq_bill_live', 'bill', ['house_id', 'fee_item_id', 'period_from'], unique=True, postgresql_where=sa.text("state NOT IN ('cancelled', 'voided')"))
+    op.create_table('bill_line',
+    sa.Column('bill_id', sa.BigInteger(), nullable=False),
+    sa.Column('line_no', sa.Integer(), nullable=False),
+    sa.Column('amount_fen', sa.BigInteger(), nullable=False),
+    sa.Column('trace', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.PrimaryKeyConstraint('bill_id', 'line_no', name=op.f('pk_bill_line'))
+    )
     op.create_table('channel_pause',
     sa.Column('channel', sa.Text(), nullable=False),
     sa.Column('paused_until', sa.DateTime(timezone=True), nullable=False),
@@ -310,6 +341,14 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['fee_item_id'], ['fee_item.id'], name=op.f('fk_bill_batch_item_fee_item_id_fee_item')),
     sa.PrimaryKeyConstraint('batch_id', 'fee_item_id', name=op.f('pk_bill_batch_item'))
     )
+    op.create_table('bill_lock',
+    sa.Column('bill_id', sa.BigInteger(), nullable=False),
+    sa.Column('order_id', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['bill_id'], ['bill.id'], name=op.f('fk_bill_lock_bill_id_bill')),
+    sa.ForeignKeyConstraint(['order_id'], ['payment_order.id'], name=op.f('fk_bill_lock_order_id_payment_order')),
+    sa.PrimaryKeyConstraint('bill_id', name=op.f('pk_bill_lock'))
+    )
+    op.create_index('ix_bill_lock_order_id', 'bill_lock', ['order_id'], unique=False)
     op.create_table('fee_standard',
     sa.Column('id', sa.BigInteger(), nullable=False),
     sa.Column('fee_item_id', sa.BigInteger(), nullable=False),
@@ -376,34 +415,30 @@ def upgrade() -> None:
     sa.UniqueConstraint('channel', 'mchid', 'provider_transaction_id', name='uq_payment_provider_transaction_id')
     )
     op.create_index('ix_payment_order_id', 'payment', ['order_id'], unique=False)
-    op.create_table('bill',
-    sa.Column('id', sa.BigInteger(), nullable=False),
-    sa.Column('community_id', sa.BigInteger(), nullable=False),
-    sa.Column('batch_id', sa.BigInteger(), nullable=False),
-    sa.Column('house_id', sa.BigInteger(), nullable=False),
-    sa.Column('fee_item_id', sa.BigInteger(), nullable=False),
-    sa.Column('bill_no', sa.Text(), nullable=False),
-    sa.Column('period_from', sa.Date(), nullable=False),
-    sa.Column('period_until', sa.Date(), nullable=False),
-    sa.Column('issue_date', sa.Date(), nullable=False),
-    sa.Column('due_date', sa.Date(), nullable=False),
-    sa.Column('state', sa.Text(), nullable=False),
+    op.create_table('payment_order_bill',
+    sa.Column('order_id', sa.BigInteger(), nullable=False),
+    sa.Column('bill_id', sa.BigInteger(), nullable=False),
     sa.Column('amount_fen', sa.BigInteger(), nullable=False),
-    sa.Column('paid_fen', sa.BigInteger(), server_default='0', nullable=False),
-    sa.Column('published_at', sa.DateTime(timezone=True), nullable=True),
-    sa.CheckConstraint("state IN ('pending_review', 'cancelled', 'published', 'partially_paid', 'paid', 'voided')", name=op.f('ck_bill_state_known')),
-    sa.CheckConstraint("state NOT IN ('paid', 'partially_paid', 'published') OR (state = 'paid') = (paid_fen = amount_fen)", name=op.f('ck_bill_paid_means_all')),
-    sa.CheckConstraint('amount_fen >= 0', name=op.f('ck_bill_amount_fen_range')),
-    sa.CheckConstraint('paid_fen >= 0 AND paid_fen <= amount_fen', name=op.f('ck_bill_paid_fen_range')),
-    sa.ForeignKeyConstraint(['batch_id'], ['bill_batch.id'], name=op.f('fk_bill_batch_id_bill_batch')),
-    sa.ForeignKeyConstraint(['community_id'], ['community.id'], name=op.f('fk_bill_community_id_community')),
-    sa.ForeignKeyConstraint(['fee_item_id'], ['fee_item.id'], name=op.f('fk_bill_fee_item_id_fee_item')),
-    sa.ForeignKeyConstraint(['house_id'], ['house.id'], name=op.f('fk_bill_house_id_house')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_bill')),
-    sa.UniqueConstraint('community_id', 'bill_no', name=op.f('uq_bill_community_id'))
+    sa.ForeignKeyConstraint(['bill_id'], ['bill.id'], name=op.f('fk_payment_order_bill_bill_id_bill')),
+    sa.ForeignKeyConstraint(['order_id'], ['payment_order.id'], name=op.f('fk_payment_order_bill_order_id_payment_order')),
+    sa.PrimaryKeyConstraint('order_id', 'bill_id', name=op.f('pk_payment_order_bill'))
     )
-    op.create_index('ix_bill_batch_id', 'bill', ['batch_id'], unique=False)
-    op.create_index('uq_bill_live', 'bill', ['house_id', 'fee_item_id', 'period_from'], unique=True, postgresql_where=sa.text("state NOT IN ('cancelled', 'voided')"))
+    op.create_table('allocation',
+    sa.Column('id', sa.BigInteger(), nullable=False),
+    sa.Column('payment_id', sa.BigInteger(), nullable=False),
+    sa.Column('bill_id', sa.BigInteger(), nullable=False),
+    sa.Column('line_no', sa.Integer(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('amount_fen', sa.BigInteger(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint("kind IN ('principal')", name=op.f('ck_allocation_kind_known')),
+    sa.CheckConstraint('amount_fen <> 0', name=op.f('ck_allocation_amount_fen_not_zero')),
+    sa.ForeignKeyConstraint(['bill_id', 'line_no'], ['bill_line.bill_id', 'bill_line.line_no'], name=op.f('fk_allocation_bill_id_bill_line')),
+    sa.ForeignKeyConstraint(['payment_id'], ['payment.id'], name=op.f('fk_allocation_payment_id_payment')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_allocation'))
+    )
+    op.create_index('ix_allocation_bill_id', 'allocation', ['bill_id'], unique=False)
+    op.create_index('ix_allocation_payment_id', 'allocation', ['payment_id'], unique=False)
     op.create_table('bill_exception',
     sa.Column('batch_id', sa.BigInteger(), nullable=False),
     sa.Column('house_id', sa.BigInteger(), nullable=False),
@@ -487,56 +522,9 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_suspense'))
     )
     op.create_index('ix_suspense_payment_id', 'suspense', ['payment_id'], unique=False)
-    op.create_table('bill_line',
-    sa.Column('bill_id', sa.BigInteger(), nullable=False),
-    sa.Column('line_no', sa.Integer(), nullable=False),
-    sa.Column('amount_fen', sa.BigInteger(), nullable=False),
-    sa.Column('trace', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.ForeignKeyConstraint(['bill_id'], ['bill.id'], name=op.f('fk_bill_line_bill_id_bill')),
-    sa.PrimaryKeyConstraint('bill_id', 'line_no', name=op.f('pk_bill_line'))
-    )
-    op.create_table('bill_lock',
-    sa.Column('bill_id', sa.BigInteger(), nullable=False),
-    sa.Column('order_id', sa.BigInteger(), nullable=False),
-    sa.ForeignKeyConstraint(['bill_id'], ['bill.id'], name=op.f('fk_bill_lock_bill_id_bill')),
-    sa.ForeignKeyConstraint(['order_id'], ['payment_order.id'], name=op.f('fk_bill_lock_order_id_payment_order')),
-    sa.PrimaryKeyConstraint('bill_id', name=op.f('pk_bill_lock'))
-    )
-    op.create_index('ix_bill_lock_order_id', 'bill_lock', ['order_id'], unique=False)
-    op.create_table('payment_order_bill',
-    sa.Column('order_id', sa.BigInteger(), nullable=False),
-    sa.Column('bill_id', sa.BigInteger(), nullable=False),
-    sa.Column('amount_fen', sa.BigInteger(), nullable=False),
-    sa.ForeignKeyConstraint(['bill_id'], ['bill.id'], name=op.f('fk_payment_order_bill_bill_id_bill')),
-    sa.ForeignKeyConstraint(['order_id'], ['payment_order.id'], name=op.f('fk_payment_order_bill_order_id_payment_order')),
-    sa.PrimaryKeyConstraint('order_id', 'bill_id', name=op.f('pk_payment_order_bill'))
-    )
-    op.create_table('allocation',
-    sa.Column('id', sa.BigInteger(), nullable=False),
-    sa.Column('payment_id', sa.BigInteger(), nullable=False),
-    sa.Column('bill_id', sa.BigInteger(), nullable=False),
-    sa.Column('line_no', sa.Integer(), nullable=False),
-    sa.Column('kind', sa.Text(), nullable=False),
-    sa.Column('amount_fen', sa.BigInteger(), nullable=False),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-    sa.CheckConstraint("kind IN ('principal')", name=op.f('ck_allocation_kind_known')),
-    sa.CheckConstraint('amount_fen <> 0', name=op.f('ck_allocation_amount_fen_not_zero')),
-    sa.ForeignKeyConstraint(['bill_id', 'line_no'], ['bill_line.bill_id', 'bill_line.line_no'], name=op.f('fk_allocation_bill_id_bill_line')),
-    sa.ForeignKeyConstraint(['payment_id'], ['payment.id'], name=op.f('fk_allocation_payment_id_payment')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_allocation'))
-    )
-    op.create_index('ix_allocation_bill_id', 'allocation', ['bill_id'], unique=False)
-    op.create_index('ix_allocation_payment_id', 'allocation', ['payment_id'], unique=False)
 
 
 def downgrade() -> None:
-    op.drop_index('ix_allocation_payment_id', table_name='allocation')
-    op.drop_index('ix_allocation_bill_id', table_name='allocation')
-    op.drop_table('allocation')
-    op.drop_table('payment_order_bill')
-    op.drop_index('ix_bill_lock_order_id', table_name='bill_lock')
-    op.drop_table('bill_lock')
-    op.drop_table('bill_line')
     op.drop_index('ix_suspense_payment_id', table_name='suspense')
     op.drop_table('suspense')
     op.drop_table('receipt')
@@ -547,15 +535,18 @@ def downgrade() -> None:
     op.drop_index('ix_house_binding_house_id', table_name='house_binding')
     op.drop_table('house_binding')
     op.drop_table('bill_exception')
-    op.drop_index('uq_bill_live', table_name='bill', postgresql_where=sa.text("state NOT IN ('cancelled', 'voided')"))
-    op.drop_index('ix_bill_batch_id', table_name='bill')
-    op.drop_table('bill')
+    op.drop_index('ix_allocation_payment_id', table_name='allocation')
+    op.drop_index('ix_allocation_bill_id', table_name='allocation')
+    op.drop_table('allocation')
+    op.drop_table('payment_order_bill')
     op.drop_index('ix_payment_order_id', table_name='payment')
     op.drop_table('payment')
     op.drop_table('idempotency_key')
     op.drop_index('ix_house_community_id', table_name='house')
     op.drop_table('house')
     op.drop_table('fee_standard')
+    op.drop_index('ix_bill_lock_order_id', table_name='bill_lock')
+    op.drop_table('bill_lock')
     op.drop_table('bill_batch_item')
     op.drop_index('ix_wechat_identity_unionid', table_name='wechat_identity')
     op.drop_index('ix_wechat_identity_account_id', table_name='wechat_identity')
@@ -592,4 +583,8 @@ def downgrade() -> None:
     op.drop_table('job_slot')
     op.drop_table('community')
     op.drop_table('channel_pause')
+    op.drop_table('bill_line')
+    op.drop_index('uq_bill_live', table_name='bill', postgresql_where=sa.text("state NOT IN ('cancelled', 'voided')"))
+    op.drop_index('ix_bill_batch_id', table_name='bill')
+    op.drop_table('bill')
     op.drop_table('account')

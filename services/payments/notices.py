@@ -11,7 +11,7 @@ from domain.actors import system_actor
 from models import PaymentOrder
 from services.inbox import Inbox, Posted
 from services.payments.settle import CURRENCY, Settlement, Verdict
-from services.ports import ChannelTrade, NoticeRefused, PayChannel, TradeState
+from services.ports import ChannelTrade, NoticeRefused, PayChannel
 from services.tasks import open_task
 from services.unit_of_work import UnitOfWork
 
@@ -72,7 +72,6 @@ class PaymentNotices:
         for reason, ours, theirs in (
             ("foreign_mchid", self.channel.mchid, trade.mchid),
             ("foreign_appid", self.channel.appid, trade.appid),
-            ("not_a_success", TradeState.SUCCESS, trade.state),
             ("foreign_currency", CURRENCY, trade.currency),
         ):
             if ours != theirs:

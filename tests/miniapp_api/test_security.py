@@ -1,0 +1,286 @@
+"""Who may see and do what: a matrix made from the routes, so that a new one cannot be left out."""
+
+import itertools
+import re
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis.checks import CHECKS
+
+from domain.errors import NotSignedIn
+from miniapp_api import security
+from tests import factories
+from tests.miniapp_api.answers import facts, refusal
+
+NONE = 9_999_999
+_CHECKS = ["status_code_conformance", "response_schema_conformance"]
+GARBAGE = [
+    "",
+    "Bearer",
+    "Bearer ",
+    "Bearer x",
+    "Bearer " + "x" * 43,
+    "Bearer " + "x" * 101,
+    "Bearer " + "x" * 100_000,
+    "Bearer ' OR '1'='1' -- aaaaaaaaaaaaaaaaaaaa",
+    "Bearer " + "é" * 43,
+    "Basic " + "x" * 43,
+    "x" * 43,
+    "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.",
+    "Bearer " + "\x00" * 43,
+]
+EXTRA_FIELDS = {
+    "role": "administrator",
+    "paid_fen": 1,
+    "amount_fen": 1,
+    "community_id": 1,
+    "status": "active",
+    "state": "paid",
+    "owner_id": 1,
+    "account_id": 1,
+    "is_active": True,
+    "openid": "somebody",
+    "__proto__": {},
+    "": 1,
+}
+ACCESS_BODIES = {
+    "/api/v1/phone-codes": {"phone": "19900000001"},
+    "/api/v1/sessions/by-phone-code": {"phone": "19900000001", "code": "123456"},
+    "/api/v1/sessions/by-wechat": {"wechat_code": "abc"},
+    "/api/v1/sessions/by-wechat-phone": {"wechat_code": "abc", "phone_code": "def"},
+    "/api/v1/payments": {"bill_ids": [1]},
+}
+
+
+@pytest.fixture
+def people(make_signed_in, database, craft, notify):
+    """An owner, a neighbour of the same community and somebody of another; each has paid a bill."""
+    own = make_signed_in(100, 200)
+    with database.session() as session:
+        building_id = session.get_one(factories.House, own.house_id).building_id
+    neighbour = make_signed_in(300, 400, phone="19900000002", building_id=building_id)
+    foreigner = make_signed_in(500, 600, phone="19900000003")
+    found = {"own": own, "neighbour": neighbour, "other community": foreigner}
+    assert own.community_id == neighbour.community_id != foreigner.community_id
+    for person in found.values():
+        notify(craft(person.started(person.bill_ids[:1])["out_trade_no"]))
+    return found
+
+
+@pytest.fixture
+def ids(people):
+    """Ids by the name they have in a path, by whose they are."""
+
+    def ids(whose):
+        if whose == "none":
+            return {"bill_id": NONE, "payment_id": NONE, "receipt_no": "CH9-2026-9999999"}
+        person = people[whose]
+        payment = person.get("/payments").json["items"][0]
+        return {
+            "bill_id": person.bill_ids[0],
+            "payment_id": payment["id"],
+            "receipt_no": payment["receipt_no"],
+        }
+
+    return ids
+
+
+@pytest.fixture
+def owner_routes(app):
+    """All (method, rule) that only owners may use."""
+    return sorted(
+        (method, re.sub(r"<(?:[^:>]+:)?(\w+)>", r"{\1}", rule.rule).removeprefix("/api/v1"))
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+        if getattr(app.view_functions[rule.endpoint], "access", "") == "owner"
+    )
+
+
+class TestMatrix:
+    def test_what_is_anothers_is_as_if_it_were_not(self, people, ids, owner_routes, money):
+        asker, before = people["own"], money()
+        with_ids = [(method, path) for method, path in owner_routes if "{" in path]
+        assert len(with_ids) >= 5
+
+        for method, path in with_ids:
+            none = facts(asker.call(method, path.format(**ids("none"))))
+            assert none[0] == 404
+            for whose in ("neighbour", "other community"):
+                answer = asker.call(method, path.format(**ids(whose)))
+                assert facts(answer) == none, (method, path, whose)
+            assert asker.call(method, path.format(**ids("own"))).status_code == 200
+
+        assert money() == before
+
+    def test_bills_of_others_cannot_be_paid(self, people, money):
+        asker, before = people["own"], money()
+        none = facts(asker.start([NONE], key="key-none-0001"))
+        assert none[0] == 404
+
+        for number, whose in enumerate(("neighbour", "other community")):
+            for bills in (
+                people[whose].bill_ids[1:],
+                people[whose].bill_ids[:1],
+                [people["own"].bill_ids[1], people[whose].bill_ids[1]],
+            ):
+                answer = asker.start(bills, key=f"key-{number}-{bills[-1]:08d}-{len(bills)}")
+                assert facts(answer) == none, (whose, bills)
+
+        assert money() == before
+
+    def test_houses_of_others_hold_nothing(self, people):
+        none = facts(people["own"].get("/bills", query_string={"house_id": NONE}))
+
+        for whose in ("neighbour", "other community"):
+            query = {"house_id": people[whose].house_id}
+            assert facts(people["own"].get("/bills", query_string=query)) == none
+
+    @pytest.mark.parametrize("path", ["/houses", "/bills", "/payments", "/bills/outstanding"])
+    def test_no_list_mixes_two_owners(self, people, path):
+        own, others = people["own"], [people["neighbour"], people["other community"]]
+
+        told = own.get(path).text
+
+        for other in others:
+            for bill_id in other.bill_ids:
+                assert f'"id":{bill_id},' not in told.replace(" ", "")
+            assert other.phone not in told
+            assert own.get(path).data != other.get(path).data
+
+    def test_the_same_key_of_another_owner_opens_nothing_of_mine(self, people):
+        mine = people["own"].started(people["own"].bill_ids[1:], key="shared-key-0001")
+
+        theirs = people["neighbour"].started(
+            people["neighbour"].bill_ids[1:], key="shared-key-0001"
+        )
+
+        assert mine["id"] != theirs["id"]
+
+
+class TestTokens:
+    def test_every_owner_route_asks_for_one(self, client, owner_routes, database):
+        for (method, path), token in itertools.product(owner_routes, [None, *GARBAGE]):
+            path = "/api/v1" + path.format(bill_id=1, payment_id=1, receipt_no="CH1-2026-0000001")
+            headers = {} if token is None else {"Authorization": token}
+            answer = client.open(path, method=method, headers=headers)
+            assert refusal(answer, 401)["code"] == "not_signed_in", (method, path, token)
+
+    def test_a_stranger_is_asked_for_one_before_anything_is_read(self, client):
+        for body in (b"", b"{}", b"not JSON", b"x" * 100_000):
+            answer = client.post("/api/v1/payments", data=body)
+            assert refusal(answer, 401)["code"] == "not_signed_in"
+
+    @pytest.mark.parametrize("token", GARBAGE, ids=range(len(GARBAGE)))
+    def test_only_the_form_of_a_token_is_looked_up(self, app, token):
+        with app.test_request_context(headers={"Authorization": token}):
+            if re.fullmatch(r"Bearer x{43}", token):
+                assert security.bearer_token() == "x" * 43
+                return
+            with pytest.raises(NotSignedIn):
+                security.bearer_token()
+
+    def test_a_token_in_the_address_or_a_cookie_is_none(self, client, owner):
+        client.set_cookie("session", owner.token)
+        client.set_cookie("Authorization", f"Bearer {owner.token}")
+
+        for query in ("token", "access_token", "authorization"):
+            refusal(client.get("/api/v1/houses", query_string={query: owner.token}), 401)
+
+    def test_the_hash_of_a_token_is_no_token(self, client, owner, database):
+        stolen = database.value("SELECT token_sha256 FROM session_token")
+
+        answer = client.get("/api/v1/houses", headers={"Authorization": f"Bearer {stolen}"})
+
+        refusal(answer, 401)
+
+
+class TestMassAssignment:
+    def test_every_body_is_tried(self, client):
+        described = client.get("/api/v1/openapi.json").json["paths"]
+
+        with_body = {
+            path
+            for path, methods in described.items()
+            for operation in methods.values()
+            if "requestBody" in operation
+        }
+
+        assert with_body == set(ACCESS_BODIES)
+
+    @pytest.mark.parametrize("field", sorted(EXTRA_FIELDS))
+    @pytest.mark.parametrize("path", sorted(ACCESS_BODIES))
+    def test_a_field_too_many_is_refused(self, owner, path, field, money):
+        body, before = ACCESS_BODIES[path] | {field: EXTRA_FIELDS[field]}, money()
+
+        answer = owner.call(
+            "POST",
+            path.removeprefix("/api/v1"),
+            json=body,
+            headers={"Idempotency-Key": "key-00000001"},
+        )
+
+        assert "不认识这个字段" in str(refusal(answer, 422)["fields"])
+        assert money() == before
+
+
+class TestAddresses:
+    @pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Client-IP"])
+    def test_a_claimed_address_is_not_believed(self, client, database, header):
+        client.post(
+            "/api/v1/phone-codes", json={"phone": "19900000001"}, headers={header: "6.6.6.6"}
+        )
+
+        assert database.value("SELECT ip FROM login_code") == "127.0.0.1"
+
+    def test_a_claimed_host_or_scheme_changes_nothing(self, client):
+        headers = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
+
+        assert client.get("/healthz", headers=headers).status_code == 200
+        assert "evil" not in client.get("/api/v1/openapi.json", headers=headers).text
+
+    def test_no_answer_speaks_of_an_address(self, client):
+        headers = {"Host": "localhost"}
+
+        assert "http://" not in client.get("/api/docs", headers=headers).text
+
+
+@pytest.fixture
+def fuzz(app, owner):
+    """Try one operation of the description with made-up requests; returns how many."""
+
+    def fuzz(operation):
+        tried = 0
+
+        @seed(20261124)
+        @settings(
+            max_examples=40,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy())
+        def one(case):
+            nonlocal tried
+            tried += 1
+            answer = case.call(headers={"Authorization": f"Bearer {owner.token}"})
+            assert answer.status_code != 500
+            case.validate_response(answer, checks=CHECKS.get_by_names(_CHECKS))
+
+        one()
+        return tried
+
+    return fuzz
+
+
+class TestFuzz:
+    @pytest.mark.slow
+    def test_no_request_breaks_the_api(self, app, fuzz):
+        description = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)
+        operations = [found.ok() for found in description.get_all_operations()]
+
+        # Signing out would end the session that all others need.
+        tried = [fuzz(one) for one in operations if one.method.upper() != "DELETE"]
+
+        assert sum(tried) > 10 * len(tried)

@@ -1,0 +1,140 @@
+"""Notices repeated, late, out of order, for closed orders and voided bills: the sums hold."""
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from domain.actors import operator, owner_actor
+from domain.errors import Conflict, NotFound
+from services.ports import ChannelTrade, TradeState
+from tests import factories
+from tests.services.payments.conftest import SYSTEM
+
+
+class Payments(RuleBasedStateMachine):
+    """An owner with three bills, a channel that pays and tells in any order, staff that void."""
+
+    services = None
+    database = None
+    simulator = None
+
+    @initialize(amounts=st.lists(st.integers(1, 99_999), min_size=3, max_size=3))
+    def set_the_scene(self, amounts):
+        self.database.empty()
+        self.simulator.post("reset")
+        self.told, self.paid, self.keys = [], {}, 0
+        person = self.simulator.person("19900000001")
+        with self.database.session() as session:
+            house = factories.make_house(session)
+            owner = factories.make_owner(session, house=house, phone="19900000001")
+            account = factories.make_account(session, owner=owner, houses=[house])
+            factories.make_identity(
+                session,
+                account=account,
+                appid=self.services.payments.channel.appid,
+                openid=person["openid_miniapp"],
+            )
+            self.bill_ids = [
+                factories.make_bill(session, house=house, lines=(fen // 2, fen - fen // 2)).id
+                if fen > 1
+                else factories.make_bill(session, house=house, lines=(fen,)).id
+                for fen in amounts
+            ]
+            self.actor = owner_actor(account_id=account.id)
+        self.orders = []
+
+    @rule(chosen=st.sets(st.integers(0, 2), min_size=1))
+    def start(self, chosen):
+        self.keys += 1
+        try:
+            started = self.services.payments.start(
+                actor=self.actor,
+                bill_ids=[self.bill_ids[index] for index in sorted(chosen)],
+                idempotency_key=f"key-{self.keys:08d}",
+            )
+        except (Conflict, NotFound):
+            return
+        if started.payment not in self.orders:
+            self.orders.append(started.payment)
+
+    def _trade(self, order, number):
+        return ChannelTrade(
+            channel="wechat",
+            mchid=self.services.payments.channel.mchid,
+            appid=self.services.payments.channel.appid,
+            out_trade_no=order.out_trade_no,
+            state=TradeState.SUCCESS,
+            transaction_id=f"42{order.out_trade_no}{number}",
+            amount_fen=order.amount_fen,
+            currency="CNY",
+            paid_at=self.services.clock.now(),
+        )
+
+    @rule(data=st.data(), number=st.integers(1, 2))
+    def be_told(self, data, number):
+        """The channel says that an order was paid; with number 2, by a second transaction."""
+        if not self.orders:
+            return
+        trade = self._trade(data.draw(st.sampled_from(self.orders)), number)
+        self.services.settlement.settle(actor=SYSTEM, trade=trade)
+        self.paid[trade.transaction_id] = trade.amount_fen
+        self.told.append(trade)
+
+    @rule(data=st.data())
+    def be_told_again(self, data):
+        if self.told:
+            trade = data.draw(st.sampled_from(self.told))
+            self.services.settlement.settle(actor=SYSTEM, trade=trade)
+
+    @rule(data=st.data())
+    def give_up(self, data):
+        if self.orders:
+            order = data.draw(st.sampled_from(self.orders))
+            self.services.payments.cancel(actor=self.actor, payment_id=order.id)
+
+    @rule(index=st.integers(0, 2))
+    def void_an_unpaid_bill(self, index):
+        self.database.do(
+            "UPDATE bill SET state = 'voided' WHERE id = :id AND state = 'published'"
+            " AND NOT EXISTS (SELECT FROM bill_lock WHERE bill_id = :id)",
+            id=self.bill_ids[index],
+        )
+
+    @invariant()
+    def every_fen_that_came_is_somewhere_once(self):
+        if not hasattr(self, "paid"):
+            return
+        came = sum(self.paid.values())
+        placed = self.database.value("SELECT coalesce(sum(amount_fen), 0) FROM allocation")
+        kept = self.database.value("SELECT coalesce(sum(amount_fen), 0) FROM suspense")
+        assert placed + kept == came
+
+    @invariant()
+    def every_promise_holds(self):
+        if not hasattr(self, "paid"):
+            return
+        checks = self.services.ledger.verify(actor=operator())
+        assert [check for check in checks if not check.holds] == []
+
+
+@pytest.mark.slow
+class TestSettleProperties:
+    def test_no_order_of_events_loses_or_doubles_a_fen(self, app, services, database, simulator):
+        Payments.services, Payments.database = services, database
+        Payments.simulator = simulator
+        run_state_machine_as_test(
+            Payments,
+            settings=settings(
+                max_examples=25,
+                stateful_step_count=15,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
