@@ -89,7 +89,7 @@ def _environment(engine: Engine) -> dict[str, str]:
         if process.stdout is None:
             raise RuntimeError("the simulator says nothing")
         url = json.loads(process.stdout.readline())["url"]
-        import requests  # noqa: PLC0415 - only here
+        import requests
 
         credentials = requests.get(f"{url}/_sim/credentials", timeout=10).json()
         process.terminate()
@@ -147,11 +147,11 @@ def _connect(engine: Engine) -> psycopg.Connection[Any]:
 
 def _run_once() -> None:
     """Generate one batch and print seconds and peak memory as JSON."""
-    from datetime import date  # noqa: PLC0415 - this half runs in a process of its own
+    from datetime import date
 
-    import services  # noqa: PLC0415
-    from domain.actors import Role, staff_actor  # noqa: PLC0415
-    from wsgi import create_app  # noqa: PLC0415
+    import services
+    from domain.actors import Role, staff_actor
+    from wsgi import create_app
 
     found = services.of(create_app())
     actor = staff_actor(staff_id=1, name="基准", role=Role.FINANCE)

@@ -24,6 +24,7 @@ _REFUSALS = {
     502: "平台拒绝",
     503: "平台没有响应，可重试",
 }
+_OWN_FILES = frozenset({"start.js", "narrow.css"})
 _UI_FILES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
 
 docs = FlaskBlueprint(
@@ -111,6 +112,6 @@ def page() -> str:
 @open_to_all
 def ui_file(name: str) -> Response:
     """Serve one of the few files of Swagger UI."""
-    if name == "start.js":
+    if name in _OWN_FILES:
         return send_from_directory(str(docs.root_path) + "/static", name)
     return send_from_directory(swagger_ui_path, name if name in _UI_FILES else "none")

@@ -22,7 +22,6 @@ from domain.errors import InvalidInput, PropertyError
 from domain.money import Rounding, show_yuan
 from domain.periods import LiableFromRule, Proration, local_date
 from services.bills.batches import BatchView
-from services.bills.generation import BatchBusy
 from services.fees import NewFeeItem
 from services.imports.plans import ImportReport
 
@@ -73,8 +72,6 @@ def _telling(command: Callable[P, R]) -> Callable[P, R]:
             _give_up(error.message)
         except PropertyError as error:
             _give_up(error.message)
-        except BatchBusy:
-            _give_up("这个批次正在由另一个进程生成")
 
     return run
 

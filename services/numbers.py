@@ -18,6 +18,8 @@ _TAKE = text(
 def take_numbers(tx: Transaction, *, community_id: int, series: str, count: int = 1) -> int:
     """Take ``count`` numbers in a row and return the first; the series is locked until commit.
 
+    With a count of 0 it tells which number comes next.
+
     A rollback gives them back, so no number is ever missing.
     """
     last = tx.session.execute(

@@ -60,7 +60,7 @@ class Transaction:
 
 
 def _blocks(rows: Iterable[str]) -> Iterator[str]:
-    """Join rows to blocks: a call of libpq per row, and a wait for the interpreter, would cost more."""
+    """Join rows to blocks: a call of libpq for each row would cost more than the row."""
     iterator = iter(rows)
     while block := "".join(islice(iterator, _COPY_ROWS)):
         yield block

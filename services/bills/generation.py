@@ -16,14 +16,18 @@ from domain.periods import LiableFromRule, Span
 from models import Bill, BillBatch, BillException, Community, House
 from services.audit import record
 from services.bills.runs import (
-    Chunk,
+    Rendered,
     Run,
+    bill_series,
     charge_houses,
     read_billed,
     read_houses,
     read_items,
+    render_chunk,
+    reserve_ids,
     write_chunk,
 )
+from services.numbers import take_numbers
 from services.unit_of_work import Transaction, UnitOfWork
 
 CHUNK_HOUSES = 5_000
@@ -95,7 +99,7 @@ class Generation:
         return made
 
     def _run_chunks(self, run: Run, progress: Progress) -> int:
-        """Compute each chunk while the one before is being written by another thread."""
+        """Compute and render each chunk while the one before is sent by another thread."""
         made, done, after_id = 0, 0, 0
         writing: Future[None] | None = None
         with ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
@@ -103,7 +107,9 @@ class Generation:
                 with self.unit_of_work.reading() as session:
                     houses = read_houses(session, run, after_id=after_id, limit=CHUNK_HOUSES)
                     billed = read_billed(session, run, houses) if houses else set()
-                chunk = charge_houses(run, houses, billed)
+                    chunk = charge_houses(run, houses, billed)
+                    bill_ids = reserve_ids(session, chunk)
+                rendered = render_chunk(run, chunk, bill_ids, run.next_number + made)
                 if writing is not None:
                     writing.result()
                     progress(done, run.houses_total)
@@ -111,9 +117,9 @@ class Generation:
                     return made
                 after_id = houses[-1][0]
                 made, done = made + len(chunk.charged), done + len(houses)
-                writing = writer.submit(self._write, run, chunk, done)
+                writing = writer.submit(self._write, run, rendered, done)
 
-    def _write(self, run: Run, chunk: Chunk, done: int) -> None:
+    def _write(self, run: Run, rendered: Rendered, done: int) -> None:
         def work(tx: Transaction) -> None:
             going_on = tx.session.execute(
                 update(BillBatch)
@@ -123,7 +129,7 @@ class Generation:
             ).scalar_one_or_none()
             if going_on is None:
                 raise BatchBusy("这个批次刚被取消")
-            write_chunk(tx, run, chunk)
+            write_chunk(tx, run, rendered)
 
         self.unit_of_work.run(work)
 
@@ -157,14 +163,17 @@ def _begin(tx: Transaction, actor: Actor, batch_id: int) -> Run:
     ).scalar_one()
     batch.houses_done = 0
     community = tx.session.get_one(Community, batch.community_id)
+    period = Span(batch.period_from, batch.period_until)
+    series = bill_series(period)
     return Run(
         batch_id=batch.id,
         community_id=community.id,
         community_code=community.code,
         liable_from_rule=LiableFromRule(community.liable_from_rule),
-        period=Span(batch.period_from, batch.period_until),
+        period=period,
         items=read_items(tx, batch_id),
         houses_total=batch.houses_total,
+        next_number=take_numbers(tx, community_id=community.id, series=series, count=0),
     )
 
 

@@ -45,6 +45,12 @@ _NEXT_IDS = text("SELECT array_agg(nextval('bill_id_seq')) FROM generate_series(
 
 _NO_HANDOVER = "没有交付日期，无法确定起费日"
 
+
+def bill_series(period: Span) -> str:
+    """Name the number series of a period's bills."""
+    return f"bill:{period.starts_on:%Y%m}"
+
+
 House = tuple[int, Decimal, Decimal, date | None]
 """Id, billing area, coefficient, hand-over date."""
 
@@ -73,12 +79,14 @@ class Run:
     period: Span
     items: Sequence[RunItem]
     houses_total: int
+    next_number: int
+    """The number that the first bill will have, if nobody else takes one of the series."""
     plans: dict[date | None, list[_Plan]] = field(default_factory=dict)
 
     @property
     def series(self) -> str:
         """The number series of the month's bills."""
-        return f"bill:{self.period.starts_on:%Y%m}"
+        return bill_series(self.period)
 
     def plan(self, handover_date: date | None) -> list[_Plan]:
         """Tell for each item what houses handed over on that day owe: parts, or why not."""
@@ -200,19 +208,51 @@ def charge_houses(run: Run, houses: Sequence[House], billed: set[tuple[int, int]
     return chunk
 
 
-def write_chunk(tx: Transaction, run: Run, chunk: Chunk) -> None:
-    """Number the chunk's bills without a gap and stream bills, lines and exceptions in."""
-    count = len(chunk.charged)
-    if count:
-        first = take_numbers(tx, community_id=run.community_id, series=run.series, count=count)
-        bill_ids = tx.session.execute(_NEXT_IDS, {"count": count}).scalar_one()
+def reserve_ids(session: Session, chunk: Chunk) -> list[int]:
+    """Take an id for every bill of the chunk; ids, unlike numbers, may have gaps."""
+    if not chunk.charged:
+        return []
+    return list(session.execute(_NEXT_IDS, {"count": len(chunk.charged)}).scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A chunk as the text that COPY takes; its bills are numbered from ``first_number``."""
+
+    chunk: Chunk
+    bill_ids: list[int]
+    first_number: int
+    bills: str
+    lines: str
+
+
+def render_chunk(run: Run, chunk: Chunk, bill_ids: list[int], first_number: int) -> Rendered:
+    """Write a chunk out as text, so that whoever sends it needs no time to think."""
+    return Rendered(
+        chunk,
+        bill_ids,
+        first_number,
+        "".join(_bill_rows(run, chunk, bill_ids, first_number)),
+        "".join(_line_rows(chunk, bill_ids)),
+    )
+
+
+def write_chunk(tx: Transaction, run: Run, rendered: Rendered) -> None:
+    """Take the numbers of the chunk's bills, without a gap, and stream everything in."""
+    chunk = rendered.chunk
+    if chunk.charged:
+        first_number = take_numbers(
+            tx, community_id=run.community_id, series=run.series, count=len(chunk.charged)
+        )
+        if first_number != rendered.first_number:
+            rendered = render_chunk(run, chunk, rendered.bill_ids, first_number)
         tx.copy_text(
             "bill",
             "id community_id batch_id house_id fee_item_id bill_no period_from period_until"
             " issue_date due_date state amount_fen",
-            _bill_rows(run, chunk, bill_ids, first),
+            [rendered.bills],
         )
-        tx.copy_text("bill_line", "bill_id line_no amount_fen trace", _line_rows(chunk, bill_ids))
+        tx.copy_text("bill_line", "bill_id line_no amount_fen trace", [rendered.lines])
     if chunk.exceptions:
         tx.copy_text(
             "bill_exception",

@@ -2,6 +2,7 @@ import pytest
 
 from bot import replies
 from bot.conversation import answer, answer_miniapp, dedup_key
+from models import House
 from tests import factories
 from tests.bot.conftest import PHONE
 
@@ -84,7 +85,7 @@ class TestText:
 
     def test_lists_five_and_counts_the_rest(self, follower, say, openid, database):
         with database.session() as session:
-            house = session.query(factories.House).one()
+            house = session.query(House).one()
             for fen in (100, 200, 300, 400):
                 factories.make_bill(session, house=house, lines=(fen,))
 

@@ -81,14 +81,16 @@ def world(stack):
             house = factories.make_house(session, building=building)
             owner = factories.make_owner(session, house=house, phone=phone)
             account = factories.make_account(session, owner=owner, houses=[house])
-            for appid, openid in (
-                (credentials["WECHAT_MINIAPP_APPID"], person["openid_miniapp"]),
-                (credentials["WECHAT_OFFICIAL_APPID"], person["openid_official"]),
-            ):
-                identity = session.query(factories.WechatIdentity).filter_by(
-                    appid=appid, openid=openid
-                ).one_or_none() or factories.make_identity(session, appid=appid, openid=openid)
-                identity.account_id, identity.is_following = account.id, True
+            factories.make_identity(
+                session,
+                account=account,
+                appid=credentials["WECHAT_MINIAPP_APPID"],
+                openid=person["openid_miniapp"],
+            )
+            official = session.query(factories.WechatIdentity).filter_by(
+                appid=credentials["WECHAT_OFFICIAL_APPID"], openid=person["openid_official"]
+            )
+            official.one().account_id = account.id
         session.commit()
     for words in (
         ("staff", "create", "wang", "--name", "王会计", "--role", "finance"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from models import Building
 from tests import factories
 
 PHONE = "19900000001"
@@ -47,7 +48,7 @@ def make_signed_in(database, client, services, simulator):
     def make(*amounts_fen, phone=PHONE, building_id=None, binding_role="owner", **changes):
         person = simulator.person(phone)
         with database.session() as session:
-            building = session.get(factories.Building, building_id) if building_id else None
+            building = session.get(Building, building_id) if building_id else None
             house = factories.make_house(session, building=building)
             owner = factories.make_owner(session, house=house, phone=phone)
             account = factories.make_account(

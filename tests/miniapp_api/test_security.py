@@ -2,15 +2,17 @@
 
 import itertools
 import re
+from typing import Any
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis.checks import CHECKS
+from schemathesis.core.result import Ok
 
 from domain.errors import NotSignedIn
 from miniapp_api import security
-from tests import factories
+from models import House
 from tests.miniapp_api.answers import facts, refusal
 
 NONE = 9_999_999
@@ -44,7 +46,7 @@ EXTRA_FIELDS = {
     "__proto__": {},
     "": 1,
 }
-ACCESS_BODIES = {
+ACCESS_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/phone-codes": {"phone": "19900000001"},
     "/api/v1/sessions/by-phone-code": {"phone": "19900000001", "code": "123456"},
     "/api/v1/sessions/by-wechat": {"wechat_code": "abc"},
@@ -58,7 +60,7 @@ def people(make_signed_in, database, craft, notify):
     """An owner, a neighbour of the same community and somebody of another; each has paid a bill."""
     own = make_signed_in(100, 200)
     with database.session() as session:
-        building_id = session.get_one(factories.House, own.house_id).building_id
+        building_id = session.get_one(House, own.house_id).building_id
     neighbour = make_signed_in(300, 400, phone="19900000002", building_id=building_id)
     foreigner = make_signed_in(500, 600, phone="19900000003")
     found = {"own": own, "neighbour": neighbour, "other community": foreigner}
@@ -278,7 +280,9 @@ class TestFuzz:
     @pytest.mark.slow
     def test_no_request_breaks_the_api(self, app, fuzz):
         description = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)
-        operations = [found.ok() for found in description.get_all_operations()]
+        operations = [
+            found.ok() for found in description.get_all_operations() if isinstance(found, Ok)
+        ]
 
         # Signing out would end the session that all others need.
         tried = [fuzz(one) for one in operations if one.method.upper() != "DELETE"]

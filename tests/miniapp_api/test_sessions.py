@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 
+from models import Account
 from services.login import SESSION_LIFE
 from tests import factories
 from tests.miniapp_api.answers import facts, refusal
@@ -195,7 +196,7 @@ class TestByWechatPhone:
 class TestEnding:
     def test_sign_out_ends_this_session_at_once(self, owner, is_in, database):
         with database.session() as session:
-            account = session.get_one(factories.Account, owner.account_id)
+            account = session.get_one(Account, owner.account_id)
             other_device = factories.make_session(session, account=account)
 
         assert owner.call("DELETE", "/sessions/current").status_code == 204
@@ -205,7 +206,7 @@ class TestEnding:
 
     def test_sign_out_everywhere_ends_all_of_them(self, owner, is_in, database):
         with database.session() as session:
-            account = session.get_one(factories.Account, owner.account_id)
+            account = session.get_one(Account, owner.account_id)
             other_device = factories.make_session(session, account=account)
 
         assert owner.call("DELETE", "/sessions").status_code == 204

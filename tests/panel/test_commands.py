@@ -228,9 +228,7 @@ class TestBatchNumbers:
     def test_what_can_be_no_number_ends_with_2(self, flask, community, command, number):
         ended(flask("bills", command, "--as", "li", "--", number), 2)
 
-    @pytest.mark.parametrize(
-        "month", ["2026-13", "2026", "2026-10-01", "9999-12", "0001-01"]
-    )
+    @pytest.mark.parametrize("month", ["2026-13", "2026", "2026-10-01", "9999-12", "0001-01"])
     def test_a_month_has_a_form(self, flask, community, month):
         options = ["--community", "CH", "--as", "li", "--month", month]
 

@@ -1,0 +1,114 @@
+"""Every route says who may use it, and the open ones are on a list that was read."""
+
+import re
+
+import pytest
+
+REVIEWED = {
+    # Signing in: one cannot be signed in yet.
+    ("POST", "/api/v1/phone-codes"),
+    ("POST", "/api/v1/sessions/by-phone-code"),
+    ("POST", "/api/v1/sessions/by-wechat"),
+    ("POST", "/api/v1/sessions/by-wechat-phone"),
+    # Documents without data.
+    ("GET", "/api/docs"),
+    ("GET", "/api/docs/files/<string:name>"),
+    ("GET", "/api/v1/openapi.json"),
+    # Machines that watch; the numbers ask for their own token.
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+    # The signature of the platform is checked inside, on the raw bytes.
+    ("POST", "/notify/wechatpay"),
+}
+PLATFORM = {
+    ("GET", "/wechat/<any(official, miniapp):account_name>"),
+    ("POST", "/wechat/<any(official, miniapp):account_name>"),
+}
+OWNER = {
+    ("DELETE", "/api/v1/sessions"),
+    ("DELETE", "/api/v1/sessions/current"),
+    ("GET", "/api/v1/bills"),
+    ("GET", "/api/v1/bills/<row_id:bill_id>"),
+    ("GET", "/api/v1/bills/outstanding"),
+    ("GET", "/api/v1/houses"),
+    ("GET", "/api/v1/payments"),
+    ("GET", "/api/v1/payments/<row_id:payment_id>"),
+    ("GET", "/api/v1/receipts/<number:receipt_no>"),
+    ("POST", "/api/v1/payments"),
+    ("POST", "/api/v1/payments/<row_id:payment_id>/cancel"),
+    ("POST", "/api/v1/payments/<row_id:payment_id>/refresh"),
+}
+_MADE_BY_SMOREST = "api-docs.openapi_json"
+GARBAGE = ["", "Bearer", "Bearer x", "Bearer " + "x" * 43, "Basic " + "x" * 43, "Bearer é" * 30]
+
+
+@pytest.fixture
+def routes(app):
+    """(method, rule, access) of everything that can be reached."""
+    return {
+        (
+            method,
+            rule.rule,
+            "open"
+            if rule.endpoint == _MADE_BY_SMOREST
+            else getattr(app.view_functions[rule.endpoint], "access", None),
+        )
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+
+
+def of(routes, access):
+    return {(method, rule) for method, rule, found in routes if found == access}
+
+
+def test_every_route_says_who_may_use_it(routes):
+    assert {access for _, _, access in routes} == {"owner", "open", "platform"}
+
+
+def test_the_open_routes_are_those_that_were_reviewed(routes):
+    assert of(routes, "open") == REVIEWED
+
+
+def test_the_platforms_routes_are_those_that_were_reviewed(routes):
+    assert of(routes, "platform") == PLATFORM
+
+
+def test_the_owners_routes_are_those_that_were_reviewed(routes):
+    assert of(routes, "owner") == OWNER
+
+
+def test_every_view_says_it_by_its_mark_and_not_by_chance(app):
+    marked = [getattr(view, "access", None) for view in app.view_functions.values()]
+
+    assert marked.count(None) == 1  # flask-smorest's own view of the description
+
+
+@pytest.mark.parametrize("token", [None, *GARBAGE], ids=range(len(GARBAGE) + 1))
+def test_every_owner_route_asks_for_a_session(client, routes, token):
+    headers = {} if token is None else {"Authorization": token}
+
+    for method, rule in of(routes, "owner"):
+        path = re.sub(r"<[^>]*receipt_no>", "CH1-2026-0000001", rule)
+        path = re.sub(r"<[^>]+>", "1", path)
+        answer = client.open(path, method=method, headers=headers)
+        assert answer.status_code == 401, (method, path)
+        assert answer.json["error"]["code"] == "not_signed_in"
+
+
+def test_no_route_changes_anything_by_get(routes):
+    words = ("cancel", "refresh", "delete", "sign-out", "start")
+
+    for method, rule, _ in routes:
+        if method == "GET":
+            assert not [word for word in words if word in rule], rule
+
+
+def test_nothing_stands_outside_the_known_prefixes(routes):
+    for _, rule, _ in routes:
+        assert rule.startswith(("/api/", "/notify/", "/wechat/")) or rule in {
+            "/healthz",
+            "/readyz",
+            "/metrics",
+        }
