@@ -1,19 +1,33 @@
-# The commands of the project; `make` alone prints them.
+# The commands of the project; `make` alone prints them. Names are a contract: design/commands.md.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.demo-installed
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint types test test-fast check format
+.PHONY: help demo dev setup lint types arch test test-fast coverage check bench faults format
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(STAMP): requirements.txt requirements-dev.txt
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("需要 Python 3.11 或更新的版本" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): requirements.txt requirements-stack.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-stack.txt
+	@touch $(RUN_STAMP)
+
+$(STAMP): requirements.txt requirements-stack.txt requirements-dev.txt | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $(STAMP)
+	@touch $(STAMP) $(RUN_STAMP)
+
+demo: $(RUN_STAMP)  ## everything from nothing, then the story of a month; ARGS=--once stops after it
+	$(BIN)/python -m localstack demo $(ARGS)
+
+dev: $(STAMP)  ## web with reload, worker, ticker, simulator, for daily work
+	$(BIN)/python -m localstack dev
 
 setup: $(STAMP)  ## make the virtual environment and install the packages
 
@@ -24,13 +38,27 @@ lint: $(STAMP)  ## ruff: rules and format
 types: $(STAMP)  ## mypy, strict
 	$(BIN)/mypy .
 
-test: $(STAMP)  ## all tests
-	$(BIN)/pytest
+arch: $(STAMP)  ## import contracts and the tests of the shape itself
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/architecture
 
-test-fast: $(STAMP)  ## the inner loop: domain and services
-	$(BIN)/pytest -q -m "not slow" tests/domain $(wildcard tests/services)
+test: $(STAMP)  ## all tests, against embedded PostgreSQL and Redis or TEST_DATABASE_URL, TEST_REDIS_URL
+	$(BIN)/pytest $(ARGS)
 
-check: lint types test  ## everything that must pass before a change lands
+test-fast: $(STAMP)  ## the inner loop, under a minute: domain and services
+	$(BIN)/pytest -q -m "not slow" tests/domain tests/services
+
+coverage: $(STAMP)  ## how much of the product the tests reach
+	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage report
+
+check: lint types arch test  ## everything that must pass before a change lands
+
+bench: $(STAMP)  ## figures beside their floors; ONLY=P1 for some; writes bench.json
+	$(BIN)/python -m benchmarks --only "$(ONLY)" $(ARGS)
+
+faults: $(STAMP)  ## the rows of the fault matrix, with their figures
+	$(BIN)/pytest -m fault -s $(ARGS)
 
 format: $(STAMP)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

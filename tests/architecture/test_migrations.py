@@ -15,7 +15,6 @@ import models
 from tests.architecture.source import ROOT
 from wsgi import create_app
 
-
 _SHAPE = """
     SELECT table_name, column_name, data_type, is_nullable, column_default
       FROM information_schema.columns
@@ -63,12 +62,6 @@ def scratch(settings, test_engine):
 
 def shape(engine):
     """Everything that migrations make, in words."""
-        "\n        SELECT table_name, column_name, data_type, is_nullable, column_default\n          FROM information_schema.columns\n         WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY 1, 2",
-        "\n        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint\n         WHERE connamespace = 'public'::regnamespace\n           AND conrelid::regclass::text <> 'alembic_version' ORDER BY 1, 2",
-        "\n        SELECT indexdef FROM pg_indexes\n         WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1",
-        "\n        SELECT tgrelid::regclass::text, tgname FROM pg_trigger\n         WHERE NOT tgisinternal ORDER BY 1, 2",
-        "\n        SELECT proname FROM pg_proc\n         WHERE pronamespace = 'public'::regnamespace AND prokind = 'f' AND probin IS NULL\n         ORDER BY 1\n    ",
-    ]
     with engine.connect() as connection:
         return [connection.execute(text(query)).all() for query in _SHAPE.split(";")]
 
