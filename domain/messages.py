@@ -57,9 +57,12 @@ _THING_LIMIT = 20
 def fit_field(field_key: str, value: str) -> str:
     """Shorten a text field to the platform's limit by code points; never a number or date.
 
+    An amount gets its sign: the platform allows one, and people read ``¥408.89`` better.
     Line breaks become spaces, and an empty value becomes a dash, since the platform refuses both.
     """
     text = " ".join(value.split()) or "-"
     if field_key.startswith("thing") and len(text) > _THING_LIMIT:
         return text[: _THING_LIMIT - 1] + "…"
+    if field_key.startswith("amount") and text[0].isdigit():
+        return f"¥{text}"
     return text

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, select, update
 
 from domain.actors import Actor, Permission
-from domain.bill_states import BatchState, BillState, check_batch_move
+from domain.bill_states import BatchCannotMove, BatchState, BillState, check_batch_move
 from domain.errors import Conflict, NotFound
 from domain.periods import LiableFromRule, Span
 from models import Bill, BillBatch, BillException, Community, House
@@ -77,7 +77,7 @@ class Generation:
             ).all()
         resumed = 0
         for batch_id in cut_off:
-            with suppress(BatchBusy):
+            with suppress(BatchBusy, BatchCannotMove):  # Another run is on it, or just ended it.
                 self._generate(actor, batch_id, lambda _done, _total: None)
                 resumed += 1
         return resumed

@@ -149,6 +149,15 @@ class TestOnce:
 
         assert verdicts() == ["taken", "repeated", "repeated"]
 
+    def test_an_event_of_the_mini_program_is_none_of_the_chats(self, craft, push, effects):
+        before = effects()
+
+        crafted = craft(account="miniapp", event="user_authorization_revoke")
+        answer = push(crafted, "miniapp")
+
+        assert (answer.status_code, answer.text) == (200, "success")
+        assert effects() == before
+
     def test_two_messages_are_two(self, follower, craft, push, verdicts):
         push(craft(content="账单", msg_id=7))
         push(craft(content="账单", msg_id=8))

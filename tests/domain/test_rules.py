@@ -119,7 +119,8 @@ class TestMessages:
             ("thing1", "长" * 20, "长" * 20),
             ("thing1", "一\n二", "一 二"),
             ("thing1", "  ", "-"),
-            ("amount3", "1" * 30, "1" * 30),
+            ("amount3", "408.89", "¥408.89"),
+            ("character_string4", "1" * 30, "1" * 30),
         ],
     )
     def test_fields_fit_the_platform(self, key, value, fitted):

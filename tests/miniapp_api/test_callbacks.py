@@ -1,4 +1,6 @@
+import socket
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -189,6 +191,22 @@ class TestRubbish:
         assert failed(answer) == 413
         (kept,) = database.rows("SELECT length(body) AS n, body_size, verdict FROM platform_notice")
         assert kept == {"n": 4096, "body_size": 10_000_000, "verdict": "too_large"}
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("path", ["/notify/wechatpay", "/wechat/official", "/api/v1/payments"])
+    def test_a_body_that_never_comes_is_not_waited_for(self, live, owner, path):
+        address = urlsplit(live)
+        headers = (
+            f"POST {path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: 10000000\r\n"
+            f"Authorization: Bearer {owner.token}\r\nContent-Type: application/json\r\n"
+            "Idempotency-Key: key-00000001\r\n\r\n"
+        )
+
+        with socket.create_connection((address.hostname, address.port), timeout=5) as connection:
+            connection.sendall(headers.encode() + b"x" * 4096)
+            status_line = connection.recv(100)
+
+        assert b" 413 " in status_line
 
     def test_headers_of_any_size_and_bytes_are_survived(self, client, craft):
         headers = {**craft()["headers"], "Wechatpay-Nonce": "\xff" * 5000}

@@ -115,7 +115,7 @@ class TestDeliver:
         deliver()
 
         [sent] = sent_templates()
-        assert sent["body"]["data"]["amount3"]["value"] == "210.02"
+        assert sent["body"]["data"]["amount3"]["value"] == "¥210.02"
 
     def test_what_was_sent_is_not_sent_again(self, put, deliver, simulator):
         put()

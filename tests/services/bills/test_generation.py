@@ -15,6 +15,7 @@ from domain.bill_states import BatchCannotMove
 from domain.errors import NotAllowed, NotFound
 from services.bills import generation
 from services.bills.generation import BatchBusy
+from services.numbers import take_numbers
 from tests import factories
 from tests.factories import LONG_AGO, actor_without
 
@@ -585,17 +586,16 @@ class TestCutOff:
         self, draft, generate, scene, bills, database, monkeypatch
     ):
         batch_id = draft()
-        rows = generation._line_rows
+        write = generation.write_chunk
         chunks = []
 
-        def die_in_the_second_chunk(chunk, bill_ids):
-            chunks.append(chunk)
-            for number, row in enumerate(rows(chunk, bill_ids)):
-                if len(chunks) == 2 and number == 1:
-                    raise MemoryError
-                yield row
+        def die_at_the_end_of_the_second(tx, run, rendered):
+            chunks.append(rendered)
+            write(tx, run, rendered)
+            if len(chunks) == 2:
+                raise MemoryError
 
-        monkeypatch.setattr(generation, "_line_rows", die_in_the_second_chunk)
+        monkeypatch.setattr(generation, "write_chunk", die_at_the_end_of_the_second)
         with pytest.raises(MemoryError):
             generate(batch_id)
         monkeypatch.undo()
@@ -633,12 +633,14 @@ class TestCutOff:
         """Between its look and its turn the command finishes the batch."""
         ended, waiting = cut_off(after_houses=2), cut_off(after_houses=2)
         real = services.generation.unit_of_work.exclusive
+        asked = []
 
         def exclusive(unit_of_work, name):
-            if name == f"generate:{ended}":
+            if not asked:
                 database.do(
                     "UPDATE bill_batch SET state = 'cancelled' WHERE id = :id", id=ended
                 )
+            asked.append(name)
             return real(name)
 
         monkeypatch.setattr(type(services.generation.unit_of_work), "exclusive", exclusive)
@@ -682,20 +684,55 @@ class TestAtOnce:
         results = together(*[lambda: generate(batch_id)] * 3)
 
         assert results.count(18) == 1
-        others = [result for result in results if result != 18]
+        others = [result for result in results if not isinstance(result, int)]
+        assert len(others) == 2
         assert all(isinstance(result, BatchBusy | BatchCannotMove) for result in others)
         assert is_whole()
 
-    def test_two_batches_of_the_same_month(
-        self, draft, generate, scene, together, is_whole, database
-    ):
+    def test_two_batches_of_the_same_month(self, draft, generate, scene, together, is_whole):
         batch_ids = [draft() for _ in range(3)]
 
         results = together(*(lambda id_=id_: generate(id_) for id_ in batch_ids))
 
-        assert sum(results) == 18
+        assert sum(result for result in results if isinstance(result, int)) == 18
+        refused = [result for result in results if not isinstance(result, int)]
+        assert all(isinstance(result, BatchBusy) for result in refused)
         assert is_whole()
-        assert database.value("SELECT sum(bill_count) FROM bill_batch") == 18
+
+    def test_a_batch_whose_month_was_busy_finds_nothing_left(
+        self, draft, generate, scene, is_whole, state
+    ):
+        late = draft()
+        refused = []
+
+        def try_the_other(done, total):
+            with pytest.raises(BatchBusy):
+                generate(late)
+            refused.append(late)
+
+        generate(draft(), progress=try_the_other)
+
+        assert refused
+        assert generate(late) == 0
+        assert state(late) == "pending_review"
+        assert is_whole()
+
+    def test_numbers_that_somebody_else_took_meanwhile_are_left_to_them(
+        self, unit_of_work, draft, generate, scene, desk, bills
+    ):
+        def take_one(done, total):
+            if done == 2:
+                unit_of_work.run(
+                    lambda tx: take_numbers(
+                        tx, community_id=desk.community_id, series="bill:202610"
+                    )
+                )
+
+        generate(draft(), progress=take_one)
+
+        numbers = [int(bill["bill_no"][-6:]) for bill in bills()]
+        assert len(set(numbers)) == 18
+        assert max(numbers) == 19
 
     def test_a_run_that_is_on_keeps_others_out(self, draft, generate, scene, services, desk):
         batch_id = draft()
