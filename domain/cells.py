@@ -18,9 +18,11 @@ _EXCEL_DAYS = range(18_264, 73_051)
 _DATE = re.compile(r"\A([0-9]{4})[-./年]([0-9]{1,2})[-./月]([0-9]{1,2})日?\Z", re.ASCII)
 _COMPACT_DATE = re.compile(r"\A([0-9]{4})([0-9]{2})([0-9]{2})\Z", re.ASCII)
 _NUMBER = re.compile(r"\A[0-9]{1,7}(\.[0-9]{1,4})?\Z", re.ASCII)
+_NUMBER_LIMIT = 1_000_000
 _AREA_UNIT = re.compile(r"(平方米|平米|㎡|m2|m²)\Z", re.IGNORECASE)
 _EMAIL = re.compile(r"\A[^@\s]+@[^@\s]+\.[^@\s]+\Z")
 _PERCENT = re.compile(r"\A([0-9]{1,3}(?:\.[0-9]{1,6})?)%\Z", re.ASCII)
+_FRACTION = re.compile(r"\A([0-9]{1,9})/([0-9]{1,9})\Z", re.ASCII)
 _SHARE_STEP = Decimal("0.00000001")
 _FLOAT_NOISE = Decimal("0.000001")
 
@@ -38,10 +40,13 @@ def read_text(cell: Cell, *, limit: int) -> str:
     """Read text: full-width forms become plain, ends are trimmed, whole floats lose their ``.0``.
 
     Raises:
-        BadCell: longer than the limit, a control character, or a formula.
+        BadCell: longer than the limit, a control character, a formula, or a date: spreadsheets turn
+            a room such as ``3-1`` into one by themselves.
     """
     if isinstance(cell, bool):
         raise BadCell("不是文字", "请填写文字")
+    if isinstance(cell, date):
+        raise BadCell("被表格改成了日期", "请把该列设为文本后重新填写")
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
     text = unicodedata.normalize("NFKC", str(cell)).strip()
@@ -66,9 +71,9 @@ def read_area(cell: Cell) -> Decimal:
 def _read_number(cell: Cell, *, what: str, example: str) -> Decimal:
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         number = Decimal(repr(cell))
-        tidy = round(number, 4) if number.is_finite() else number
-        if number.is_finite() and abs(tidy - number) < _FLOAT_NOISE:
-            number = tidy
+        if number.is_finite() and abs(number) < _NUMBER_LIMIT:
+            tidy = round(number, 4)
+            number = tidy if abs(tidy - number) < _FLOAT_NOISE else number
     else:
         text = _AREA_UNIT.sub("", _plain(cell)).strip()
         if text.startswith("-"):
@@ -78,7 +83,7 @@ def _read_number(cell: Cell, *, what: str, example: str) -> Decimal:
         number = Decimal(text)
     if not number.is_finite() or number <= 0:
         raise BadCell(f"{what}必须大于 0", f"例如 {example}")
-    if number >= 1_000_000 or round(number, 4) != number:
+    if number >= _NUMBER_LIMIT or round(number, 4) != number:
         raise BadCell(f"{what}超出范围或小数过长", "最多 4 位小数")
     return number
 
@@ -145,16 +150,15 @@ def read_share(cell: Cell) -> Decimal | None:
     text = _plain(cell)
     if not text:
         return None
-    numerator, slash, denominator = text.partition("/")
-    if slash and numerator.isdecimal() and denominator.isdecimal() and int(denominator):
-        share = Decimal(int(numerator)) / Decimal(int(denominator))
+    if (match := _FRACTION.match(text)) and int(match[2]):
+        share = Decimal(match[1]) / Decimal(match[2])
     elif match := _PERCENT.match(text):
         share = Decimal(match[1]) / 100
     elif _NUMBER.match(text):
         share = Decimal(text)
     else:
         raise BadCell("产权份额看不懂", "例如 50%")
-    if not 0 < share <= 1:
+    if not _SHARE_STEP <= share <= 1:
         raise BadCell("产权份额应大于 0 且不超过 100%", "例如 50%")
     return share.quantize(_SHARE_STEP)
 

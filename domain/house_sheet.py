@@ -56,7 +56,9 @@ STATES = {
     "出租": "rented",
 }
 _TOTALS = ("合计", "总计", "小计", "共计")
-_SPLIT = re.compile(r"[、,，;；/\n]")
+_SPLIT = re.compile(r"[、,，;；/\r\n]")
+_LINE_BREAK = re.compile(r"[\r\n]+")
+"""Alt+Enter: how clerks put two names into one cell."""
 _AREA_FACTOR = 20
 """An area this many times the median of the sheet, or its part, has lost its decimal point."""
 
@@ -197,7 +199,8 @@ class _Reader:
         def read(column: str, reader: Callable[[Cell], Any], default: Any = None) -> Any:
             cell = self._cell(row, column)
             try:
-                return default if cell == "" and default is not None else reader(cell)
+                is_empty = str(cell).strip() == ""
+                return default if is_empty and default is not None else reader(cell)
             except BadCell as bad:
                 self._report(number, column, cell, bad.why, bad.suggestion)
                 return default
@@ -236,6 +239,8 @@ class _Reader:
 
     def _read_owners(self, number: int, row: Sequence[Cell]) -> list[SheetOwner]:
         name_cell, phone_cell = self._cell(row, "owner_name"), self._cell(row, "phone")
+        if isinstance(name_cell, str):
+            name_cell = _LINE_BREAK.sub("、", name_cell)
         try:
             name_text = read_text(name_cell, limit=100)
         except BadCell as bad:
@@ -339,7 +344,9 @@ class _Reader:
 
     def _report(self, row: int, column: str, value: object, why: str, suggestion: str) -> None:
         title = self._titles.get(column, _NAMES[column][0])
-        self._problems.append(Problem(row, title, str(value)[:60], why, suggestion))
+        # What cannot be printed cannot be stored either: PostgreSQL takes no NUL in JSON.
+        shown = "".join(mark if mark.isprintable() else "�" for mark in str(value)[:60])
+        self._problems.append(Problem(row, title, shown, why, suggestion))
 
 
 def _required(what: str, limit: int) -> Callable[[Cell], str]:

@@ -20,7 +20,7 @@ FIELDS = (
     "inner_area",
     "handover_date",
 )
-"""What a repeated import may change of a house on file."""
+"""What a repeated import may change of a house on file; an empty cell changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,9 @@ class OnFile:
     owners: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Id and name by phone."""
     people: dict[int, set[tuple[str | None, str]]] = field(default_factory=dict)
-    """Phone and name of the present people by house id."""
+    """Phone and name of present and future people by house id."""
+    left: dict[int, set[tuple[str | None, str]]] = field(default_factory=dict)
+    """Phone and name of those whose part in the house has ended."""
 
 
 @dataclass(slots=True)
@@ -85,6 +87,7 @@ def read_on_file(tx: Transaction, community_id: int) -> OnFile:
         found.houses[key] = dict(house)
         keys[house["id"]] = key
         found.people[house["id"]] = set()
+        found.left[house["id"]] = set()
     today = local_date(tx.now)
     for owner in tx.session.execute(
         select(Owner.id, Owner.phone, Owner.name).where(
@@ -93,15 +96,13 @@ def read_on_file(tx: Transaction, community_id: int) -> OnFile:
     ):
         found.owners[str(owner.phone)] = (owner.id, owner.name)
     for part in tx.session.execute(
-        select(HousePerson.house_id, Owner.phone, Owner.name)
+        select(HousePerson.house_id, HousePerson.person_until, Owner.phone, Owner.name)
         .join(Owner, Owner.id == HousePerson.owner_id)
-        .where(
-            Owner.community_id == community_id,
-            HousePerson.person_from <= today,
-            (HousePerson.person_until.is_(None)) | (HousePerson.person_until > today),
-        )
+        .where(Owner.community_id == community_id)
     ):
-        found.people[part.house_id].add((part.phone, part.name))
+        has_left = part.person_until is not None and part.person_until <= today
+        people = found.left if has_left else found.people
+        people[part.house_id].add((part.phone, part.name))
     return found
 
 
@@ -132,7 +133,7 @@ def plan_import(sheet: HouseSheet, on_file: OnFile) -> Plan:
             changes = {
                 name: (known[name], getattr(house, name))
                 for name in FIELDS
-                if getattr(house, name) is not None and known[name] != getattr(house, name)
+                if getattr(house, name) not in (None, "") and known[name] != getattr(house, name)
             }
             if changes:
                 plan.changed[house.key] = changes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -147,11 +148,19 @@ def write_people(
                 if owner is house.owners[0]
                 else PersonRole.CO_OWNER,
                 "share_ratio": owner.share_ratio,
-                "person_from": house.handover_date or local_date(tx.now),
+                "person_from": _person_from(tx, on_file, house, owner),
             }
             for house, owner in parts
         ],
     )
+
+
+def _person_from(tx: Transaction, on_file: OnFile, house: SheetHouse, owner: SheetOwner) -> date:
+    """Tell since when somebody has their part: since hand-over, but who left returns today."""
+    known = on_file.houses.get(house.key)
+    has_left = known is not None and (owner.phone, owner.name) in on_file.left[known["id"]]
+    today = local_date(tx.now)
+    return today if has_left else house.handover_date or today
 
 
 def _identity(owner: SheetOwner) -> tuple[str | None, str, int]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.payments.orders import BillInPayment
+from services.payments.opening import BillInPayment
 from tests.services.payments.conftest import SYSTEM
 
 TAPS = 6

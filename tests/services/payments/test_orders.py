@@ -2,14 +2,14 @@ import pytest
 
 from domain.errors import NotAllowed, NotFound, PlatformRefused, PlatformUnavailable
 from domain.payment_states import OrderState
-from services.payments.orders import (
+from services.payments.opening import (
     BillAlreadyPaid,
     BillInPayment,
     BillsOfTwoCommunities,
     KeyUsedForOther,
-    PaymentEnded,
     WechatNeeded,
 )
+from services.payments.orders import PaymentEnded
 from tests import factories
 from tests.services.payments.conftest import SYSTEM
 
