@@ -30,6 +30,7 @@ class TestReadText:
             ("", ""),
             ("A－１（东）", "A-1(东)"),
         ],
+        ids=repr,
     )
     def test_what_people_see_is_what_is_read(self, cell, text):
         assert read_text(cell, limit=20) == text
@@ -51,6 +52,7 @@ class TestReadText:
             date(2026, 3, 1),
             A_DAY,
         ],
+        ids=repr,
     )
     def test_the_rest_is_refused_not_repaired(self, cell):
         with pytest.raises(BadCell) as refusal:
@@ -75,6 +77,7 @@ class TestReadArea:
             (89.37000000000001, "89.37"),
             (999999.9999, "999999.9999"),
         ],
+        ids=repr,
     )
     def test_usual_forms(self, cell, area):
         assert read_area(cell) == Decimal(area)
@@ -107,6 +110,7 @@ class TestReadArea:
             89.37012,
             date(2020, 6, 1),
         ],
+        ids=repr,
     )
     def test_the_rest_is_refused(self, cell):
         with pytest.raises(BadCell):
@@ -144,6 +148,7 @@ class TestReadDate:
             43983,
             43983.0,
         ],
+        ids=repr,
     )
     def test_usual_forms(self, cell):
         assert read_date(cell) == date(2020, 6, 1)
@@ -163,6 +168,7 @@ class TestReadDate:
             "2020-6",
             "٢٠٢٠-٠٦-٠١",
         ],
+        ids=repr,
     )
     def test_the_rest_is_refused(self, cell):
         with pytest.raises(BadCell):
@@ -179,27 +185,28 @@ class TestReadPhone:
     @pytest.mark.parametrize(
         "cell",
         ["19900000001", 19900000001, 19900000001.0, "+86 199 0000 0001", "199-0000-0001"],
+        ids=repr,
     )
     def test_usual_forms(self, cell):
         assert read_phone(cell) == "19900000001"
 
-    @pytest.mark.parametrize("cell", ["1990000", "", "12900000001", True, 1.5, "无"])
+    @pytest.mark.parametrize("cell", ["1990000", "", "12900000001", True, 1.5, "无"], ids=repr)
     def test_the_rest_is_refused(self, cell):
         with pytest.raises(BadCell):
             read_phone(cell)
 
-    @pytest.mark.parametrize("cell", ["1.99E+10", "1.99e+10"])
+    @pytest.mark.parametrize("cell", ["1.99E+10", "1.99e+10"], ids=repr)
     def test_lost_digits_are_named(self, cell):
         with pytest.raises(BadCell, match="科学计数法"):
             read_phone(cell)
 
 
 class TestReadEmail:
-    @pytest.mark.parametrize("cell", ["", "a@example.com", " a@example.com "])
+    @pytest.mark.parametrize("cell", ["", "a@example.com", " a@example.com "], ids=repr)
     def test_an_address_or_nothing(self, cell):
         assert read_email(cell) == cell.strip()
 
-    @pytest.mark.parametrize("cell", ["不是邮箱", "a@b", "a b@example.com", "x" * 101])
+    @pytest.mark.parametrize("cell", ["不是邮箱", "a@b", "a b@example.com", "x" * 101], ids=repr)
     def test_the_rest_is_refused(self, cell):
         with pytest.raises(BadCell):
             read_email(cell)
@@ -218,6 +225,7 @@ class TestReadShare:
             ("1/3", "0.33333333"),
             ("1/1", "1"),
         ],
+        ids=repr,
     )
     def test_usual_forms(self, cell, share):
         assert read_share(cell) == Decimal(share)
@@ -242,6 +250,7 @@ class TestReadShare:
             "9" * 5000 + "/1",
             "١/٣",
         ],
+        ids=repr,
     )
     def test_the_rest_is_refused(self, cell):
         with pytest.raises(BadCell):

@@ -249,9 +249,7 @@ class TestRepeats:
         assert told(sheet) == [(3, "房号")]
         assert len(sheet.houses) == 1
 
-    @pytest.mark.parametrize(
-        ("column", "value"), [("建筑面积", 99.37), ("交付日期", "2021-06-01")]
-    )
+    @pytest.mark.parametrize(("column", "value"), [("建筑面积", 99.37), ("交付日期", "2021-06-01")])
     def test_the_same_house_with_other_facts_is_told(self, column, value):
         sheet = read(ROW, row(业主姓名="李涵", 手机号="19900000002", **{column: value}))
 
