@@ -17,11 +17,10 @@ import bot
 import gateways
 import miniapp_api
 import panel.commands
-import services
 from jobs import commands as job_commands
 from jobs.queue import QueueProbe, RqJobQueue, connect_briefly, make_queue
 from models import db
-from services import logs
+from services import assembly, logs
 from services.ports import Clock, JobQueue
 from settings import Settings
 
@@ -99,12 +98,12 @@ def _wire(app: Flask, settings: Settings, clock: Clock, queue: JobQueue | None) 
     world = gateways.build(settings, redis, clock)
     with app.app_context():
         engine = db.engine
-    app.extensions["services"] = services.build(
+    app.extensions["services"] = assembly.build(
         engine=engine,
         queue=queue or RqJobQueue(make_queue(redis)),
         clock=clock,
         world=world,
-        policy=services.Policy(
+        policy=assembly.Policy(
             code_key=settings.secret_key.encode(),
             sms_daily_cap=settings.sms_daily_cap,
             delivery_width=settings.delivery_width,

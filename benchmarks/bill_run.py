@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import requests
 
 from benchmarks.figures import Figure
 from localstack.engine import Engine
@@ -58,14 +59,16 @@ def measure(*, houses: int) -> list[Figure]:
     ours: list[float] = []
     floor: list[float] = []
     memory: list[float] = []
-    with tempfile.TemporaryDirectory() as folder:
-        with start_postgres(Path(folder) / "postgres") as engine:
-            _prepare(engine, houses)
-            for _ in range(ROUNDS):
-                told = _run_in_process(engine)
-                ours.append(houses * ITEMS / told["seconds"])
-                memory.append(told["peak_mib"])
-                floor.append(_run_floor(engine, houses * ITEMS))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        start_postgres(Path(folder) / "postgres") as engine,
+    ):
+        _prepare(engine, houses)
+        for _ in range(ROUNDS):
+            told = _run_in_process(engine)
+            ours.append(houses * ITEMS / told["seconds"])
+            memory.append(told["peak_mib"])
+            floor.append(_run_floor(engine, houses * ITEMS))
     conditions = f"{houses:,} houses × {ITEMS} items, PostgreSQL 18 with fsync, {ROUNDS} rounds"
     return [
         Figure("P1", "bill run, bills/s", ours, floor, "bills/s", 0.40, conditions),
@@ -89,9 +92,7 @@ def _environment(engine: Engine) -> dict[str, str]:
         if process.stdout is None:
             raise RuntimeError("the simulator says nothing")
         url = json.loads(process.stdout.readline())["url"]
-        import requests
-
-        credentials = requests.get(f"{url}/_sim/credentials", timeout=10).json()
+        credentials: dict[str, str] = requests.get(f"{url}/_sim/credentials", timeout=10).json()
         process.terminate()
         process.stdout.read()
     return dict(os.environ) | credentials | _SETTINGS | {"DATABASE_URL": engine.url}
@@ -149,11 +150,11 @@ def _run_once() -> None:
     """Generate one batch and print seconds and peak memory as JSON."""
     from datetime import date
 
-    import services
     from domain.actors import Role, staff_actor
+    from services import assembly
     from wsgi import create_app
 
-    found = services.of(create_app())
+    found = assembly.of(create_app())
     actor = staff_actor(staff_id=1, name="基准", role=Role.FINANCE)
     batch_id = found.batches.draft(actor=actor, community_id=1, month=date(2026, 10, 1))
     began = time.perf_counter()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import services
 from bot import replies
 from domain.actors import Actor, ActorKind, system_actor
+from services import assembly
 from services.bills.own_bills import BillFilter
 
 _SHOWN = 5
@@ -34,7 +34,7 @@ def answer_miniapp(_message: dict[str, Any]) -> str | None:
     return None
 
 
-def answer(services_: services.Services, message: dict[str, Any], *, request_id: str) -> str | None:
+def answer(services_: assembly.Services, message: dict[str, Any], *, request_id: str) -> str | None:
     """Do what a push asks for and return the text to reply, or None for silence."""
     openid = str(message.get("FromUserName") or "")
     kind = str(message.get("MsgType") or "")
@@ -47,7 +47,7 @@ def answer(services_: services.Services, message: dict[str, Any], *, request_id:
 
 
 def _event(
-    services_: services.Services, message: dict[str, Any], openid: str, request_id: str
+    services_: assembly.Services, message: dict[str, Any], openid: str, request_id: str
 ) -> str | None:
     actor = system_actor("公众号事件", request_id)
     event = str(message.get("Event") or "")
@@ -68,7 +68,7 @@ def _event(
     return None
 
 
-def _text(services_: services.Services, actor: Actor, content: str) -> str:
+def _text(services_: assembly.Services, actor: Actor, content: str) -> str:
     wanted = content.strip()
     for words, turn in _TURNS:
         if any(word in wanted for word in words):
@@ -76,7 +76,7 @@ def _text(services_: services.Services, actor: Actor, content: str) -> str:
     return replies.HELP
 
 
-def _bills(services_: services.Services, actor: Actor) -> str:
+def _bills(services_: assembly.Services, actor: Actor) -> str:
     if actor.kind is not ActorKind.OWNER:
         return replies.NOT_BOUND
     outstanding = services_.own_bills.sum_outstanding(actor=actor)
@@ -95,11 +95,11 @@ def _bills(services_: services.Services, actor: Actor) -> str:
     )
 
 
-def _binding(_services: services.Services, actor: Actor) -> str:
+def _binding(_services: assembly.Services, actor: Actor) -> str:
     return replies.BOUND if actor.kind is ActorKind.OWNER else replies.NOT_BOUND
 
 
-_TURNS: tuple[tuple[tuple[str, ...], Callable[[services.Services, Actor], str]], ...] = (
+_TURNS: tuple[tuple[tuple[str, ...], Callable[[assembly.Services, Actor], str]], ...] = (
     (("账单", "缴费", "欠费", "物业费"), _bills),
     (("绑定", "认证"), _binding),
 )

@@ -9,11 +9,11 @@ from typing import Any, ParamSpec, TypeVar
 
 from flask import Blueprint, Response, current_app, request
 
-import services
 from bot import replies
 from bot.conversation import answer, answer_miniapp, dedup_key
 from bot.pushes import PushAccount, PushRefused, check_address, open_push, seal_reply, text_reply
 from domain.errors import NotFound
+from services import assembly
 from services.inbox import ANY_LENGTH, read_posted
 from services.logs import request_id
 
@@ -81,7 +81,7 @@ def take(account_name: str) -> Response:
 
 
 def _reply(
-    found: services.Services, account_name: str, message: dict[str, Any], notice_id: int
+    found: assembly.Services, account_name: str, message: dict[str, Any], notice_id: int
 ) -> Response:
     now = found.clock.now()
     try:
@@ -114,9 +114,9 @@ def _account(name: str) -> PushAccount:
     return accounts[name]
 
 
-def _services() -> services.Services:
+def _services() -> assembly.Services:
     app: Any = current_app
-    return services.of(app)
+    return assembly.of(app)
 
 
 def _plain(text: str, status: int = 200) -> Response:

@@ -8,16 +8,16 @@ from typing import Any, cast
 
 from flask import current_app
 
-import services
 from domain.actors import Actor, system_actor
 from domain.errors import Conflict, NotFound
+from services import assembly
 from services.logs import request_id
 
 log = logging.getLogger(__name__)
 
 
-def _services() -> services.Services:
-    return services.of(cast("services.HasExtensions", current_app))
+def _services() -> assembly.Services:
+    return assembly.of(cast("assembly.HasExtensions", current_app))
 
 
 def _actor(name: str) -> Actor:

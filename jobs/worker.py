@@ -14,10 +14,10 @@ from rq.queue import Queue
 from rq.serializers import JSONSerializer
 from rq.worker import Worker
 
-import services
 from jobs.queue import AllowListedJob, make_queue
 from jobs.tasks import JOBS
 from models import db
+from services import assembly
 from services.logs import request_id
 from services.timetable import TIMETABLE, Entry
 
@@ -100,7 +100,7 @@ class Ticker:
         token = request_id.set(f"tick-{secrets.token_hex(6)}")
         try:
             with self._app.app_context():
-                timetable = services.of(self._app).timetable
+                timetable = assembly.of(self._app).timetable
                 return timetable.tick(entry, run=JOBS[entry.job])
         except Exception:
             log.exception("tick failed", extra={"job": entry.job})

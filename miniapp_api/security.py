@@ -9,9 +9,9 @@ from typing import Any, ParamSpec, TypeVar
 
 from flask import current_app, g, request
 
-import services
 from domain.actors import Actor, visitor
 from domain.errors import NotSignedIn
+from services import assembly
 from services.logs import request_id
 
 P = ParamSpec("P")
@@ -71,7 +71,7 @@ def actor() -> Actor:
     return found
 
 
-def own_services() -> services.Services:
+def own_services() -> assembly.Services:
     """Find the services of this app."""
     app: Any = current_app
-    return services.of(app)
+    return assembly.of(app)

@@ -15,12 +15,12 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
-import services
 from domain.actors import Actor, Role, operator
 from domain.charges import ChargeMethod
 from domain.errors import InvalidInput, PropertyError
 from domain.money import Rounding, show_yuan
 from domain.periods import LiableFromRule, Proration, local_date
+from services import assembly
 from services.bills.batches import BatchView
 from services.fees import NewFeeItem
 from services.imports.plans import ImportReport
@@ -54,9 +54,9 @@ def register(app: Flask) -> None:
         app.cli.add_command(command)
 
 
-def _services() -> services.Services:
+def _services() -> assembly.Services:
     app: Any = current_app
-    return services.of(app)
+    return assembly.of(app)
 
 
 def _telling(command: Callable[P, R]) -> Callable[P, R]:

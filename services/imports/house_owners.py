@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from sqlalchemy import text, update
 
 from domain.actors import Actor, Permission
-from domain.errors import Conflict
+from domain.errors import Conflict, InvalidInput
 from domain.house_sheet import SHEET_NAME, HouseSheet, SheetHouse, read_house_sheet
 from domain.periods import local_date
 from models import ImportBatch
@@ -24,11 +24,14 @@ from services.imports.plans import (
     report_plan,
 )
 from services.imports.writing import write_houses, write_people
-from services.ports import WorkbookReader
+from services.ports import Sheet, WorkbookReader
 from services.unit_of_work import Transaction, UnitOfWork
 
 CHUNK_HOUSES = 500
 """Houses per transaction: bounds how much a crash can cost."""
+
+_UNNAMED = "Sheet1"
+"""What Excel and WPS call a sheet that nobody named."""
 
 Progress = Callable[[int, int], None]
 """Called with houses done and houses in all after each chunk."""
@@ -101,8 +104,20 @@ class HouseOwnerImport:
         return report
 
     def _read(self, content: bytes) -> HouseSheet:
-        sheet = self.workbooks.read(content, sheet_name=SHEET_NAME)
+        try:
+            sheet = self.workbooks.read(content, sheet_name=SHEET_NAME)
+        except InvalidInput as refusal:
+            if refusal.code != "sheet_missing":
+                raise
+            sheet = self._read_unnamed(content, refusal)
         return read_house_sheet(sheet.rows, today=local_date(self.unit_of_work.clock.now()))
+
+    def _read_unnamed(self, content: bytes, refusal: InvalidInput) -> Sheet:
+        """Read the list of a clerk who never named its sheet and has notes on another."""
+        try:
+            return self.workbooks.read(content, sheet_name=_UNNAMED)
+        except InvalidInput:
+            raise refusal from None
 
     def _write(
         self,

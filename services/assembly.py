@@ -1,0 +1,163 @@
+"""Every capability, wired once per process, and where an app keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import Engine
+
+from services.accounts import Accounts
+from services.bills.batches import BillBatches
+from services.bills.generation import Generation
+from services.bills.own_bills import OwnBills
+from services.bills.publication import Publication
+from services.doctor import Doctor
+from services.estate import Estate
+from services.fees import Fees
+from services.imports.house_owners import HouseOwnerImport
+from services.inbox import Inbox
+from services.ledger import Ledger
+from services.login import Login
+from services.outbox import Outbox
+from services.payments.notices import PaymentNotices
+from services.payments.orders import PaymentOrders
+from services.payments.receipts import Receipts
+from services.payments.settle import Settlement
+from services.payments.sweep import PaymentSweep
+from services.ports import (
+    Clock,
+    JobQueue,
+    MiniProgram,
+    OfficialAccount,
+    PayChannel,
+    Probe,
+    SmsSender,
+    WorkbookReader,
+)
+from services.staff import StaffAccounts
+from services.timetable import Timetable
+from services.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True)
+class Services:
+    """Every capability, wired once per process."""
+
+    accounts: Accounts
+    batches: BillBatches
+    clock: Clock
+    doctor: Doctor
+    estate: Estate
+    fees: Fees
+    generation: Generation
+    house_owner_import: HouseOwnerImport
+    inbox: Inbox
+    ledger: Ledger
+    login: Login
+    notices: PaymentNotices
+    outbox: Outbox
+    own_bills: OwnBills
+    payments: PaymentOrders
+    publication: Publication
+    receipts: Receipts
+    settlement: Settlement
+    staff: StaffAccounts
+    sweep: PaymentSweep
+    timetable: Timetable
+
+
+class World(Protocol):
+    """The adapters that the use-cases need; `gateways.Gateways` is one."""
+
+    @property
+    def mini_program(self) -> MiniProgram:
+        """The mini-program."""
+        ...
+
+    @property
+    def official_account(self) -> OfficialAccount:
+        """The official account."""
+        ...
+
+    @property
+    def sms(self) -> SmsSender:
+        """Short messages."""
+        ...
+
+    @property
+    def pay_channel(self) -> PayChannel:
+        """WeChat Pay."""
+        ...
+
+    @property
+    def workbooks(self) -> WorkbookReader:
+        """Spreadsheets."""
+        ...
+
+    @property
+    def probes(self) -> Sequence[Probe]:
+        """What the doctor asks."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Numbers and keys from the settings that rules need."""
+
+    code_key: bytes
+    sms_daily_cap: int
+    delivery_width: int
+    migration_heads: frozenset[str]
+
+
+def build(
+    *,
+    engine: Engine,
+    queue: JobQueue,
+    clock: Clock,
+    world: World,
+    policy: Policy,
+    more_probes: Sequence[Probe] = (),
+) -> Services:
+    """Wire every capability."""
+    unit_of_work = UnitOfWork(engine=engine, queue=queue, clock=clock)
+    inbox = Inbox(unit_of_work)
+    settlement = Settlement(unit_of_work)
+    sweep = PaymentSweep(unit_of_work, world.pay_channel, settlement)
+    return Services(
+        accounts=Accounts(unit_of_work, world.official_account),
+        batches=BillBatches(unit_of_work),
+        clock=clock,
+        doctor=Doctor(unit_of_work, (*more_probes, *world.probes), policy.migration_heads),
+        estate=Estate(unit_of_work),
+        fees=Fees(unit_of_work),
+        generation=Generation(unit_of_work),
+        house_owner_import=HouseOwnerImport(unit_of_work, world.workbooks),
+        inbox=inbox,
+        ledger=Ledger(unit_of_work),
+        login=Login(unit_of_work, world.mini_program, policy.code_key, policy.sms_daily_cap),
+        notices=PaymentNotices(unit_of_work, world.pay_channel, inbox, settlement),
+        outbox=Outbox(unit_of_work, world.official_account, world.sms, policy.delivery_width),
+        own_bills=OwnBills(unit_of_work),
+        payments=PaymentOrders(unit_of_work, world.pay_channel, sweep),
+        publication=Publication(unit_of_work),
+        receipts=Receipts(unit_of_work),
+        settlement=settlement,
+        staff=StaffAccounts(unit_of_work),
+        sweep=sweep,
+        timetable=Timetable(unit_of_work),
+    )
+
+
+class HasExtensions(Protocol):
+    """A Flask app, as far as this module knows one."""
+
+    extensions: dict[str, Any]
+
+
+def of(app: HasExtensions) -> Services:
+    """Find the services that ``wsgi.create_app`` attached to an app."""
+    found: Services = app.extensions["services"]
+    return found
