@@ -11,7 +11,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, text, true, update
 
 from domain.actors import Actor, Permission, owner_actor
-from domain.errors import InvalidInput, NotAllowed, NotSignedIn, TooMany
+from domain.errors import (
+    InvalidInput,
+    NotAllowed,
+    NotSignedIn,
+    PlatformRefused,
+    PropertyError,
+    TooMany,
+)
 from domain.messages import Channel, MessageKind
 from domain.periods import local_date, start_of_local_day
 from domain.phones import mask_phone, normalise_phone
@@ -31,6 +38,8 @@ CODES_PER_IP_AND_DAY = 20
 """Source: domain.md D11."""
 SESSION_LIFE = timedelta(days=30)
 SIGN_IN = "sign_in"
+_CODE_SPENT = {"40029", "40163"}
+"""Source: platforms.md 4.4: invalid, or used already."""
 
 
 class WrongCode(InvalidInput):
@@ -52,6 +61,13 @@ class WechatNotBound(NotSignedIn):
 
     code = "wechat_not_bound"
     message = "请先用手机号登录一次"
+
+
+class WechatCodeUsed(InvalidInput):
+    """WeChat does not know the code, or it was used or expired: the client asks for a new one."""
+
+    code = "wechat_code_used"
+    message = "微信授权已失效，请重试"
 
 
 class AccountDisabled(NotAllowed):
@@ -158,12 +174,12 @@ class Login:
         Raises:
             NotAPhone, WrongCode: each wrong guess costs one of five tries.
             AccountDisabled: switched off.
-            PlatformRefused, PlatformUnavailable: WeChat did not take ``wechat_code``; the phone
-                code is not used up.
+            WechatCodeUsed, PlatformRefused, PlatformUnavailable: WeChat did not take
+                ``wechat_code``; the phone code is not used up.
         """
         actor.must(Permission.SIGN_IN)
         phone = normalise_phone(phone)
-        wechat = self.mini_program.sign_in(code=wechat_code) if wechat_code else None
+        wechat = self._ask_wechat(wechat_code) if wechat_code else None
 
         def work(tx: Transaction) -> SignedIn | None:
             # A wrong guess must be committed, so it is an answer and not an exception in here.
@@ -200,10 +216,10 @@ class Login:
         Raises:
             WechatNotBound: nobody signed in with this WeChat yet.
             AccountDisabled: switched off.
-            PlatformRefused, PlatformUnavailable: WeChat did not take the code.
+            WechatCodeUsed, PlatformRefused, PlatformUnavailable: WeChat did not take the code.
         """
         actor.must(Permission.SIGN_IN)
-        wechat = self.mini_program.sign_in(code=wechat_code)
+        wechat = self._ask_wechat(wechat_code)
 
         def work(tx: Transaction) -> SignedIn:
             phone = tx.session.execute(
@@ -224,14 +240,23 @@ class Login:
 
         Raises:
             AccountDisabled: switched off.
-            PlatformRefused, PlatformUnavailable: WeChat did not take one of the codes.
+            WechatCodeUsed, PlatformRefused, PlatformUnavailable: WeChat did not take a code.
         """
         actor.must(Permission.SIGN_IN)
-        wechat = self.mini_program.sign_in(code=wechat_code)
-        phone = normalise_phone(self.mini_program.phone_number(code=phone_code))
+        wechat = self._ask_wechat(wechat_code)
+        try:
+            phone = normalise_phone(self.mini_program.phone_number(code=phone_code))
+        except PlatformRefused as refusal:
+            raise _as_input(refusal) from refusal
         return self.unit_of_work.run(
             lambda tx: self._open_session(tx, actor, phone=phone, wechat=wechat)
         )
+
+    def _ask_wechat(self, wechat_code: str) -> WechatLogin:
+        try:
+            return self.mini_program.sign_in(code=wechat_code)
+        except PlatformRefused as refusal:
+            raise _as_input(refusal) from refusal
 
     def _open_session(
         self, tx: Transaction, actor: Actor, *, phone: str, wechat: WechatLogin | None
@@ -314,6 +339,11 @@ class Login:
             record(tx, actor, action, subject_type="account", subject_id=actor.account_id)
 
         self.unit_of_work.run(work)
+
+
+def _as_input(refusal: PlatformRefused) -> PropertyError:
+    """Tell a code that the client must renew from a refusal that is our own trouble."""
+    return WechatCodeUsed() if refusal.vendor_code in _CODE_SPENT else refusal
 
 
 def _sha256(token: str) -> str:

@@ -139,7 +139,7 @@ class TestByPhoneCode:
 
     def test_a_wechat_code_that_is_refused_does_not_use_up_the_phone_code(self, post, code):
         answer = post("/sessions/by-phone-code", phone=PHONE, code=code, wechat_code="nonsense")
-        assert refusal(answer, 502)["code"] == "platform_refused"
+        assert refusal(answer, 422)["code"] == "wechat_code_used"
 
         assert post("/sessions/by-phone-code", phone=PHONE, code=code).status_code == 201
 
@@ -163,7 +163,14 @@ class TestByWechat:
         simulator.person(PHONE)
         foreign = simulator.post(f"people/{PHONE}/wx_login", tenant="foreign")["code"]
 
-        assert refusal(post("/sessions/by-wechat", wechat_code=foreign), 502)
+        assert refusal(post("/sessions/by-wechat", wechat_code=foreign), 422)
+
+    def test_our_own_trouble_with_wechat_is_no_fault_of_the_client(self, post, simulator):
+        simulator.fault(host="wx", path="jscode2session", errcode=40125)
+
+        answer = post("/sessions/by-wechat", wechat_code=simulator.wx_login(PHONE))
+
+        assert refusal(answer, 502)["code"] == "platform_refused"
 
     def test_says_to_try_later_when_wechat_is_away(self, post, simulator):
         simulator.fault(host="wx", path="jscode2session", times=None, status=502)

@@ -7,13 +7,14 @@ import pytest
 from sqlalchemy import text
 
 from domain.actors import ActorKind, Permission, operator, visitor
-from domain.errors import NotAllowed, NotSignedIn, PlatformRefused, PlatformUnavailable
+from domain.errors import NotAllowed, NotSignedIn, PlatformUnavailable
 from domain.phones import NotAPhone
 from services.login import (
     CODE_TRIES,
     AccountDisabled,
     CodeTooSoon,
     Login,
+    WechatCodeUsed,
     WechatNotBound,
     WrongCode,
 )
@@ -427,7 +428,7 @@ class TestSignInByCodeWithWechat:
     ):
         ask()
 
-        with pytest.raises(PlatformRefused):
+        with pytest.raises(WechatCodeUsed):
             sign_in(told(), wechat_code="nonsense")
 
         assert sessions() == 0
@@ -492,9 +493,7 @@ class TestSignInByCodeWithWechat:
 class TestSignInByWechat:
     def test_a_stranger_must_first_prove_a_phone(self, services, simulator, sessions):
         with pytest.raises(WechatNotBound):
-            services.login.sign_in_by_wechat(
-                actor=visitor(), wechat_code=simulator.wx_login(PHONE)
-            )
+            services.login.sign_in_by_wechat(actor=visitor(), wechat_code=simulator.wx_login(PHONE))
 
         assert sessions() == 0
 
@@ -502,16 +501,14 @@ class TestSignInByWechat:
         code = simulator.wx_login(PHONE)
         signed_in(wechat_code=code)
 
-        with pytest.raises(PlatformRefused):
+        with pytest.raises(WechatCodeUsed):
             services.login.sign_in_by_wechat(actor=visitor(), wechat_code=code)
 
     def test_wechat_without_an_answer(self, services, simulator):
         simulator.fault(host="wx", path="jscode2session", times=None, lost_answer=True)
 
         with pytest.raises(PlatformUnavailable):
-            services.login.sign_in_by_wechat(
-                actor=visitor(), wechat_code=simulator.wx_login(PHONE)
-            )
+            services.login.sign_in_by_wechat(actor=visitor(), wechat_code=simulator.wx_login(PHONE))
 
     def test_only_with_the_permission(self, services, simulator):
         with pytest.raises(NotAllowed):
@@ -546,7 +543,7 @@ class TestSignInByWechatPhone:
         phone_code = simulator.phone_code(PHONE)
         tap(simulator.wx_login(PHONE), phone_code)
 
-        with pytest.raises(PlatformRefused):
+        with pytest.raises(WechatCodeUsed):
             tap(simulator.wx_login(PHONE), phone_code)
 
         assert sessions() == 1
@@ -583,9 +580,7 @@ class TestDisabledAccount:
         with pytest.raises(AccountDisabled):
             signed_in()
         with pytest.raises(AccountDisabled):
-            services.login.sign_in_by_wechat(
-                actor=visitor(), wechat_code=simulator.wx_login(PHONE)
-            )
+            services.login.sign_in_by_wechat(actor=visitor(), wechat_code=simulator.wx_login(PHONE))
         with pytest.raises(AccountDisabled):
             services.login.sign_in_by_wechat_phone(
                 actor=visitor(),
