@@ -129,6 +129,18 @@ def system_actor(name: str, request_id: str = "") -> Actor:
 
 
 def operator(request_id: str = "") -> Actor:
-    """Whoever holds the machine's shell: creates the first staff account and checks the ledger."""
-    may = frozenset({_P.MANAGE_STAFF, _P.CHECK_LEDGER, _P.VIEW_ESTATE})
+    """Whoever holds the machine's shell: sets a community up and checks the ledger.
+
+    Bills are made and reviewed by members of staff only: a batch names two of them.
+    """
+    may = frozenset(
+        {
+            _P.MANAGE_STAFF,
+            _P.CHECK_LEDGER,
+            _P.VIEW_ESTATE,
+            _P.MANAGE_ESTATE,
+            _P.IMPORT_OWNERS,
+            _P.MANAGE_FEES,
+        }
+    )
     return Actor(ActorKind.SYSTEM, None, "命令行", may, request_id)

@@ -103,7 +103,7 @@ class Estate:
             raise
 
     def show_community(self, *, actor: Actor, code: str) -> CommunityView:
-        """Find a community by its code.
+        """Find a community by its code or its name.
 
         Raises:
             NotFound: none has it.
@@ -111,10 +111,13 @@ class Estate:
         actor.must(Permission.VIEW_ESTATE)
         with self.unit_of_work.reading() as session:
             found = session.execute(
-                select(Community.id, Community.code, Community.name).where(Community.code == code)
+                select(Community.id, Community.code, Community.name)
+                .where((Community.code == code) | (Community.name == code))
+                .order_by(Community.code != code, Community.id)
+                .limit(1)
             ).one_or_none()
         if found is None:
-            raise NotFound(f"没有编号为 {code} 的小区")
+            raise NotFound(f"没有编号或名称为 {code} 的小区")
         return CommunityView(*found)
 
     def list_own_houses(self, *, actor: Actor) -> Sequence[OwnHouse]:

@@ -179,7 +179,7 @@ class TestImport:
     def test_an_unknown_community_is_named(self, flask, staff):
         answer = flask("import", "owners", WORKBOOK, "--community", "XX", "--as", "li")
 
-        ended(answer, 1, "没有编号为 XX 的小区")
+        ended(answer, 1, "没有编号或名称为 XX 的小区")
 
 
 @pytest.fixture
@@ -276,3 +276,40 @@ class TestDoctor:
 
         for secret in (settings.wechatpay_apiv3_key, settings.wechat_official_secret):
             assert secret not in told
+
+
+class TestOperator:
+    """Whoever holds the shell may set a community up, but no bills without a name."""
+
+    def test_sets_a_community_up_without_a_staff_account(self, app, flask, database):
+        ended(flask("community", "add", "CH", "--name", "翠湖花园"), 0, "已添加小区")
+        ended(flask("import", "owners", WORKBOOK, "--community", "翠湖花园"), 0, "864 户")
+        ended(flask(*FEE[:-2]), 0, "已添加收费项目")
+
+        assert database.value("SELECT actor_name FROM audit_entry LIMIT 1") == "命令行"
+
+    def test_makes_no_bills(self, community, flask):
+        ended(flask("bills", "generate", "--community", "CH"), 2, "--as")
+
+
+class TestSetPrice:
+    def test_lets_a_new_price_hold_from_a_day_on(self, community, flask, database):
+        answer = flask(
+            *("fees", "set-price", "WY", "--price", "2.50", "--from", "2026-06-16"),
+            *("--community", "CH", "--as", "li"),
+        )
+
+        ended(answer, 0, "物业费 自 2026-06-16 起单价 2.50 元")
+        assert database.value("SELECT count(*) FROM fee_standard") == 2
+
+    @pytest.mark.parametrize(
+        ("words", "sentence"),
+        [
+            (["XX", "--price", "2.50", "--from", "2026-06-16"], "没有编号为 XX 的收费项目"),
+            (["WY", "--price", "abc", "--from", "2026-06-16"], "不是数字"),
+            (["WY", "--price", "0", "--from", "2026-06-16"], "单价应大于 0"),
+            (["WY", "--price", "2.50", "--from", "2019-01-01"], "必须晚于"),
+        ],
+    )
+    def test_says_why_not(self, community, flask, words, sentence):
+        ended(flask("fees", "set-price", *words, "--community", "CH", "--as", "li"), 1, sentence)

@@ -1,0 +1,91 @@
+"""What all commands share: who acts, on which community, and how a refusal is told."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import click
+from flask import current_app
+
+from domain.actors import Actor, operator
+from domain.errors import InvalidInput, PropertyError
+from services import assembly
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ROW_ID = click.IntRange(1, 2**63 - 1)
+as_staff = click.option(
+    "--as", "login_name", required=True, metavar="登录名", help="以哪位员工的身份操作。"
+)
+as_staff_or_operator = click.option(
+    "--as",
+    "login_name",
+    default=None,
+    metavar="登录名",
+    help="以哪位员工的身份操作；不写则记为命令行操作员。",
+)
+in_community = click.option(
+    "--community", "code", required=True, metavar="编号", help="小区编号或名称，例如 CH。"
+)
+
+
+def find_services() -> assembly.Services:
+    """Find the services of this app."""
+    app: Any = current_app
+    return assembly.of(app)
+
+
+def telling(command: Callable[P, R]) -> Callable[P, R]:
+    """End with exit code 1 and a sentence when a use-case refuses."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except InvalidInput as error:
+            for name, reasons in error.fields.items():
+                click.secho(f"  {name}：{'；'.join(reasons)}", fg="red", err=True)
+            give_up(error.message)
+        except PropertyError as error:
+            give_up(error.message)
+
+    return run
+
+
+def give_up(message: str) -> NoReturn:
+    """Say why it did not work and end with exit code 1."""
+    click.secho(f"没有完成：{message}", fg="red", err=True)
+    sys.exit(1)
+
+
+def progress_bar(label: str) -> Callable[[int, int], None]:
+    """Make a callback that shows how far a long command is."""
+
+    def show(done: int, total: int) -> None:
+        end = "\n" if done >= total else "\r"
+        click.echo(f"{label} {done}/{total}", nl=False)
+        click.echo(end, nl=False)
+
+    return show
+
+
+def act_as(login_name: str | None) -> Actor:
+    """Become the member of staff, or the operator who holds this shell.
+
+    Raises:
+        NotFound: nobody active has this login name.
+    """
+    if login_name is None:
+        return operator()
+    return find_services().staff.act_as(login_name=login_name)
+
+
+def find_actor_and_community(login_name: str | None, code: str) -> tuple[Actor, int]:
+    """Tell who acts and the id of the community that is meant."""
+    found = find_services()
+    actor = act_as(login_name)
+    return actor, found.estate.show_community(actor=actor, code=code).id

@@ -1,0 +1,422 @@
+"""What the database itself refuses, whatever the program does."""
+
+import threading
+
+import pytest
+from psycopg.errors import ForeignKeyViolation, IntegrityConstraintViolation
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from tests import factories
+
+APPEND_ONLY = ("audit_entry", "allocation", "payment", "receipt", "bill_line", "suspense")
+OTHERS = (
+    "INSERT INTO audit_entry (at, actor_kind, actor_name, action, subject_type, facts, request_id)"
+    " VALUES (now(), 'system', '测试', 'x', 'x', '{}', '')",
+    "INSERT INTO payment_order (community_id, account_id, channel, mchid, appid, openid,"
+    " out_trade_no, description, state, amount_fen, created_at, expires_at, query_at)"
+    " SELECT community_id, account.id, 'wechat', 'm', 'a', 'o', 'P1', 'x', 'succeeded', 21002,"
+    " now(), now(), now() FROM house, account",
+    "INSERT INTO payment (order_id, channel, mchid, provider_transaction_id, out_trade_no,"
+    " amount_fen, paid_at, booked_at)"
+    " SELECT id, 'wechat', 'm', 't1', 'P1', 21002, now(), now() FROM payment_order",
+    "INSERT INTO payment (channel, mchid, provider_transaction_id, out_trade_no, amount_fen,"
+    " paid_at, booked_at) VALUES ('wechat', 'm', 't2', 'P2', 5, now(), now())",
+    "INSERT INTO allocation (payment_id, bill_id, line_no, kind, amount_fen, created_at)"
+    " SELECT payment.id, bill.id, 1, 'principal', 21002, now() FROM bill, payment"
+    " WHERE out_trade_no = 'P1'",
+    "INSERT INTO receipt (community_id, payment_id, receipt_no, amount_fen, snapshot, issued_at)"
+    " SELECT community_id, payment.id, 'CH-1', 21002, '{}', now() FROM house, payment"
+    " WHERE out_trade_no = 'P1'",
+    "INSERT INTO suspense (payment_id, amount_fen, reason, created_at)"
+    " SELECT id, 5, 'x', now() FROM payment WHERE out_trade_no = 'P2'",
+    "INSERT INTO idempotency_key (subject, action, key, body_sha256, created_at)"
+    " VALUES ('account:1', 'pay', 'key', '', now())",
+    "INSERT INTO platform_notice (source, received_at, remote_ip, headers, body, body_size,"
+    " body_sha256, verdict, dedup_key, request_id)"
+    " VALUES ('wechat_pay', now(), '', '{}', 'x', 1, '', 'taken', 'one', '')",
+    "INSERT INTO staff_task (kind, subject, title, created_at) VALUES ('k', 's', 't', now())",
+    "INSERT INTO outbox_message (kind, channel, recipient, payload, dedup_key, state,"
+    " next_attempt_at, created_at) VALUES ('login_code', 'sms', 'x', '{}', 'k', 'sent', now(),"
+    " now())",
+    "INSERT INTO login_code (phone, purpose, code_hmac, ip, tries_left, created_at, expires_at)"
+    " VALUES ('19900000001', 'sign_in', '', '', 5, now(), now())",
+    "INSERT INTO session_token (token_sha256, account_id, created_at, expires_at)"
+    " SELECT 'x', id, now(), now() FROM account",
+    "INSERT INTO import_batch (community_id, sheet, file_name, file_sha256, state, rows_total,"
+    " created_at) SELECT id, '', '', '', 'finished', 0, now() FROM community",
+    "INSERT INTO channel_pause VALUES ('sms', now(), '')",
+    "INSERT INTO occupancy (house_id, state, occupied_from)"
+    " SELECT id, 'occupied', '2020-01-01' FROM house",
+)
+
+
+@pytest.fixture
+def world(database):
+    """One row of everything, all of it fine."""
+    with database.session() as session:
+        house = factories.make_house(session)
+        owner = factories.make_owner(session, house=house)
+        account = factories.make_account(session, owner=owner, houses=[house])
+        factories.make_identity(session, account=account, appid="wx1")
+        factories.make_bill(session, house=house, state="paid", paid_fen=21002)
+        for sql in OTHERS:
+            session.execute(text(sql))
+    return database
+
+
+@pytest.fixture
+def copy(world):
+    """Insert a copy of a table's first row with some columns replaced by SQL expressions."""
+
+    def copy(table, **changes):
+        columns = [
+            row["column_name"]
+            for row in world.rows(
+                "SELECT column_name FROM information_schema.columns WHERE table_name = :table"
+                " AND table_schema = 'public' AND column_name <> 'id'",
+                table=table,
+            )
+        ]
+        values = ", ".join(str(changes.get(column, column)) for column in columns)
+        return world.do(
+            f"INSERT INTO {table} ({', '.join(columns)})"
+            f" SELECT {values} FROM {table} ORDER BY {columns[0]} LIMIT 1"
+        )
+
+    return copy
+
+
+COPY_LINES = "COPY bill_line (bill_id, line_no, amount_fen, trace) FROM STDIN"
+UNKNOWN = "'unheard_of'"
+CHECKS = [
+    ("account", {"phone": "'1990000'"}, "ck_account_phone_form"),
+    ("account", {"phone": "'19900000001 '"}, "ck_account_phone_form"),
+    ("allocation", {"amount_fen": 0}, "ck_allocation_amount_fen_not_zero"),
+    ("allocation", {"kind": UNKNOWN}, "ck_allocation_kind_known"),
+    ("bill", {"amount_fen": -1, "paid_fen": 0, "state": "'voided'"}, "ck_bill_amount_fen_range"),
+    ("bill", {"paid_fen": -1, "state": "'voided'"}, "ck_bill_paid_fen_range"),
+    ("bill", {"paid_fen": 21003, "state": "'voided'"}, "ck_bill_paid_fen_range"),
+    ("bill", {"paid_fen": 21001}, "ck_bill_paid_means_all"),
+    ("bill", {"state": "'partially_paid'"}, "ck_bill_paid_means_all"),
+    ("bill", {"state": "'published'"}, "ck_bill_paid_means_all"),
+    ("bill", {"state": UNKNOWN}, "ck_bill_state_known"),
+    ("bill_batch", {"period_until": "period_from"}, "ck_bill_batch_span_not_empty"),
+    ("bill_batch", {"state": UNKNOWN}, "ck_bill_batch_state_known"),
+    ("channel_pause", {"channel": UNKNOWN}, "ck_channel_pause_channel_known"),
+    ("community", {"code": "'c'"}, "ck_community_code_form"),
+    ("community", {"code": "'C-1'"}, "ck_community_code_form"),
+    ("community", {"liable_from_rule": UNKNOWN}, "ck_community_liable_from_rule_known"),
+    ("fee_item", {"charge_method": UNKNOWN}, "ck_fee_item_charge_method_known"),
+    ("fee_item", {"code": "'W1'"}, "ck_fee_item_code_form"),
+    ("fee_item", {"due_days": -1}, "ck_fee_item_due_days_range"),
+    ("fee_item", {"issue_offset_days": -1}, "ck_fee_item_issue_offset_days_range"),
+    ("fee_item", {"proration": UNKNOWN}, "ck_fee_item_proration_known"),
+    ("fee_item", {"rounding": UNKNOWN}, "ck_fee_item_rounding_known"),
+    ("fee_item", {"ends_on": "starts_on"}, "ck_fee_item_span_not_empty"),
+    ("fee_standard", {"priced_until": "priced_from"}, "ck_fee_standard_span_not_empty"),
+    ("fee_standard", {"unit_price": 0}, "ck_fee_standard_unit_price_positive"),
+    ("house", {"billing_area": 0}, "ck_house_billing_area_positive"),
+    ("house", {"building_area": 0}, "ck_house_building_area_positive"),
+    ("house", {"fee_coefficient": 0}, "ck_house_fee_coefficient_positive"),
+    ("house", {"inner_area": 0}, "ck_house_inner_area_positive"),
+    ("house_binding", {"role": UNKNOWN}, "ck_house_binding_role_known"),
+    ("house_binding", {"status": UNKNOWN}, "ck_house_binding_status_known"),
+    ("house_person", {"role": UNKNOWN}, "ck_house_person_role_known"),
+    ("house_person", {"share_ratio": 0}, "ck_house_person_share_ratio_range"),
+    ("house_person", {"share_ratio": "1.00000001"}, "ck_house_person_share_ratio_range"),
+    ("house_person", {"person_until": "person_from"}, "ck_house_person_span_not_empty"),
+    ("import_batch", {"state": UNKNOWN}, "ck_import_batch_state_known"),
+    ("login_code", {"tries_left": -1}, "ck_login_code_tries_left_range"),
+    ("occupancy", {"occupied_until": "occupied_from"}, "ck_occupancy_span_not_empty"),
+    ("occupancy", {"state": UNKNOWN}, "ck_occupancy_state_known"),
+    ("outbox_message", {"attempts": -1}, "ck_outbox_message_attempts_range"),
+    ("outbox_message", {"channel": UNKNOWN}, "ck_outbox_message_channel_known"),
+    ("outbox_message", {"kind": UNKNOWN}, "ck_outbox_message_kind_known"),
+    ("outbox_message", {"state": UNKNOWN}, "ck_outbox_message_state_known"),
+    ("owner", {"phone": "'+8619900000001'"}, "ck_owner_phone_form"),
+    ("payment", {"amount_fen": 0}, "ck_payment_amount_fen_positive"),
+    ("payment_order", {"amount_fen": 0}, "ck_payment_order_amount_fen_positive"),
+    ("payment_order", {"state": UNKNOWN}, "ck_payment_order_state_known"),
+    ("receipt", {"amount_fen": 0}, "ck_receipt_amount_fen_positive"),
+    ("staff", {"role": UNKNOWN}, "ck_staff_role_known"),
+    ("suspense", {"amount_fen": 0}, "ck_suspense_amount_fen_positive"),
+]
+REPEATS = [
+    ("account", {}, "uq_account_phone"),
+    ("bill", {"state": "'cancelled'"}, "uq_bill_community_id"),
+    ("bill", {"bill_no": "'other'"}, "uq_bill_live"),
+    ("building", {}, "uq_building_community_id"),
+    ("community", {}, "uq_community_code"),
+    ("fee_item", {}, "uq_fee_item_community_id"),
+    ("house", {}, "uq_house_building_id"),
+    ("house_binding", {}, "uq_house_binding_live"),
+    ("house_binding", {"status": "'pending'"}, "uq_house_binding_live"),
+    ("idempotency_key", {}, "uq_idempotency_key_key"),
+    ("outbox_message", {}, "uq_outbox_message_dedup_key"),
+    ("owner", {}, "uq_owner_phone"),
+    ("payment", {}, "uq_payment_provider_transaction_id"),
+    ("payment_order", {}, "uq_payment_order_out_trade_no"),
+    ("platform_notice", {}, "uq_platform_notice_dedup_key"),
+    ("receipt", {"receipt_no": "'other'"}, "uq_receipt_payment_id"),
+    (
+        "receipt",
+        {"payment_id": "(SELECT id FROM payment WHERE out_trade_no = 'P2')"},
+        "uq_receipt_community_id",
+    ),
+    ("session_token", {}, "uq_session_token_token_sha256"),
+    ("staff", {}, "uq_staff_login_name"),
+    ("staff_task", {}, "uq_staff_task_open"),
+    ("wechat_identity", {}, "uq_wechat_identity_appid"),
+]
+OVERLAPS = [
+    ("fee_standard", {}, "ex_fee_standard_fee_item_id"),
+    ("fee_standard", {"priced_from": "date '2030-01-01'"}, "ex_fee_standard_fee_item_id"),
+    (
+        "house_person",
+        {"role": "'family'", "person_from": "date '2030-01-01'"},
+        "ex_house_person_house_id",
+    ),
+    (
+        "occupancy",
+        {"state": "'rented'", "occupied_from": "date '2030-01-01'"},
+        "ex_occupancy_house_id",
+    ),
+    (
+        "occupancy",
+        {
+            "state": "'vacant'",
+            "occupied_from": "date '2019-01-01'",
+            "occupied_until": "date '2020-01-02'",
+        },
+        "ex_occupancy_house_id",
+    ),
+]
+REFUSALS = CHECKS + REPEATS + OVERLAPS
+ALLOWED = [
+    ("bill", {"bill_no": "'other'", "state": "'cancelled'"}),
+    ("bill", {"bill_no": "'other'", "state": "'voided'"}),
+    ("bill", {"bill_no": "'other'", "period_from": "date '2026-09-01'"}),
+    ("house_binding", {"status": "'revoked'"}),
+    ("house_binding", {"status": "'rejected'"}),
+    ("owner", {"phone": "NULL"}),
+    ("platform_notice", {"dedup_key": "NULL"}),
+    ("staff_task", {"done_at": "now()"}),
+    (
+        "occupancy",
+        {"occupied_from": "date '2019-01-01'", "occupied_until": "date '2020-01-01'"},
+    ),
+    (
+        "fee_standard",
+        {"priced_from": "date '2019-01-01'", "priced_until": "date '2020-01-01'"},
+    ),
+    (
+        "house_person",
+        {"person_from": "date '2019-01-01'", "person_until": "date '2020-01-01'"},
+    ),
+    ("allocation", {"amount_fen": -1}),
+]
+
+
+class TestConstraints:
+    @pytest.mark.parametrize(
+        ("table", "changes", "constraint"), REFUSALS, ids=[str(case) for case in REFUSALS]
+    )
+    def test_what_breaks_a_rule_is_refused(self, copy, table, changes, constraint):
+        with pytest.raises(IntegrityError) as refusal:
+            copy(table, **changes)
+
+        assert refusal.value.orig.diag.constraint_name == constraint
+
+    @pytest.mark.parametrize(("table", "changes"), ALLOWED, ids=[str(case) for case in ALLOWED])
+    def test_what_only_resembles_a_breach_is_taken(self, copy, table, changes):
+        assert copy(table, **changes) == 1
+
+    def test_every_rule_of_the_database_is_tried_here(self, database):
+        named = database.rows(
+            "SELECT conname AS name FROM pg_constraint WHERE contype IN ('c', 'u', 'x')"
+            " AND connamespace = 'public'::regnamespace"
+            " UNION SELECT indexrelid::regclass::text FROM pg_index"
+            " WHERE indisunique AND indpred IS NOT NULL"
+        )
+
+        assert {row["name"] for row in named} == {constraint for *_, constraint in REFUSALS}
+
+
+def refused(database, sql, kind=IntegrityConstraintViolation):
+    with pytest.raises(DBAPIError) as refusal:
+        database.do(sql)
+    assert isinstance(refusal.value.orig, kind)
+    return str(refusal.value.orig)
+
+
+class TestAppendOnly:
+    @pytest.mark.parametrize("table", APPEND_ONLY)
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "DELETE FROM {}",
+            "DELETE FROM {} WHERE false",
+            "TRUNCATE {} CASCADE",
+        ],
+    )
+    def test_rows_do_not_go(self, world, table, sql):
+        assert "only grows" in refused(world, sql.format(table))
+
+        assert world.value(f"SELECT count(*) > 0 FROM {table}")
+
+    @pytest.mark.parametrize(
+        ("table", "column"),
+        [
+            ("audit_entry", "facts"),
+            ("allocation", "amount_fen"),
+            ("payment", "amount_fen"),
+            ("receipt", "snapshot"),
+            ("bill_line", "amount_fen"),
+            ("suspense", "reason"),
+        ],
+    )
+    def test_rows_do_not_change(self, world, table, column):
+        assert "only grows" in refused(world, f"UPDATE {table} SET {column} = {column}")
+
+    def test_every_trigger_of_the_database_is_tried_here(self, database):
+        triggers = database.rows(
+            "SELECT tgrelid::regclass || '.' || tgname AS name FROM pg_trigger"
+            " WHERE NOT tgisinternal AND tgenabled <> 'D'"
+        )
+
+        assert {row["name"] for row in triggers} == {
+            *(f"{table}.append_only_{table}" for table in APPEND_ONLY),
+            "platform_notice.keep_evidence",
+            "bill.check_references",
+            "bill.keep_keys",
+            "bill_line.check_references",
+            "house.keep_billed",
+            "bill_batch_item.keep_billed",
+        }
+
+
+class TestEvidence:
+    def test_it_takes_a_verdict_and_a_key(self, world):
+        assert world.do("UPDATE platform_notice SET verdict = 'booked', dedup_key = 'two'") == 1
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "source = 'other'",
+            "received_at = received_at + interval '1 s'",
+            "remote_ip = '::1'",
+            "headers = '{\"a\": \"b\"}'",
+            "body = 'y'",
+            "body_size = 2",
+            "body_sha256 = 'y'",
+            "request_id = 'y'",
+        ],
+    )
+    def test_what_came_stays_as_it_came(self, world, change):
+        message = refused(world, f"UPDATE platform_notice SET {change}, verdict = 'booked'")
+
+        assert "evidence only takes a verdict" in message
+
+    def test_it_does_not_go(self, world):
+        refused(world, "DELETE FROM platform_notice")
+
+
+class TestBillReferences:
+    """Source: docs/adr/0008. The bulk tables check what they refer to once per statement."""
+
+    @pytest.fixture
+    def strange(self, world):
+        """A house, and an item of a batch, of another community."""
+        with world.session() as session:
+            house = factories.make_house(session)
+            factories.make_bill(session, house=house)
+            return house
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"house_id": 404},
+            {"batch_id": 404},
+            {"fee_item_id": 404},
+            {"community_id": 404},
+            {"house_id": "(SELECT max(id) FROM house)"},
+            {"community_id": "(SELECT max(id) FROM community)"},
+            {"batch_id": "(SELECT max(id) FROM bill_batch)"},
+            {"fee_item_id": "(SELECT max(id) FROM fee_item)"},
+        ],
+    )
+    def test_a_bill_refers_to_what_is_there_and_belongs_together(self, copy, strange, changes):
+        with pytest.raises(IntegrityError) as refusal:
+            copy("bill", bill_no="'other'", state="'cancelled'", **changes)
+
+        assert isinstance(refusal.value.orig, ForeignKeyViolation)
+
+    def test_a_line_refers_to_a_bill_that_is_there(self, copy):
+        with pytest.raises(IntegrityError) as refusal:
+            copy("bill_line", bill_id=404)
+
+        assert isinstance(refusal.value.orig, ForeignKeyViolation)
+
+    def test_one_bad_row_among_good_ones_stops_all(self, world):
+        refused(
+            world,
+            "INSERT INTO bill_line (bill_id, line_no, amount_fen, trace)"
+            " SELECT bill.id, n, 1, '{}' FROM bill, generate_series(2, 9) n"
+            " UNION ALL SELECT 404, 1, 1, '{}'",
+            ForeignKeyViolation,
+        )
+
+        assert world.value("SELECT count(*) FROM bill_line") == 1
+
+    def test_a_copy_is_checked_too(self, world):
+        with world.engine.connect() as connection:
+            cursor = connection.connection.cursor()
+            with (
+                pytest.raises(ForeignKeyViolation),
+                cursor.copy(COPY_LINES) as to,
+            ):
+                to.write("404\t1\t1\t{}\n")
+            connection.rollback()
+
+    @pytest.mark.parametrize("column", ["id", "community_id", "batch_id", "house_id", "fee_item_id"])
+    def test_a_bill_keeps_its_keys(self, world, column):
+        assert "keeps its keys" in refused(world, f"UPDATE bill SET {column} = {column}")
+
+    @pytest.mark.parametrize("sql", ["DELETE FROM bill", "TRUNCATE bill CASCADE"])
+    def test_a_bill_does_not_go(self, world, sql):
+        refused(world, sql)
+
+        assert world.value("SELECT count(*) FROM bill") == 1
+
+    @pytest.mark.parametrize("table", ["house", "bill_batch_item"])
+    def test_what_has_bills_does_not_go(self, world, table):
+        assert "has bills" in refused(world, f"DELETE FROM {table}", ForeignKeyViolation)
+
+    def test_a_house_without_bills_may_go(self, world):
+        with world.session() as session:
+            house_id = factories.make_house(session).id
+
+        assert world.do("DELETE FROM house WHERE id = :id", id=house_id) == 1
+
+    def test_a_house_whose_bill_is_being_written_does_not_go(self, world):
+        """The delete waits for the writer and then sees the bill."""
+        with world.session() as session:
+            house = factories.make_house(session)
+        results = []
+
+        def delete():
+            try:
+                results.append(world.do("DELETE FROM house WHERE id = :id", id=house.id))
+            except IntegrityError as error:
+                results.append(type(error.orig))
+
+        thread = threading.Thread(target=delete)
+        with world.session() as session:
+            factories.make_bill(session, house=house)
+            thread.start()
+            thread.join(timeout=0.2)
+            assert results == []
+        thread.join(timeout=30)
+
+        assert results == [ForeignKeyViolation]
