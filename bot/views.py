@@ -74,7 +74,7 @@ def take(account_name: str) -> Response:
         log.warning("push refused", extra={"reason": refused.reason, "source": source})
         found.inbox.judge(notice_id=notice_id, verdict=refused.reason)
         return _plain("forbidden", 403)
-    if not found.inbox.take_once(notice_id=notice_id, source=source, dedup_key=dedup_key(message)):
+    if not found.inbox.take_once(notice_id=notice_id, dedup_key=dedup_key(message)):
         found.inbox.judge(notice_id=notice_id, verdict="repeated")
         return _plain("success")
     return _reply(found, account_name, message, notice_id)

@@ -95,13 +95,15 @@ class Inbox:
 
         return self.unit_of_work.run(work)
 
-    def take_once(self, *, notice_id: int, source: str, dedup_key: str) -> bool:
-        """Claim what a notice says, and tell whether this copy is the first of its kind."""
+    def take_once(self, *, notice_id: int, dedup_key: str) -> bool:
+        """Claim what a notice says, and tell whether this copy is the first of its source."""
 
         def work(tx: Transaction) -> bool:
+            source = select(PlatformNotice.source).where(PlatformNotice.id == notice_id)
             first = tx.session.execute(
                 select(PlatformNotice.id).where(
-                    PlatformNotice.source == source, PlatformNotice.dedup_key == dedup_key
+                    PlatformNotice.source == source.scalar_subquery(),
+                    PlatformNotice.dedup_key == dedup_key,
                 )
             ).scalar_one_or_none()
             if first is not None:

@@ -26,12 +26,12 @@ OTHERS = (
     " SELECT payment.id, bill.id, 1, 'principal', 21002, now() FROM bill, payment"
     " WHERE out_trade_no = 'P1'",
     "INSERT INTO receipt (community_id, payment_id, receipt_no, amount_fen, snapshot, issued_at)"
-    " SELECT community_id, payment.id, 'CH-1', 21002, '{}', now() FROM house, payment"
+    " SELECT house.community_id, payment.id, 'CH-1', 21002, '{}', now() FROM house, payment"
     " WHERE out_trade_no = 'P1'",
     "INSERT INTO suspense (payment_id, amount_fen, reason, created_at)"
     " SELECT id, 5, 'x', now() FROM payment WHERE out_trade_no = 'P2'",
     "INSERT INTO idempotency_key (subject, action, key, body_sha256, created_at)"
-    " VALUES ('account:1', 'pay', 'key', '', now())",
+    " VALUES ('account 1', 'pay', 'key', '', now())",
     "INSERT INTO platform_notice (source, received_at, remote_ip, headers, body, body_size,"
     " body_sha256, verdict, dedup_key, request_id)"
     " VALUES ('wechat_pay', now(), '', '{}', 'x', 1, '', 'taken', 'one', '')",
@@ -306,7 +306,7 @@ class TestEvidence:
             "source = 'other'",
             "received_at = received_at + interval '1 s'",
             "remote_ip = '::1'",
-            "headers = '{\"a\": \"b\"}'",
+            'headers = \'{"a": "b"}\'',
             "body = 'y'",
             "body_size = 2",
             "body_sha256 = 'y'",
@@ -362,8 +362,8 @@ class TestBillReferences:
         refused(
             world,
             "INSERT INTO bill_line (bill_id, line_no, amount_fen, trace)"
-            " SELECT bill.id, n, 1, '{}' FROM bill, generate_series(2, 9) n"
-            " UNION ALL SELECT 404, 1, 1, '{}'",
+            " SELECT bill.id, n, 1, CAST('{}' AS jsonb) FROM bill, generate_series(2, 9) n"
+            " UNION ALL SELECT 404, 1, 1, CAST('{}' AS jsonb)",
             ForeignKeyViolation,
         )
 
@@ -379,7 +379,9 @@ class TestBillReferences:
                 to.write("404\t1\t1\t{}\n")
             connection.rollback()
 
-    @pytest.mark.parametrize("column", ["id", "community_id", "batch_id", "house_id", "fee_item_id"])
+    @pytest.mark.parametrize(
+        "column", ["id", "community_id", "batch_id", "house_id", "fee_item_id"]
+    )
     def test_a_bill_keeps_its_keys(self, world, column):
         assert "keeps its keys" in refused(world, f"UPDATE bill SET {column} = {column}")
 

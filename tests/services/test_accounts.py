@@ -119,9 +119,7 @@ class TestBindHouses:
 
         assert bind(account_id=account_id) == 0
 
-    def test_only_the_account_or_community_that_is_asked_for(
-        self, bind, put, account_id, database
-    ):
+    def test_only_the_account_or_community_that_is_asked_for(self, bind, put, account_id, database):
         house = put()
         with database.session() as session:
             other = factories.make_account(session)
@@ -132,9 +130,7 @@ class TestBindHouses:
 
     def test_another_phone_is_somebody_else(self, bind, account_id, database):
         with database.session() as session:
-            factories.make_owner(
-                session, house=factories.make_house(session), phone="19900000002"
-            )
+            factories.make_owner(session, house=factories.make_house(session), phone="19900000002")
 
         assert bind(account_id=account_id) == 0
 
@@ -150,9 +146,7 @@ class TestBindHouses:
 
 class TestOpenAccount:
     def test_a_phone_has_one_account_however_many_ask(self, unit_of_work, together, database):
-        ids = together(
-            *[lambda: unit_of_work.run(lambda tx: open_account(tx, phone=PHONE).id)] * 6
-        )
+        ids = together(*[lambda: unit_of_work.run(lambda tx: open_account(tx, phone=PHONE).id)] * 6)
 
         assert len(set(ids)) == 1
         assert database.value("SELECT count(*) FROM account") == 1

@@ -116,7 +116,9 @@ class TestTasks:
             lambda tx: open_task(tx, kind="money_in_suspense", subject="1", title="请核对一笔款")
         )
 
-        assert examine()["待人处理"] == Finding("待人处理", False, "有 1 件待办，例如：请核对一笔款")
+        assert examine()["待人处理"] == Finding(
+            "待人处理", False, "有 1 件待办，例如：请核对一笔款"
+        )
 
     def test_without_any_all_is_well(self, examine):
         assert examine()["待人处理"].is_well
@@ -124,9 +126,7 @@ class TestTasks:
 
 class TestExamine:
     def test_a_broken_link_stops_no_other(self, unit_of_work, services):
-        doctor = Doctor(
-            unit_of_work, (BrokenProbe(), WellProbe()), services.doctor.migration_heads
-        )
+        doctor = Doctor(unit_of_work, (BrokenProbe(), WellProbe()), services.doctor.migration_heads)
 
         findings = doctor.examine(actor=operator())
 

@@ -96,9 +96,7 @@ class TestShowCommunity:
 
     def test_only_with_the_permission(self, services):
         with pytest.raises(NotAllowed):
-            services.estate.show_community(
-                actor=actor_without(Permission.VIEW_ESTATE), code="CH"
-            )
+            services.estate.show_community(actor=actor_without(Permission.VIEW_ESTATE), code="CH")
 
 
 class TestListOwnHouses:
@@ -128,9 +126,7 @@ class TestListOwnHouses:
             stranger = factories.make_account(
                 session, owner=factories.make_owner(session), houses=[sold]
             )
-        database.do(
-            "UPDATE house_binding SET status = 'revoked' WHERE house_id = :id", id=sold.id
-        )
+        database.do("UPDATE house_binding SET status = 'revoked' WHERE house_id = :id", id=sold.id)
 
         assert services.estate.list_own_houses(actor=factories.owner(stranger)) == []
 

@@ -148,9 +148,7 @@ class TestWake:
 
 
 class TestRetry:
-    def test_a_serialization_failure_runs_the_whole_work_again(
-        self, unit_of_work, database, queue
-    ):
+    def test_a_serialization_failure_runs_the_whole_work_again(self, unit_of_work, database, queue):
         def work(tx):
             tries.append(tx.session)
             add_community(tx)
@@ -254,9 +252,7 @@ class TestCopyText:
     def test_more_rows_than_one_block_arrive_in_full(self, unit_of_work, database):
         rows = [slot(f"job{number}") for number in range(1201)]
 
-        unit_of_work.run(
-            lambda tx: tx.copy_text("job_slot", "job slot_at started_at", iter(rows))
-        )
+        unit_of_work.run(lambda tx: tx.copy_text("job_slot", "job slot_at started_at", iter(rows)))
 
         assert database.value("SELECT count(DISTINCT job) FROM job_slot") == 1201
 

@@ -40,9 +40,7 @@ def scene(make_houses, make_item):
 
 
 class TestDraft:
-    def test_without_a_choice_all_active_items_are_charged(
-        self, draft, make_item, database, desk
-    ):
+    def test_without_a_choice_all_active_items_are_charged(self, draft, make_item, database, desk):
         active = [make_item(), make_item()]
         make_item(is_active=False)
 
@@ -61,9 +59,7 @@ class TestDraft:
 
         draft(fee_item_ids=[chosen, chosen])
 
-        assert database.rows("SELECT fee_item_id FROM bill_batch_item") == [
-            {"fee_item_id": chosen}
-        ]
+        assert database.rows("SELECT fee_item_id FROM bill_batch_item") == [{"fee_item_id": chosen}]
 
     def test_it_is_on_record(self, draft, make_item, audit):
         item_id = make_item()
@@ -199,9 +195,7 @@ class TestApprove:
     def test_it_is_on_record(self, generated, approve, scene, audit):
         sha256 = approve(generated())
 
-        assert audit("batch_approved") == [
-            {"bill_count": 2, "amount_fen": 44558, "sha256": sha256}
-        ]
+        assert audit("batch_approved") == [{"bill_count": 2, "amount_fen": 44558, "sha256": sha256}]
 
     def test_a_maker_may_not_review(self, generated, approve, scene, desk, state):
         batch_id = generated()
@@ -227,7 +221,9 @@ class TestApprove:
     ):
         batch_id = generated()
         bill = bills()[1]
-        tamper("UPDATE bill_line SET amount_fen = amount_fen + 1 WHERE bill_id = :id", id=bill["id"])
+        tamper(
+            "UPDATE bill_line SET amount_fen = amount_fen + 1 WHERE bill_id = :id", id=bill["id"]
+        )
 
         with pytest.raises(BatchDoesNotAddUp, match=bill["bill_no"]):
             approve(batch_id)
@@ -295,9 +291,7 @@ class TestSendBack:
 
         assert state(batch_id) == "rejected"
         assert {bill["state"] for bill in bills()} == {"cancelled"}
-        assert audit("batch_rejected") == [
-            {"bill_count": 0, "amount_fen": 0, "reason": "单价不对"}
-        ]
+        assert audit("batch_rejected") == [{"bill_count": 0, "amount_fen": 0, "reason": "单价不对"}]
         assert generate(batch_id) == 2
         approve(batch_id)
         assert [bill["state"] for bill in bills()] == ["cancelled"] * 2 + ["pending_review"] * 2
@@ -393,7 +387,9 @@ class TestStates:
 
     @pytest.mark.parametrize("step", STEPS)
     @pytest.mark.parametrize("old", BatchState)
-    def test_a_step_is_taken_only_from_where_it_may(self, request, draft, scene, database, step, old):
+    def test_a_step_is_taken_only_from_where_it_may(
+        self, request, draft, scene, database, step, old
+    ):
         batch_id = draft()
         database.do("UPDATE bill_batch SET state = :old, content_sha256 = ''", old=old)
         take = request.getfixturevalue(step)

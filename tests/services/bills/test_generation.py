@@ -33,9 +33,7 @@ def lines(database):
     """Amount and trace of every line, by bill."""
 
     def lines():
-        rows = database.rows(
-            "SELECT amount_fen, trace FROM bill_line ORDER BY bill_id, line_no"
-        )
+        rows = database.rows("SELECT amount_fen, trace FROM bill_line ORDER BY bill_id, line_no")
         return [(row["amount_fen"], row["trace"]) for row in rows]
 
     return lines
@@ -346,9 +344,7 @@ class TestCharges:
         assert amounts() == ([] if amount_fen is None else [amount_fen])
         assert exceptions() == []
 
-    def test_a_coefficient_multiplies_the_area(
-        self, generated, make_houses, make_item, lines
-    ):
+    def test_a_coefficient_multiplies_the_area(self, generated, make_houses, make_item, lines):
         make_houses("89.37", fee_coefficient=Decimal("0.7"))
         make_item()
 
@@ -637,9 +633,7 @@ class TestCutOff:
 
         def exclusive(unit_of_work, name):
             if not asked:
-                database.do(
-                    "UPDATE bill_batch SET state = 'cancelled' WHERE id = :id", id=ended
-                )
+                database.do("UPDATE bill_batch SET state = 'cancelled' WHERE id = :id", id=ended)
             asked.append(name)
             return real(name)
 

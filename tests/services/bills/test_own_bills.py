@@ -70,9 +70,7 @@ def ids(list_own):
 
 @pytest.fixture
 def show(services, account):
-    return lambda bill_id: services.own_bills.show(
-        actor=factories.owner(account), bill_id=bill_id
-    )
+    return lambda bill_id: services.own_bills.show(actor=factories.owner(account), bill_id=bill_id)
 
 
 @pytest.fixture
@@ -138,9 +136,7 @@ class TestListOwn:
 
         assert ids() == []
 
-    def test_nobody_sees_a_stranger_s_bills_by_naming_the_house(
-        self, ids, make_bill, database
-    ):
+    def test_nobody_sees_a_stranger_s_bills_by_naming_the_house(self, ids, make_bill, database):
         with database.session() as session:
             strange = factories.make_house(session).id
         make_bill(strange)

@@ -144,7 +144,7 @@ class TestContent:
     @pytest.mark.parametrize(
         "change",
         [
-            "UPDATE bill_line SET trace = trace || '{\"area\": \"99\"}'",
+            'UPDATE bill_line SET trace = trace || \'{"area": "99"}\'',
             "UPDATE bill SET due_date = due_date - 20",
             "UPDATE bill SET issue_date = issue_date - 1",
             "UPDATE bill SET bill_no = bill_no || '9'",
@@ -183,9 +183,7 @@ class TestContent:
             publish(batch_id)
 
     @pytest.mark.breaks_promises
-    def test_a_line_and_its_bill_made_smaller_are_seen(
-        self, approved, publish, house_id, tamper
-    ):
+    def test_a_line_and_its_bill_made_smaller_are_seen(self, approved, publish, house_id, tamper):
         batch_id = approved()
         tamper("UPDATE bill_line SET amount_fen = 1")
         tamper("UPDATE bill SET amount_fen = 1")
@@ -453,8 +451,7 @@ class TestScale:
         for_two = statements_to_publish(2)
         database.empty()
         database.do(
-            "INSERT INTO community (id, code, name, created_at)"
-            " VALUES (1, 'CH', '翠湖', now())"
+            "INSERT INTO community (id, code, name, created_at) VALUES (1, 'CH', '翠湖', now())"
         )
         database.do(
             "INSERT INTO staff (login_name, name, role, created_at)"

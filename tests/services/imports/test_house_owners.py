@@ -180,9 +180,7 @@ class TestCommit:
         assert audit() == ["import_started", "import_finished"]
         assert audit("import_finished")[0]["problems"] == 1
 
-    def test_a_corrected_area_is_billed_from_now_on_and_on_record(
-        self, commit, database, audit
-    ):
+    def test_a_corrected_area_is_billed_from_now_on_and_on_record(self, commit, database, audit):
         commit(row())
 
         report = commit(row(建筑面积=99.37, 交付日期="2021-06-01"))
@@ -352,9 +350,7 @@ class TestCutOff:
         commit(*self.ROWS)
         assert (counts()["house"], counts()["house_person"]) == (5, 5)
 
-    def test_a_chunk_that_ran_into_a_deadlock_is_written_once(
-        self, commit, counts, monkeypatch
-    ):
+    def test_a_chunk_that_ran_into_a_deadlock_is_written_once(self, commit, counts, monkeypatch):
         """The second try starts from what was on file before the first."""
         write = house_owners.write_people
         tries = []
@@ -400,9 +396,7 @@ class TestAtOnce:
         with database.session() as session:
             other_id = factories.make_community(session).id
 
-        results = together(
-            lambda: commit(row()), lambda: commit(row(), community_id=other_id)
-        )
+        results = together(lambda: commit(row()), lambda: commit(row(), community_id=other_id))
 
         assert [changes(report) for report in results] == [(1, 0, 1, 1)] * 2
 
@@ -441,9 +435,7 @@ class TestIdempotence:
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
     @given(rows=sheets())
-    def test_any_sheet_again_in_any_order_changes_nothing(
-        self, rows, commit, contents, database
-    ):
+    def test_any_sheet_again_in_any_order_changes_nothing(self, rows, commit, contents, database):
         with database.session() as session:
             community_id = factories.make_community(session).id
         first = commit(content=workbook(*rows), community_id=community_id)
