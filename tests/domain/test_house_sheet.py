@@ -193,6 +193,11 @@ class TestOwners:
             ("李涵", "19900000002", Decimal("0.5")),
         ]
 
+    def test_a_cell_of_digits_is_a_name_too(self):
+        (house,) = read(row(业主姓名=9527)).houses
+
+        assert [owner.name for owner in house.owners] == ["9527"]
+
     def test_two_without_phones_are_taken(self):
         (house,) = read(row(业主姓名="胡红英、李涵", 手机号="")).houses
 

@@ -11,43 +11,71 @@ from tests import factories
 
 APPEND_ONLY = ("audit_entry", "allocation", "payment", "receipt", "bill_line", "suspense")
 OTHERS = (
-    "INSERT INTO audit_entry (at, actor_kind, actor_name, action, subject_type, facts, request_id)"
-    " VALUES (now(), 'system', '测试', 'x', 'x', '{}', '')",
-    "INSERT INTO payment_order (community_id, account_id, channel, mchid, appid, openid,"
-    " out_trade_no, description, state, amount_fen, created_at, expires_at, query_at)"
-    " SELECT community_id, account.id, 'wechat', 'm', 'a', 'o', 'P1', 'x', 'succeeded', 21002,"
-    " now(), now(), now() FROM house, account",
-    "INSERT INTO payment (order_id, channel, mchid, provider_transaction_id, out_trade_no,"
-    " amount_fen, paid_at, booked_at)"
-    " SELECT id, 'wechat', 'm', 't1', 'P1', 21002, now(), now() FROM payment_order",
-    "INSERT INTO payment (channel, mchid, provider_transaction_id, out_trade_no, amount_fen,"
-    " paid_at, booked_at) VALUES ('wechat', 'm', 't2', 'P2', 5, now(), now())",
-    "INSERT INTO allocation (payment_id, bill_id, line_no, kind, amount_fen, created_at)"
-    " SELECT payment.id, bill.id, 1, 'principal', 21002, now() FROM bill, payment"
-    " WHERE out_trade_no = 'P1'",
-    "INSERT INTO receipt (community_id, payment_id, receipt_no, amount_fen, snapshot, issued_at)"
-    " SELECT house.community_id, payment.id, 'CH-1', 21002, '{}', now() FROM house, payment"
-    " WHERE out_trade_no = 'P1'",
-    "INSERT INTO suspense (payment_id, amount_fen, reason, created_at)"
-    " SELECT id, 5, 'x', now() FROM payment WHERE out_trade_no = 'P2'",
-    "INSERT INTO idempotency_key (subject, action, key, body_sha256, created_at)"
-    " VALUES ('account 1', 'pay', 'key', '', now())",
-    "INSERT INTO platform_notice (source, received_at, remote_ip, headers, body, body_size,"
-    " body_sha256, verdict, dedup_key, request_id)"
-    " VALUES ('wechat_pay', now(), '', '{}', 'x', 1, '', 'taken', 'one', '')",
+    (
+        "INSERT INTO audit_entry (at, actor_kind, actor_name, action, subject_type, facts,"
+        " request_id) VALUES (now(), 'system', '测试', 'x', 'x', '{}', '')"
+    ),
+    (
+        "INSERT INTO payment_order (community_id, account_id, channel, mchid, appid, openid,"
+        " out_trade_no, description, state, amount_fen, created_at, expires_at, query_at)"
+        " SELECT community_id, account.id, 'wechat', 'm', 'a', 'o', 'P1', 'x', 'succeeded', 21002,"
+        " now(), now(), now() FROM house, account"
+    ),
+    (
+        "INSERT INTO payment (order_id, channel, mchid, provider_transaction_id, out_trade_no,"
+        " amount_fen, paid_at, booked_at)"
+        " SELECT id, 'wechat', 'm', 't1', 'P1', 21002, now(), now() FROM payment_order"
+    ),
+    (
+        "INSERT INTO payment (channel, mchid, provider_transaction_id, out_trade_no, amount_fen,"
+        " paid_at, booked_at) VALUES ('wechat', 'm', 't2', 'P2', 5, now(), now())"
+    ),
+    (
+        "INSERT INTO allocation (payment_id, bill_id, line_no, kind, amount_fen, created_at)"
+        " SELECT payment.id, bill.id, 1, 'principal', 21002, now() FROM bill, payment"
+        " WHERE out_trade_no = 'P1'"
+    ),
+    (
+        "INSERT INTO receipt (community_id, payment_id, receipt_no, amount_fen, snapshot,"
+        " issued_at) SELECT house.community_id, payment.id, 'CH-1', 21002, '{}', now() FROM house, payment"
+        " WHERE out_trade_no = 'P1'"
+    ),
+    (
+        "INSERT INTO suspense (payment_id, amount_fen, reason, created_at)"
+        " SELECT id, 5, 'x', now() FROM payment WHERE out_trade_no = 'P2'"
+    ),
+    (
+        "INSERT INTO idempotency_key (subject, action, key, body_sha256, created_at)"
+        " VALUES ('account 1', 'pay', 'key', '', now())"
+    ),
+    (
+        "INSERT INTO platform_notice (source, received_at, remote_ip, headers, body, body_size,"
+        " body_sha256, verdict, dedup_key, request_id)"
+        " VALUES ('wechat_pay', now(), '', '{}', 'x', 1, '', 'taken', 'one', '')"
+    ),
     "INSERT INTO staff_task (kind, subject, title, created_at) VALUES ('k', 's', 't', now())",
-    "INSERT INTO outbox_message (kind, channel, recipient, payload, dedup_key, state,"
-    " next_attempt_at, created_at) VALUES ('login_code', 'sms', 'x', '{}', 'k', 'sent', now(),"
-    " now())",
-    "INSERT INTO login_code (phone, purpose, code_hmac, ip, tries_left, created_at, expires_at)"
-    " VALUES ('19900000001', 'sign_in', '', '', 5, now(), now())",
-    "INSERT INTO session_token (token_sha256, account_id, created_at, expires_at)"
-    " SELECT 'x', id, now(), now() FROM account",
-    "INSERT INTO import_batch (community_id, sheet, file_name, file_sha256, state, rows_total,"
-    " created_at) SELECT id, '', '', '', 'finished', 0, now() FROM community",
+    (
+        "INSERT INTO outbox_message (kind, channel, recipient, payload, dedup_key, state,"
+        " next_attempt_at, created_at) VALUES ('login_code', 'sms', 'x', '{}', 'k', 'sent', now(),"
+        " now())"
+    ),
+    (
+        "INSERT INTO login_code (phone, purpose, code_hmac, ip, tries_left, created_at, expires_at)"
+        " VALUES ('19900000001', 'sign_in', '', '', 5, now(), now())"
+    ),
+    (
+        "INSERT INTO session_token (token_sha256, account_id, created_at, expires_at)"
+        " SELECT 'x', id, now(), now() FROM account"
+    ),
+    (
+        "INSERT INTO import_batch (community_id, sheet, file_name, file_sha256, state, rows_total,"
+        " created_at) SELECT id, '', '', '', 'finished', 0, now() FROM community"
+    ),
     "INSERT INTO channel_pause VALUES ('sms', now(), '')",
-    "INSERT INTO occupancy (house_id, state, occupied_from)"
-    " SELECT id, 'occupied', '2020-01-01' FROM house",
+    (
+        "INSERT INTO occupancy (house_id, state, occupied_from)"
+        " SELECT id, 'occupied', '2020-01-01' FROM house"
+    ),
 )
 
 

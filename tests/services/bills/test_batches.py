@@ -374,16 +374,17 @@ class TestCancel:
         assert state(batch_id) == "draft"
 
 
+STEPS = {
+    "generate": {"draft", "generating", "failed", "rejected"},
+    "approve": {"pending_review"},
+    "send_back": {"pending_review"},
+    "cancel": {"draft", "generating", "failed", "pending_review", "rejected", "approved"},
+    "publish": {"approved"},
+}
+
+
 class TestStates:
     """Every step from every state: only those of the table are taken. Source: domain.md D4."""
-
-    STEPS = {
-        "generate": {"draft", "generating", "failed", "rejected"},
-        "approve": {"pending_review"},
-        "send_back": {"pending_review"},
-        "cancel": {"draft", "generating", "failed", "pending_review", "rejected", "approved"},
-        "publish": {"approved"},
-    }
 
     @pytest.mark.parametrize("step", STEPS)
     @pytest.mark.parametrize("old", BatchState)
@@ -394,7 +395,7 @@ class TestStates:
         database.do("UPDATE bill_batch SET state = :old, content_sha256 = ''", old=old)
         take = request.getfixturevalue(step)
 
-        if old not in self.STEPS[step]:
+        if old not in STEPS[step]:
             with pytest.raises(BatchCannotMove):
                 take(batch_id)
             assert database.value("SELECT state FROM bill_batch") == old

@@ -139,7 +139,7 @@ class TestPublish:
 
 
 class TestContent:
-    """What was approved is what is published, even against somebody with the database's password."""
+    """What was approved is published and nothing else, whoever has the database's password."""
 
     @pytest.mark.parametrize(
         "change",
@@ -466,18 +466,28 @@ class TestScale:
 
 
 FILL = (
-    "INSERT INTO house (community_id, building_id, unit_no, room_no, building_area, billing_area,"
-    " fee_coefficient, handover_date)"
-    " SELECT :community, :building, '1', n::text, 89.37, 89.37, 1, :from"
-    " FROM generate_series(1, :count) n",
-    "INSERT INTO owner (community_id, name, phone, created_at)"
-    " SELECT :community, '业主' || n, (19900000000 + n)::text, :at"
-    " FROM generate_series(1, :count) n",
-    "INSERT INTO house_person (house_id, owner_id, role, person_from)"
-    " SELECT house.id, owner.id, 'title_holder', :from FROM house"
-    " JOIN owner ON owner.phone = (19900000000 + room_no::int)::text",
-    "INSERT INTO account (phone, created_at)"
-    " SELECT phone, :at FROM owner WHERE right(phone, 1)::int % 2 = 0",
-    "INSERT INTO wechat_identity (appid, openid, account_id, is_following, seen_at)"
-    " SELECT 'official', 'o' || id, id, true, :at FROM account",
+    (
+        "INSERT INTO house (community_id, building_id, unit_no, room_no, building_area,"
+        " billing_area, fee_coefficient, handover_date)"
+        " SELECT :community, :building, '1', n::text, 89.37, 89.37, 1, :from"
+        " FROM generate_series(1, :count) n"
+    ),
+    (
+        "INSERT INTO owner (community_id, name, phone, created_at)"
+        " SELECT :community, '业主' || n, (19900000000 + n)::text, :at"
+        " FROM generate_series(1, :count) n"
+    ),
+    (
+        "INSERT INTO house_person (house_id, owner_id, role, person_from)"
+        " SELECT house.id, owner.id, 'title_holder', :from FROM house"
+        " JOIN owner ON owner.phone = (19900000000 + room_no::int)::text"
+    ),
+    (
+        "INSERT INTO account (phone, created_at)"
+        " SELECT phone, :at FROM owner WHERE right(phone, 1)::int % 2 = 0"
+    ),
+    (
+        "INSERT INTO wechat_identity (appid, openid, account_id, is_following, seen_at)"
+        " SELECT 'official', 'o' || id, id, true, :at FROM account"
+    ),
 )

@@ -1,0 +1,71 @@
+"""Every use-case takes an actor and asks for a permission, or stands on the reviewed list."""
+
+import ast
+import inspect
+import textwrap
+from dataclasses import fields, is_dataclass
+
+import pytest
+
+from services import assembly
+
+REVIEWED = {
+    "Login.authenticate": "turns a token into an actor",
+    "Accounts.who": "turns a WeChat identity into an actor",
+    "StaffAccounts.act_as": "turns a login name into an actor, at the machine's own shell",
+    "Inbox.keep": "evidence is kept whoever sends it",
+    "Inbox.judge": "part of keeping evidence",
+    "Inbox.take_once": "part of keeping evidence",
+    "Inbox.give_back": "part of keeping evidence",
+    "PaymentNotices.take": "the platform's signature is the permission",
+    "PaymentSweep.ask": "called by use-cases that have asked",
+    "Timetable.tick": "the clock is nobody; each job asks for itself",
+    "Timetable.drop_old_slots": "the clock's own housekeeping",
+    "Doctor.is_ready": "tells the load balancer yes or no",
+    "Doctor.count": "behind the token of the metrics",
+}
+
+
+def use_cases():
+    """All public methods of all capabilities, as (name, class, function)."""
+    for capability in fields(assembly.Services):
+        kind = inspect.get_annotations(assembly.Services, eval_str=True)[capability.name]
+        if not is_dataclass(kind):
+            continue
+        for name, function in inspect.getmembers(kind, inspect.isfunction):
+            if not name.startswith("_"):
+                yield f"{kind.__name__}.{name}", kind, function
+
+
+USE_CASES = list(use_cases())
+
+
+def asks(kind, function, seen=()):
+    """Whether a method calls ``actor.must``, itself or through its own private methods."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner, name = node.func.value, node.func.attr
+            if name == "must" and isinstance(owner, ast.Name) and owner.id == "actor":
+                return True
+            if isinstance(owner, ast.Name) and owner.id == "self" and name not in seen:
+                other = getattr(kind, name, None)
+                if inspect.isfunction(other) and asks(kind, other, (*seen, name)):
+                    return True
+    return False
+
+
+class TestPermissions:
+    def test_there_are_use_cases_to_look_at(self):
+        assert len(USE_CASES) > 30
+
+    @pytest.mark.parametrize(
+        ("name", "kind", "function"), USE_CASES, ids=[name for name, _, _ in USE_CASES]
+    )
+    def test_every_use_case_asks_or_is_reviewed(self, name, kind, function):
+        takes_actor = "actor" in inspect.signature(function).parameters
+
+        assert (takes_actor and asks(kind, function)) != (name in REVIEWED)
+
+    def test_the_reviewed_list_names_only_what_exists(self):
+        assert set(REVIEWED) <= {name for name, _, _ in USE_CASES}
