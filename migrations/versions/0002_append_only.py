@@ -66,12 +66,14 @@ def _check_references() -> None:
         """
         CREATE FUNCTION check_bill_references() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            IF EXISTS (SELECT FROM new_rows
-                         LEFT JOIN house ON house.id = new_rows.house_id
-                               AND house.community_id = new_rows.community_id
-                         LEFT JOIN bill_batch_item item ON item.batch_id = new_rows.batch_id
-                               AND item.fee_item_id = new_rows.fee_item_id
-                        WHERE house.id IS NULL OR item.batch_id IS NULL) THEN
+            IF EXISTS (SELECT FROM (SELECT DISTINCT house_id, community_id FROM new_rows) named
+                         LEFT JOIN house ON house.id = named.house_id
+                               AND house.community_id = named.community_id
+                        WHERE house.id IS NULL)
+               OR EXISTS (SELECT FROM (SELECT DISTINCT batch_id, fee_item_id FROM new_rows) named
+                            LEFT JOIN bill_batch_item item ON item.batch_id = named.batch_id
+                                  AND item.fee_item_id = named.fee_item_id
+                           WHERE item.batch_id IS NULL) THEN
                 RAISE EXCEPTION 'a bill refers to a house or batch item that is not there'
                     USING ERRCODE = 'foreign_key_violation';
             END IF;

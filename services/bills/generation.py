@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select, update
@@ -102,7 +103,7 @@ class Generation:
         """Compute and render each chunk while the one before is sent by another thread."""
         made, done, after_id = 0, 0, 0
         writing: Future[None] | None = None
-        with ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
+        with _resting_collector(), ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
             while True:
                 with self.unit_of_work.reading() as session:
                     houses = read_houses(session, run, after_id=after_id, limit=CHUNK_HOUSES)
@@ -132,6 +133,21 @@ class Generation:
             write_chunk(tx, run, rendered)
 
         self.unit_of_work.run(work)
+
+
+@contextmanager
+def _resting_collector() -> Iterator[None]:
+    """Let the cycle collector rest: a chunk is hundreds of thousands of tuples without a cycle.
+
+    Looking at them again and again would take two fifths of the time that charging takes.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _lock(tx: Transaction, batch_id: int) -> BillBatch:
