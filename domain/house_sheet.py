@@ -59,6 +59,7 @@ _TOTALS = ("合计", "总计", "小计", "共计")
 _SPLIT = re.compile(r"[、,，;；/\r\n]")
 _LINE_BREAK = re.compile(r"[\r\n]+")
 """Alt+Enter: how clerks put two names into one cell."""
+_FIRST_YEAR = 1949
 _AREA_FACTOR = 20
 """An area this many times the median of the sheet, or its part, has lost its decimal point."""
 
@@ -233,6 +234,8 @@ class _Reader:
 
     def _read_past(self, cell: Cell) -> date:
         day = read_date(cell)
+        if day.year < _FIRST_YEAR:
+            raise BadCell("年份太早", "请核对日期")
         if day > self._today:
             raise BadCell("交付日期在将来", "请核对日期")
         return day

@@ -188,7 +188,8 @@ class Accounts:
     def learn_followers(self, *, actor: Actor) -> int:
         """Ask WeChat who the new followers are, tie them to accounts by unionid; tell how many.
 
-        One that WeChat does not tell of now is asked about again at the next sweep.
+        One that WeChat does not tell of now is asked about again at the next sweep; the newest go
+        first, so that old ones it never tells of hold nobody up.
         """
         actor.must(Permission.RUN_PLATFORM_WORK)
         with self.unit_of_work.reading() as session:
@@ -199,15 +200,19 @@ class Accounts:
                     WechatIdentity.is_following,
                     WechatIdentity.asked_at.is_(None),
                 )
+                .order_by(WechatIdentity.seen_at.desc())
                 .limit(_FOLLOWERS_AT_ONCE)
             ).all()
         learned = 0
         for openid in unknown:
             try:
                 follower = self.official_account.show_follower(openid=openid)
-            except (PlatformRefused, PlatformUnavailable):
-                log.warning("WeChat did not tell who follows")
+            except PlatformRefused as refusal:
+                log.warning("a follower is refused", extra={"vendor_code": refusal.vendor_code})
                 continue
+            except PlatformUnavailable:
+                log.warning("WeChat does not tell who follows")
+                break
             self.unit_of_work.run(partial(self._learn, follower=follower))
             learned += 1
         return learned

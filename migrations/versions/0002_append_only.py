@@ -108,7 +108,7 @@ def _check_references() -> None:
         """
         CREATE FUNCTION keep_bill_keys() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            RAISE EXCEPTION 'a bill keeps its keys and is never deleted: % refused', TG_OP
+            RAISE EXCEPTION 'what bills hang on keeps its keys: % of % refused', TG_OP, TG_TABLE_NAME
                 USING ERRCODE = 'integrity_constraint_violation';
         END $$
         """
@@ -117,6 +117,15 @@ def _check_references() -> None:
         "CREATE TRIGGER keep_keys BEFORE DELETE OR TRUNCATE"
         " OR UPDATE OF id, community_id, batch_id, house_id, fee_item_id ON bill"
         " FOR EACH STATEMENT EXECUTE FUNCTION keep_bill_keys()"
+    )
+    # What is referred to keeps the keys by which it is: nobody would look at the bills again.
+    op.execute(
+        "CREATE TRIGGER keep_keys BEFORE TRUNCATE OR UPDATE OF batch_id, fee_item_id"
+        " ON bill_batch_item FOR EACH STATEMENT EXECUTE FUNCTION keep_bill_keys()"
+    )
+    op.execute(
+        "CREATE TRIGGER keep_keys BEFORE TRUNCATE OR UPDATE OF id, community_id"
+        " ON house FOR EACH STATEMENT EXECUTE FUNCTION keep_bill_keys()"
     )
     for table, column in BILLED.items():
         op.execute(
@@ -142,7 +151,8 @@ def downgrade() -> None:
     for table in BILLED:
         op.execute(f"DROP TRIGGER keep_billed ON {table}")
         op.execute(f"DROP FUNCTION keep_billed_{table}()")
-    op.execute("DROP TRIGGER keep_keys ON bill")
+    for table in ("bill", "bill_batch_item", "house"):
+        op.execute(f"DROP TRIGGER keep_keys ON {table}")
     op.execute("DROP FUNCTION keep_bill_keys()")
     op.execute("DROP TRIGGER check_references ON bill_line")
     op.execute("DROP FUNCTION check_line_references()")

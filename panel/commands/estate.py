@@ -174,7 +174,7 @@ def import_owners(file: Path, dry_run: bool, code: str, login_name: str | None) 
     if dry_run:
         report = importing.check(actor=actor, community_id=community_id, content=content)
     else:
-        report = importing.commit(
+        report = importing.carry_out(
             actor=actor,
             community_id=community_id,
             content=content,

@@ -29,6 +29,7 @@ from services.bills.runs import (
     write_chunk,
 )
 from services.numbers import take_numbers
+from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
 
 CHUNK_HOUSES = 5_000
@@ -95,7 +96,13 @@ class Generation:
             if not is_ours:
                 raise BatchBusy
             run = self.unit_of_work.run(lambda tx: _begin(tx, actor, batch_id))
-            made = self._run_chunks(run, progress)
+            try:
+                made = self._run_chunks(run, progress)
+            except BatchBusy:
+                raise
+            except Exception:
+                self.unit_of_work.run(lambda tx: _fail(tx, actor, run))
+                raise
             self.unit_of_work.run(lambda tx: _finish(tx, actor, run))
         return made
 
@@ -190,6 +197,29 @@ def _begin(tx: Transaction, actor: Actor, batch_id: int) -> Run:
         items=read_items(tx, batch_id),
         houses_total=batch.houses_total,
         next_number=take_numbers(tx, community_id=community.id, series=series, count=0),
+    )
+
+
+def _fail(tx: Transaction, actor: Actor, run: Run) -> None:
+    """Note a run that met an error of ours, so that no sweep repeats it until a person does."""
+    batch = _lock(tx, run.batch_id)
+    if batch.state != BatchState.GENERATING:
+        return
+    batch.state = BatchState.FAILED
+    record(
+        tx,
+        actor,
+        "batch_failed",
+        subject_type="bill_batch",
+        subject_id=batch.id,
+        community_id=batch.community_id,
+    )
+    open_task(
+        tx,
+        kind="bill_run_failed",
+        subject=f"batch:{batch.id}",
+        title=f"账单批次 {batch.id} 生成失败，请联系维护人员后重新生成",
+        community_id=batch.community_id,
     )
 
 

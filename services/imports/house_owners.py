@@ -1,4 +1,4 @@
-"""Taking the sheet 房屋业主: a dry run that tells all, then a commit that can be repeated."""
+"""Taking the sheet 房屋业主: a dry run that tells all, then a run that can be repeated."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from services.imports.plans import (
     report_plan,
 )
 from services.imports.writing import write_houses, write_people
+from services.logs import mask
 from services.ports import Sheet, WorkbookReader
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -63,7 +64,7 @@ class HouseOwnerImport:
         on_file = self.unit_of_work.run(lambda tx: read_on_file(tx, community_id))
         return report_plan(sheet, plan_import(sheet, on_file))
 
-    def commit(
+    def carry_out(
         self,
         *,
         actor: Actor,
@@ -158,6 +159,12 @@ def _open_batch(
     file_name: str,
     sheet: HouseSheet,
 ) -> int:
+    # Nobody else is importing here, so what still says so was cut off.
+    tx.session.execute(
+        update(ImportBatch)
+        .where(ImportBatch.community_id == community_id, ImportBatch.state == "importing")
+        .values(state="failed", finished_at=tx.now)
+    )
     batch = ImportBatch(
         community_id=community_id,
         sheet=SHEET_NAME,
@@ -194,7 +201,9 @@ def _close_batch(tx: Transaction, actor: Actor, community_id: int, report: Impor
             state="finished",
             finished_at=tx.now,
             counts={**counts, "accounts_bound": bound},
-            problems=[asdict(problem) for problem in report.problems],
+            problems=[
+                asdict(problem) | {"value": mask(problem.value)} for problem in report.problems
+            ],
         )
     )
     record(

@@ -36,10 +36,7 @@ def attributes(path):
 
 class TestTransactions:
     def test_only_the_unit_of_work_commits(self):
-        # The import of owners has a use-case of this name; it ends no transaction itself.
-        ending = re.compile(
-            r"^(?!importing\.).*\.(commit|rollback)$|(^|\.)db\.session\b|scoped_session"
-        )
+        ending = re.compile(r"\.(commit|rollback)$|(^|\.)db\.session\b|scoped_session")
 
         found = {
             name(path)

@@ -53,7 +53,8 @@ class TestSendTemplate:
         assert msgid.isdecimal()
         body = simulator.journal(SEND)[0]["body"]
         assert body["client_msg_id"] == "m-1"
-        assert {one["value"] for one in body["data"].values()} == set(payload.values())
+        shown = payload | {"amount": f"¥{payload['amount']}"}
+        assert {one["value"] for one in body["data"].values()} == set(shown.values())
 
     def test_fields_are_fitted(self, account, simulator, follower):
         payload = {**BILL, "house": "很长的小区名字" * 5, "items": " \n"}

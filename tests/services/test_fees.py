@@ -198,15 +198,18 @@ class TestSetPrice:
         with pytest.raises(NotFound):
             set_price(404, "2.50", date(2026, 6, 16))
 
-    def test_two_at_once_leave_one_history(self, add, set_price, prices, together):
+    def test_many_at_once_leave_one_history(self, add, set_price, prices, together):
         item_id = add()
 
         results = together(
-            lambda: set_price(item_id, "2.50", date(2026, 6, 16)),
-            lambda: set_price(item_id, "2.60", date(2026, 6, 16)),
+            *(
+                lambda fen=fen: set_price(item_id, f"2.{fen}", date(2026, 6, 16))
+                for fen in range(50, 58)
+            )
         )
 
-        assert sum(isinstance(result, PriceNotLater) for result in results) == 1
+        assert results.count(None) == 1
+        assert sum(isinstance(result, PriceNotLater) for result in results) == 7
         assert [price.starts_on for price in prices()] == [date(2026, 1, 1), date(2026, 6, 16)]
 
     def test_only_with_the_permission(self, add, set_price, prices):

@@ -55,10 +55,10 @@ def exceptions(database):
 
 @pytest.fixture
 def cut_off(draft, generate):
-    """Start a run that dies when so many houses are done."""
+    """Start a run that is killed when so many houses are done."""
 
-    class Cut(Exception):
-        pass
+    class Cut(BaseException):
+        """Like a signal: no error of ours that anybody could note."""
 
     def cut_off(after_houses):
         def die(done, total):
@@ -599,6 +599,23 @@ class TestCutOff:
         assert len(bills()) == 2
         assert database.value("SELECT count(*) FROM bill_line") == 2
         assert generate(batch_id) == 3
+
+    def test_an_error_of_ours_fails_the_batch_and_calls_a_person(
+        self, services, draft, generate, scene, state, database, monkeypatch
+    ):
+        batch_id = draft()
+        database.do("ALTER TABLE bill_line ADD CONSTRAINT no_room CHECK (false) NOT VALID")
+        try:
+            with pytest.raises(Exception, match="no_room"):
+                generate(batch_id)
+        finally:
+            database.do("ALTER TABLE bill_line DROP CONSTRAINT no_room")
+
+        assert state(batch_id) == "failed"
+        assert database.value("SELECT kind FROM staff_task") == "bill_run_failed"
+        assert services.generation.resume(actor=SYSTEM) == 0
+        assert generate(batch_id) > 0
+        assert state(batch_id) == "pending_review"
 
     def test_the_sweep_goes_on_with_it(self, services, cut_off, scene, state, audit):
         batch_id = cut_off(after_houses=2)

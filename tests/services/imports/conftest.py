@@ -80,7 +80,7 @@ def commit(services, clerk, community_id):
 
     def commit(*rows, content=None, **more):
         values = {"actor": clerk, "community_id": community_id, "file_name": "业主.xlsx"} | more
-        return services.house_owner_import.commit(content=content or workbook(*rows), **values)
+        return services.house_owner_import.carry_out(content=content or workbook(*rows), **values)
 
     return commit
 

@@ -329,7 +329,7 @@ class TestCutOff:
             "house_person": 5,
         }
         states = database.rows("SELECT state FROM import_batch ORDER BY id")
-        assert [batch["state"] for batch in states] == ["importing", "finished"]
+        assert [batch["state"] for batch in states] == ["failed", "finished"]
 
     def test_a_death_inside_a_chunk_undoes_that_chunk(self, commit, counts, monkeypatch):
         write = house_owners.write_people
