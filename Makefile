@@ -6,7 +6,7 @@ RUN_STAMP := $(VENV)/.demo-installed
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev setup lint types arch test test-fast coverage check bench faults format
+.PHONY: help demo dev flask setup lint types arch test test-fast coverage check bench faults format
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ demo: $(RUN_STAMP)  ## everything from nothing, then the story of a month; ARGS=
 
 dev: $(STAMP)  ## web with reload, worker, ticker, simulator, for daily work
 	$(BIN)/python -m localstack dev
+
+flask: $(RUN_STAMP)  ## one of our commands in the running demo or dev: make flask ARGS="doctor"
+	@$(BIN)/python -m localstack flask $(ARGS)
 
 setup: $(STAMP)  ## make the virtual environment and install the packages
 

@@ -2,8 +2,10 @@
 
 import argparse
 import importlib
+import json
 import shlex
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +15,8 @@ from pathlib import Path
 from localstack.engines import start_postgres, start_redis
 from localstack.folders import FolderInUse
 from localstack.guarded import StartFailed
-from localstack.stack import ROOT, Stack
+from localstack.processes import inherited_environment
+from localstack.stack import ENVIRONMENT, ROOT, Stack
 
 _LOCAL = ROOT / ".local"
 _POLL_S = 0.5
@@ -62,6 +65,18 @@ def _dev(options: argparse.Namespace) -> int:
     with _running(stack):
         _stay_up(stack, shows_logs=True)
     return 0
+
+
+def _flask(options: argparse.Namespace) -> int:
+    """Run one of our commands against the stack that is up."""
+    for name in ("demo", "dev"):
+        file = _LOCAL / name / ENVIRONMENT
+        if file.exists():
+            env = inherited_environment() | json.loads(file.read_text())
+            words = [sys.executable, "-m", "flask", "--app", "wsgi", *options.words]
+            return subprocess.run(words, cwd=ROOT, env=env, check=False).returncode
+    print("没有正在运行的本地环境，请先运行 make demo 或 make dev。", file=sys.stderr)
+    return 1
 
 
 def _engines(options: argparse.Namespace) -> int:
@@ -178,6 +193,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo)
     dev = commands.add_parser("dev", help="日常开发：改代码后网站自动重启")
     dev.set_defaults(run=_dev)
+    flask = commands.add_parser("flask", help="在正在运行的 demo 或 dev 里执行 flask 命令")
+    flask.add_argument("words", nargs=argparse.REMAINDER, metavar="命令")
+    flask.set_defaults(run=_flask)
     engines = commands.add_parser("engines", help="只启动数据库和 Redis")
     engines.add_argument("--data", type=Path, default=_LOCAL / "engines", help="数据目录")
     engines.set_defaults(run=_engines)

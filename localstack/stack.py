@@ -35,6 +35,8 @@ ROOT = Path(__file__).resolve().parent.parent
 WEB_PORT = 8080
 SIMULATOR_PORT = 8090
 
+ENVIRONMENT = "environment.json"
+"""Present while a stack runs: the variables that our app has there."""
 _LOCK = "stack.lock"
 _LOOPBACK = "127.0.0.1,localhost"
 
@@ -191,6 +193,7 @@ class Stack:
         for name in ("worker", "ticker"):
             processes.start(self._programs[name]())
         self._say("后台任务已就绪。")
+        self._write_environment(processes.env)
         self._seen.look()
 
     def _take_folder(self) -> None:
@@ -236,6 +239,14 @@ class Stack:
             "no_proxy": _LOOPBACK,
             "PYTHONUNBUFFERED": "1",
         }
+
+    def _write_environment(self, env: dict[str, str]) -> None:
+        """Leave what `python -m localstack flask` needs to speak with this stack."""
+        file = self.data_dir / ENVIRONMENT
+        file.touch(mode=0o600)
+        own = {name: value for name, value in env.items() if os.environ.get(name) != value}
+        file.write_text(json.dumps(own))
+        self._exits.callback(file.unlink, missing_ok=True)
 
     def _secret_key(self) -> str:
         file = self.data_dir / "secret_key"

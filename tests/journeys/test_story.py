@@ -1,6 +1,7 @@
-"""`make demo ARGS=--once`, as a newcomer runs it."""
+"""`make demo`, as a newcomer runs it, in a copy of what git holds and nothing else."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -8,31 +9,43 @@ import pytest
 
 from tests.world import ROOT
 
+DEMO = [sys.executable, "-m", "localstack", "demo"]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    checkout = tmp_path_factory.mktemp("story") / "checkout"
+    for name in listed.stdout.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            (checkout / name).write_bytes((ROOT / name).read_bytes())
+    return checkout
+
+
+@pytest.fixture
+def options(checkout):
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return {"cwd": checkout, "text": True, "env": env}
+
+
+@pytest.fixture
+def nothing_left(checkout):
+    yield
+    left = subprocess.run(
+        ["pgrep", "-af", str(checkout)], capture_output=True, text=True, check=False
+    )
+    assert left.stdout == ""
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.usefixtures("nothing_left")
 class TestStory:
-    def test_ends_well_and_leaves_nothing_running(self, tmp_path):
-        """In a copy of what git holds, so that nothing outside it can be leaned on."""
-        checkout = tmp_path / "checkout"
-        listed = subprocess.run(
-            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False
-        )
-        if listed.returncode:
-            pytest.skip("not a git checkout")
-        for name in listed.stdout.decode().split("\0"):
-            if name and (ROOT / name).is_file():
-                (checkout / name).parent.mkdir(parents=True, exist_ok=True)
-                (checkout / name).write_bytes((ROOT / name).read_bytes())
-
-        done = subprocess.run(
-            [sys.executable, "-m", "localstack", "demo", "--once"],
-            cwd=checkout,
-            capture_output=True,
-            text=True,
-            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-            check=False,
-        )
+    def test_once_ends_well(self, options):
+        done = subprocess.run([*DEMO, "--once"], capture_output=True, check=False, **options)
 
         assert done.returncode == 0, done.stdout + done.stderr
         for figure in (
@@ -44,7 +57,29 @@ class TestStory:
             "已全部停止",
         ):
             assert figure in done.stdout
-        left = subprocess.run(
-            ["pgrep", "-f", str(checkout)], capture_output=True, text=True, check=False
-        )
-        assert left.stdout == ""
+
+    def test_stays_up_for_commands_until_ctrl_c(self, options):
+        with subprocess.Popen(
+            DEMO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options
+        ) as demo:
+            said = []
+            for line in demo.stdout:
+                said.append(line)
+                if "Ctrl-C" in line:
+                    break
+            command = [sys.executable, "-m", "localstack", "flask", "verify", "ledger"]
+            verified = subprocess.run(command, capture_output=True, check=False, **options)
+            demo.send_signal(signal.SIGINT)
+            said.append(demo.stdout.read())
+
+        assert demo.returncode == 0, "".join(said)
+        assert verified.returncode == 0, verified.stdout + verified.stderr
+        assert "全部成立" in verified.stdout
+
+    def test_without_a_stack_a_command_says_what_to_do(self, options):
+        command = [sys.executable, "-m", "localstack", "flask", "doctor"]
+
+        done = subprocess.run(command, capture_output=True, check=False, **options)
+
+        assert done.returncode == 1
+        assert "make demo" in done.stderr
