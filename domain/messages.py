@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -50,6 +51,8 @@ MESSAGES: dict[MessageKind, MessageShape] = {
     ),
 }
 
+_AMOUNT_FIELD = re.compile(r"\Aamount[0-9]+\Z")
+"""A field of a template, such as ``amount3``; the words of an SMS bring their own 元."""
 _THING_LIMIT = 20
 """Source: platforms.md 4.3, official api_sendmessage page: ``thing`` holds 20 characters."""
 
@@ -63,6 +66,6 @@ def fit_field(field_key: str, value: str) -> str:
     text = " ".join(value.split()) or "-"
     if field_key.startswith("thing") and len(text) > _THING_LIMIT:
         return text[: _THING_LIMIT - 1] + "…"
-    if field_key.startswith("amount") and text[0].isdigit():
+    if _AMOUNT_FIELD.match(field_key) and text[0].isdigit():
         return f"¥{text}"
     return text

@@ -120,6 +120,7 @@ class TestMessages:
             ("thing1", "一\n二", "一 二"),
             ("thing1", "  ", "-"),
             ("amount3", "408.89", "¥408.89"),
+            ("amount", "408.89", "408.89"),
             ("character_string4", "1" * 30, "1" * 30),
         ],
     )

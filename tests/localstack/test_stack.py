@@ -46,17 +46,24 @@ WSGI = """
     def create_app():
         app = Flask(__name__)
         queue = redis.from_url(os.environ["REDIS_URL"])
-        with psycopg.connect(os.environ["DATABASE_URL"].replace("+psycopg", "")) as database:
-            database.execute("SELECT 1")
+        database_url = os.environ["DATABASE_URL"].replace("+psycopg", "")
         db, jobs = AppGroup("db"), AppGroup("jobs")
 
         @db.command("upgrade")
         def upgrade():
             queue.set("migrated", "yes")
+            with psycopg.connect(database_url) as database:
+                database.execute("CREATE TABLE IF NOT EXISTS job_slot (job text)")
 
         @jobs.command("work")
         def work():
             queue.sadd("rq:workers", f"rq:worker:{os.getpid()}")
+            time.sleep(600)
+
+        @jobs.command("tick")
+        def tick():
+            with psycopg.connect(database_url) as database:
+                database.execute("INSERT INTO job_slot VALUES ('look')")
             time.sleep(600)
 
         @app.route("/readyz")
