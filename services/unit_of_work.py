@@ -112,8 +112,11 @@ class UnitOfWork:
         for job, ids in deferred:
             try:
                 self.queue.enqueue(job, **ids)
-            except Exception:
-                log.exception("could not enqueue; the sweep will", extra={"job": job})
+            except Exception as error:  # noqa: BLE001 - whatever it is, the work is committed
+                log.warning(
+                    "could not enqueue; the sweep will",
+                    extra={"job": job, "error": type(error).__name__},
+                )
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 
 from domain.actors import Actor, Permission
 from domain.bill_states import BatchCannotMove, BatchState, BillState, check_batch_move
@@ -232,6 +232,8 @@ def _finish(tx: Transaction, actor: Actor, run: Run) -> None:
         )
     ).one()
     batch.state = BatchState.PENDING_REVIEW
+    # Review and publication are set-based: without fresh statistics their plans can be absurd.
+    tx.session.execute(text("ANALYZE bill, bill_line"))
     record(
         tx,
         actor,
