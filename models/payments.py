@@ -33,7 +33,7 @@ class PaymentOrder(Model):
         Index(
             "ix_payment_order_query_at",
             "query_at",
-            postgresql_where=text("state IN ('created', 'prepaying', 'unknown')"),
+            postgresql_where=text("query_at IS NOT NULL"),
         ),
     )
 
@@ -53,8 +53,8 @@ class PaymentOrder(Model):
     created_at: Mapped[Instant]
     expires_at: Mapped[Instant]
     ended_at: Mapped[Instant | None]
-    query_at: Mapped[Instant]
-    """When the sweep asks the channel next."""
+    query_at: Mapped[Instant | None]
+    """When the sweep asks the channel next; none once the channel's last word is known."""
     query_count: Mapped[int] = mapped_column(server_default="0")
 
 

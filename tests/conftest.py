@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 
 import pytest
 from flask_migrate import upgrade
@@ -149,3 +150,30 @@ def live(app, simulator, web_port):
     """The app served over HTTP where the simulator calls it back."""
     with serve(app, web_port) as url:
         yield url
+
+
+@pytest.fixture
+def together():
+    """Run a callable in many threads at the same instant and give what each returned or raised."""
+
+    def run(*works):
+        barrier = threading.Barrier(len(works))
+        results = [None] * len(works)
+
+        def one(index, work):
+            barrier.wait(timeout=30)
+            try:
+                results[index] = work()
+            except Exception as error:  # noqa: BLE001 - handed to the test
+                results[index] = error
+
+        threads = [
+            threading.Thread(target=one, args=(index, work)) for index, work in enumerate(works)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return results
+
+    return run

@@ -284,7 +284,7 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('query_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('query_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('query_count', sa.Integer(), server_default='0', nullable=False),
     sa.CheckConstraint("state IN ('created', 'prepaying', 'unknown', 'succeeded', 'closed', 'failed')", name=op.f('ck_payment_order_state_known')),
     sa.CheckConstraint('amount_fen > 0', name=op.f('ck_payment_order_amount_fen_positive')),
@@ -294,7 +294,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('out_trade_no', name=op.f('uq_payment_order_out_trade_no'))
     )
     op.create_index('ix_payment_order_account_id', 'payment_order', ['account_id', 'id'], unique=False)
-    op.create_index('ix_payment_order_query_at', 'payment_order', ['query_at'], unique=False, postgresql_where=sa.text("state IN ('created', 'prepaying', 'unknown')"))
+    op.create_index('ix_payment_order_query_at', 'payment_order', ['query_at'], unique=False, postgresql_where=sa.text('query_at IS NOT NULL'))
     op.create_table('session_token',
     sa.Column('id', sa.BigInteger(), nullable=False),
     sa.Column('token_sha256', sa.Text(), nullable=False),
@@ -555,7 +555,7 @@ def downgrade() -> None:
     op.drop_table('staff_task')
     op.drop_index('ix_session_token_account_id', table_name='session_token')
     op.drop_table('session_token')
-    op.drop_index('ix_payment_order_query_at', table_name='payment_order', postgresql_where=sa.text("state IN ('created', 'prepaying', 'unknown')"))
+    op.drop_index('ix_payment_order_query_at', table_name='payment_order', postgresql_where=sa.text('query_at IS NOT NULL'))
     op.drop_index('ix_payment_order_account_id', table_name='payment_order')
     op.drop_table('payment_order')
     op.drop_index('uq_owner_phone', table_name='owner', postgresql_where=sa.text('phone IS NOT NULL'))

@@ -12,7 +12,7 @@ from domain.errors import Conflict, InvalidInput, NotFound, PlatformRefused, Pla
 from domain.payment_states import OPEN_ORDERS, OrderState
 from models import BillLock, PaymentOrder
 from services.payments.opening import open_order
-from services.payments.sweep import PaymentSweep
+from services.payments.sweep import LAST_LOOK, PaymentSweep
 from services.payments.views import PaymentView, StartedPayment, read_payments
 from services.ports import OrderToOpen, PayChannel
 from services.unit_of_work import Transaction, UnitOfWork
@@ -62,15 +62,26 @@ class PaymentOrders:
 
     def _ticket(self, actor: Actor, order_id: int) -> StartedPayment:
         order = self._show_order(actor, order_id)
+        if order.state in OPEN_ORDERS and not order.prepay_id and not self._has_expired(order):
+            self._call_channel(order)
+            # Looked at again: the same key may have been used twice, or the payer was very fast.
+            order = self._show_order(actor, order_id)
         if order.state == OrderState.SUCCEEDED:
             return StartedPayment(self.show(actor=actor, payment_id=order_id), None)
-        if order.state not in OPEN_ORDERS or order.expires_at <= self.unit_of_work.clock.now():
+        if order.state not in OPEN_ORDERS or not order.prepay_id or self._has_expired(order):
             raise PaymentEnded
-        prepay_id = order.prepay_id or self._call_channel(order)
-        ticket = self.channel.ticket(prepay_id=prepay_id, now=self.unit_of_work.clock.now())
+        ticket = self.channel.ticket(prepay_id=order.prepay_id, now=self.unit_of_work.clock.now())
         return StartedPayment(self.show(actor=actor, payment_id=order_id), ticket)
 
-    def _call_channel(self, order: PaymentOrder) -> str:
+    def _has_expired(self, order: PaymentOrder) -> bool:
+        return order.expires_at <= self.unit_of_work.clock.now()
+
+    def _call_channel(self, order: PaymentOrder) -> None:
+        """Open the order with the channel and note what it said.
+
+        Only what is noted counts: a ticket is made from the row, so none goes out for an order
+        that has ended meanwhile, and a refusal ends no order that has a ticket out.
+        """
         try:
             prepay_id = self.channel.open_jsapi_order(
                 OrderToOpen(
@@ -89,37 +100,48 @@ class PaymentOrders:
                 # The order exists and is paid: the sweep's query will book it.
                 self._move(order.id, {OrderState.CREATED}, state=OrderState.UNKNOWN)
                 raise PlatformUnavailable from refusal
-            self._fail(order.id, refusal.vendor_code)
-            raise
-        # A ticket for an order that ended meanwhile must never reach a payer.
-        if not self._move(order.id, OPEN_ORDERS, state=OrderState.PREPAYING, prepay_id=prepay_id):
-            raise PaymentEnded
-        return prepay_id
+            if self._fail(order, refusal.vendor_code):
+                raise
+        else:
+            self._move(order.id, OPEN_ORDERS, state=OrderState.PREPAYING, prepay_id=prepay_id)
 
-    def _move(self, order_id: int, old: Collection[OrderState], **values: object) -> bool:
-        def work(tx: Transaction) -> bool:
-            moved = tx.session.execute(
+    def _move(self, order_id: int, old: Collection[OrderState], **values: object) -> None:
+        self.unit_of_work.run(
+            lambda tx: tx.session.execute(
                 update(PaymentOrder)
                 .where(PaymentOrder.id == order_id, PaymentOrder.state.in_(old))
                 .values(**values)
-                .returning(PaymentOrder.id)
-            ).scalar_one_or_none()
-            return moved is not None
+            )
+        )
 
-        return self.unit_of_work.run(work)
+    def _fail(self, order: PaymentOrder, vendor_code: str) -> bool:
+        """End an order that the channel refused and that has no ticket; tell whether it ended.
 
-    def _fail(self, order_id: int, vendor_code: str) -> None:
-        def work(tx: Transaction) -> None:
+        It is looked at once more when it would have expired, like every order of which the
+        channel's last word could be older than something we did.
+        """
+
+        def work(tx: Transaction) -> bool:
             failed = tx.session.execute(
                 update(PaymentOrder)
-                .where(PaymentOrder.id == order_id, PaymentOrder.state.in_(OPEN_ORDERS))
-                .values(state=OrderState.FAILED, refused_because=vendor_code, ended_at=tx.now)
+                .where(
+                    PaymentOrder.id == order.id,
+                    PaymentOrder.state.in_(OPEN_ORDERS),
+                    PaymentOrder.prepay_id.is_(None),
+                )
+                .values(
+                    state=OrderState.FAILED,
+                    refused_because=vendor_code,
+                    ended_at=tx.now,
+                    query_at=order.expires_at + LAST_LOOK,
+                )
                 .returning(PaymentOrder.id)
             ).scalar_one_or_none()
             if failed is not None:
-                tx.session.execute(delete(BillLock).where(BillLock.order_id == order_id))
+                tx.session.execute(delete(BillLock).where(BillLock.order_id == order.id))
+            return failed is not None
 
-        self.unit_of_work.run(work)
+        return self.unit_of_work.run(work)
 
     def show(self, *, actor: Actor, payment_id: int) -> PaymentView:
         """Show one of the actor's own payments.
@@ -152,7 +174,7 @@ class PaymentOrders:
             return read_payments(session, PaymentOrder.id.in_(ids))
 
     def refresh(self, *, actor: Actor, payment_id: int) -> PaymentView:
-        """Ask the channel about one's own open payment, book what it says, and show it.
+        """Ask the channel about one's own unpaid payment, book what it says, and show it.
 
         Raises:
             NotFound: none, or not theirs.

@@ -192,6 +192,9 @@ def _end_order(tx: Transaction, order: PaymentOrder, state: OrderState) -> None:
         .where(PaymentOrder.id == order.id, PaymentOrder.state.in_(OPEN_ORDERS))
         .values(state=state, ended_at=tx.now)
     )
+    tx.session.execute(
+        update(PaymentOrder).where(PaymentOrder.id == order.id).values(query_at=None)
+    )
     tx.session.execute(delete(BillLock).where(BillLock.order_id == order.id))
 
 

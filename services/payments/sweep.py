@@ -6,12 +6,12 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, select, text, update
 
 from domain.actors import Actor, Permission, system_actor
 from domain.errors import PlatformRefused, PlatformUnavailable
 from domain.payment_states import OPEN_ORDERS, OrderState
-from models import BillLock, PaymentOrder
+from models import BillLock, Payment, PaymentOrder
 from services.audit import record
 from services.payments.settle import Settlement
 from services.ports import ChannelTrade, PayChannel, TradeState
@@ -27,11 +27,12 @@ _NEXT_QUERIES = (timedelta(minutes=2), timedelta(minutes=10))
 Source: reliability.md, pattern 5.
 """
 _AFTER_EXPIRY = timedelta(minutes=1)
+LAST_LOOK = timedelta(minutes=1)
+"""So long after its expiry an order that ended without the channel's CLOSED is asked about."""
 _CLAIM = text(
     """
     UPDATE payment_order SET query_at = :until, query_count = query_count + 1
-     WHERE id IN (SELECT id FROM payment_order
-                   WHERE state IN ('created', 'prepaying', 'unknown') AND query_at <= :now
+     WHERE id IN (SELECT id FROM payment_order WHERE query_at <= :now
                    ORDER BY query_at LIMIT 100 FOR UPDATE SKIP LOCKED)
     RETURNING id
     """
@@ -63,24 +64,31 @@ class PaymentSweep:
                 self.ask(order_id=order_id)
             except (PlatformRefused, PlatformUnavailable):
                 log.warning("channel did not tell", extra={"order_id": order_id})
+            except Exception:
+                log.exception("an order could not be asked about", extra={"order_id": order_id})
         return len(due)
 
     def ask(self, *, order_id: int, and_close: bool = False) -> None:
-        """Bring one order up to what the channel says; an ended order is left alone.
+        """Bring one order up to what the channel says; a paid one is left alone.
 
-        An unpaid order is closed when it has expired or when ``and_close`` says so: asked, closed,
-        and asked again, because a payer may have been faster. Bills become free only after that.
+        An unpaid order is closed when it has expired or ended or when ``and_close`` says so: asked,
+        closed, and asked again, because a payer may have been faster. Bills become free only after
+        that. Money for an order that has ended is booked all the same.
 
         Raises:
             PlatformRefused, PlatformUnavailable: the channel did not tell; nothing changed.
         """
         with self.unit_of_work.reading() as session:
             order = session.get_one(PaymentOrder, order_id)
-        if order.state not in OPEN_ORDERS:
+            paid = session.execute(
+                select(Payment.id).where(Payment.order_id == order_id).limit(1)
+            ).scalar_one_or_none()
+        if paid is not None:
             return
         trade = self.channel.query(out_trade_no=order.out_trade_no)
+        ended = order.state not in OPEN_ORDERS
         expired = order.expires_at <= self.unit_of_work.clock.now()
-        give_up = expired or and_close
+        give_up = ended or expired or and_close
         if give_up and trade.state in (TradeState.NOTPAY, TradeState.ABSENT):
             trade = self._close(order)
         # An order that the channel never saw has no ticket out, so nobody can pay it any more.
@@ -100,27 +108,34 @@ class PaymentSweep:
         if trade.state is TradeState.SUCCESS:
             self.settlement.settle(actor=actor, trade=trade)
         elif gone:
-            self.unit_of_work.run(lambda tx: self._mark_closed(tx, actor, order.id))
+            self.unit_of_work.run(lambda tx: self._mark_closed(tx, actor, order, trade))
         else:
             self.unit_of_work.run(lambda tx: self._ask_later(tx, order, trade))
 
-    def _mark_closed(self, tx: Transaction, actor: Actor, order_id: int) -> None:
+    def _mark_closed(
+        self, tx: Transaction, actor: Actor, order: PaymentOrder, trade: ChannelTrade
+    ) -> None:
+        tx.session.execute(
+            update(PaymentOrder)
+            .where(PaymentOrder.id == order.id)
+            .values(query_at=_last_look(order, trade, tx.now))
+        )
         closed = tx.session.execute(
             update(PaymentOrder)
-            .where(PaymentOrder.id == order_id, PaymentOrder.state.in_(OPEN_ORDERS))
+            .where(PaymentOrder.id == order.id, PaymentOrder.state.in_(OPEN_ORDERS))
             .values(state=OrderState.CLOSED, ended_at=tx.now)
-            .returning(PaymentOrder.community_id)
+            .returning(PaymentOrder.id)
         ).scalar_one_or_none()
         if closed is None:
             return
-        tx.session.execute(delete(BillLock).where(BillLock.order_id == order_id))
+        tx.session.execute(delete(BillLock).where(BillLock.order_id == order.id))
         record(
             tx,
             actor,
             "payment_closed",
             subject_type="payment_order",
-            subject_id=order_id,
-            community_id=closed,
+            subject_id=order.id,
+            community_id=order.community_id,
         )
 
     def _ask_later(self, tx: Transaction, order: PaymentOrder, trade: ChannelTrade) -> None:
@@ -144,3 +159,10 @@ def _next_query(order: PaymentOrder, now: datetime) -> datetime:
         if order.created_at + wait > now:
             return order.created_at + wait
     return max(order.expires_at, now + _AFTER_EXPIRY)
+
+
+def _last_look(order: PaymentOrder, trade: ChannelTrade, now: datetime) -> datetime | None:
+    """Tell when to ask again about an order that has ended: never, once the channel closed it."""
+    if trade.state is TradeState.CLOSED or order.expires_at + LAST_LOOK <= now:
+        return None
+    return order.expires_at + LAST_LOOK

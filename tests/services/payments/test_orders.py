@@ -326,3 +326,83 @@ class TestCancel:
             services.payments.cancel(actor=payer.actor, payment_id=payment.id)
 
         assert database.value("SELECT count(*) FROM bill_lock") == 2
+
+
+class TestOneKeyTwice:
+    """A refusal of the second call must not end an order whose ticket is out already."""
+
+    @pytest.fixture
+    def second_is_refused_late(self, begin, simulator, together):
+        """Two calls with one key: the first to arrive is refused slowly, the other is not."""
+        simulator.fault(
+            host="pay",
+            path="transactions/jsapi",
+            nth=1,
+            latency_ms=1200,
+            pay_error={"status": 403, "code": "NO_AUTH"},
+        )
+        return together(begin, begin)
+
+    def test_the_order_lives_on(self, second_is_refused_late, database, orders):
+        started = [one for one in second_is_refused_late if not isinstance(one, Exception)]
+
+        assert started
+        assert all(one.ticket is not None for one in started)
+        assert database.value("SELECT state FROM payment_order") == "prepaying"
+        assert database.value("SELECT count(*) FROM bill_lock") == 2
+
+    def test_its_money_is_found_without_a_notice(
+        self, second_is_refused_late, services, payer, simulator, orders
+    ):
+        simulator.post(f"pay/{orders()[0]['out_trade_no']}", callbacks="lost")
+
+        view = services.payments.refresh(actor=payer.actor, payment_id=1)
+
+        assert view.state is OrderState.SUCCEEDED
+
+
+class TestEndedOrders:
+    @pytest.fixture
+    def refused(self, begin, simulator, database):
+        """An order that we hold for failed although the channel took it: the worst of luck."""
+        simulator.fault(host="pay", path="jsapi", lost_answer=True)
+        with pytest.raises(PlatformUnavailable):
+            begin()
+        simulator.fault(host="pay", path="jsapi", pay_error={"status": 403, "code": "NO_AUTH"})
+        with pytest.raises(PlatformRefused):
+            begin()
+        assert database.value("SELECT state FROM payment_order") == "failed"
+        return database.rows("SELECT * FROM payment_order")[0]
+
+    def test_a_refresh_asks_about_them_too(
+        self, refused, services, payer, simulator, database, bills
+    ):
+        simulator.post(f"pay/{refused['out_trade_no']}", callbacks="lost")
+
+        services.payments.refresh(actor=payer.actor, payment_id=refused["id"])
+
+        assert {state for state, _ in bills().values()} == {"paid"}
+        assert database.value("SELECT state FROM payment_order") == "failed"
+
+    def test_the_sweep_looks_once_more_when_they_would_have_expired(
+        self, refused, services, simulator, clock, bills, database
+    ):
+        simulator.post(f"pay/{refused['out_trade_no']}", callbacks="lost")
+        clock.advance(minutes=14)
+        assert services.sweep.sweep(actor=SYSTEM) == 0
+
+        clock.advance(minutes=3)
+
+        assert services.sweep.sweep(actor=SYSTEM) == 1
+        assert {state for state, _ in bills().values()} == {"paid"}
+        clock.advance(days=1)
+        assert services.sweep.sweep(actor=SYSTEM) == 0
+
+    def test_an_unpaid_one_is_closed_at_that_look(self, refused, services, clock, orders):
+        clock.advance(minutes=17)
+
+        services.sweep.sweep(actor=SYSTEM)
+
+        assert orders()[0]["trade_state"] == "CLOSED"
+        clock.advance(days=1)
+        assert services.sweep.sweep(actor=SYSTEM) == 0
