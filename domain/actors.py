@@ -84,6 +84,8 @@ class Actor:
     name: str
     permissions: frozenset[Permission] = field(default_factory=frozenset)
     request_id: str = ""
+    openid: str = ""
+    """The mini-program's openid of the WeChat that opened an owner's session, if one did."""
 
     def must(self, permission: Permission) -> None:
         """Refuse unless the actor holds the permission.
@@ -111,10 +113,10 @@ def visitor(request_id: str = "") -> Actor:
     return Actor(ActorKind.VISITOR, None, "访客", frozenset({_P.SIGN_IN}), request_id)
 
 
-def owner_actor(*, account_id: int, request_id: str = "") -> Actor:
+def owner_actor(*, account_id: int, request_id: str = "", openid: str = "") -> Actor:
     """An owner who is signed in."""
     may = frozenset({_P.SIGN_IN, _P.MANAGE_OWN_SESSION, _P.VIEW_OWN_BILLS, _P.PAY_OWN_BILLS})
-    return Actor(ActorKind.OWNER, account_id, f"账号{account_id}", may, request_id)
+    return Actor(ActorKind.OWNER, account_id, f"账号{account_id}", may, request_id, openid)
 
 
 def staff_actor(*, staff_id: int, name: str, role: Role, request_id: str = "") -> Actor:

@@ -35,6 +35,7 @@ _PAID_EVENT = "TRANSACTION.SUCCESS"
 _HEADER_NAMES = ("timestamp", "nonce", "signature", "serial", "signature-type")
 _HEADER_FORM = re.compile(r"[!-~]{1,1024}", re.ASCII)
 _TIMESTAMP_FORM = re.compile(r"[0-9]{1,12}", re.ASCII)
+_FIRST_YEAR, _LAST_YEAR = 2000, 2999
 _PAID = frozenset({TradeState.SUCCESS, TradeState.REFUND})
 
 
@@ -216,7 +217,7 @@ def _part(data: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _text(data: Mapping[str, Any], name: str) -> str:
     value = data.get(name)
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or not value.isprintable():
         raise NoticeRefused("shape")
     return value
 
@@ -233,6 +234,6 @@ def _instant(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise NoticeRefused("shape") from None
-    if moment.tzinfo is None:
+    if moment.tzinfo is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise NoticeRefused("shape")
     return moment.astimezone(UTC)

@@ -83,6 +83,8 @@ class SessionToken(Model):
     id: Mapped[BigId]
     token_sha256: Mapped[Words] = mapped_column(unique=True)
     account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("account.id"))
+    openid: Mapped[Words] = mapped_column(server_default="")
+    """The mini-program's openid of the WeChat that opened it: payments go to that pay sheet."""
     created_at: Mapped[Instant]
     expires_at: Mapped[Instant]
     revoked_at: Mapped[Instant | None]

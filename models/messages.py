@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -27,6 +27,7 @@ class OutboxMessage(Model):
         CheckConstraint("attempts >= 0", name="attempts_range"),
         Index(
             "ix_outbox_message_due",
+            "lane",
             "next_attempt_at",
             "id",
             postgresql_where=text("state IN ('pending', 'sending')"),
@@ -38,6 +39,10 @@ class OutboxMessage(Model):
     community_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("community.id"))
     kind: Mapped[Words]
     channel: Mapped[Words]
+    lane: Mapped[Words] = mapped_column(
+        Computed("CASE kind WHEN 'login_code' THEN kind ELSE channel END", persisted=True)
+    )
+    """What it queues with: login codes by themselves, the others by channel."""
     recipient: Mapped[Words]
     """An openid of the official account, or a phone."""
     fallback_phone: Mapped[str | None]

@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, text, true, update
+from sqlalchemy import ColumnElement, func, select, text, true, update
 
 from domain.actors import Actor, Permission, owner_actor
 from domain.errors import (
@@ -179,11 +179,18 @@ class Login:
         """
         actor.must(Permission.SIGN_IN)
         phone = normalise_phone(phone)
-        wechat = self._ask_wechat(wechat_code) if wechat_code else None
+        wechat = None
+        if wechat_code:
+            # Guessed at first, so that nobody can have us ask WeChat without a code of ours.
+            if not self.unit_of_work.run(
+                lambda tx: self._try_code(tx, phone=phone, code=code, spends=False)
+            ):
+                raise WrongCode
+            wechat = self._ask_wechat(wechat_code)
 
         def work(tx: Transaction) -> SignedIn | None:
             # A wrong guess must be committed, so it is an answer and not an exception in here.
-            if not self._use_code(tx, phone=phone, code=code):
+            if not self._try_code(tx, phone=phone, code=code, spends=True):
                 return None
             return self._open_session(tx, actor, phone=phone, wechat=wechat)
 
@@ -192,7 +199,7 @@ class Login:
             raise WrongCode
         return signed_in
 
-    def _use_code(self, tx: Transaction, *, phone: str, code: str) -> bool:
+    def _try_code(self, tx: Transaction, *, phone: str, code: str, spends: bool) -> bool:
         row = tx.session.execute(
             select(LoginCode)
             .where(LoginCode.phone == phone, LoginCode.purpose == SIGN_IN)
@@ -207,7 +214,8 @@ class Login:
         if not matches:
             row.tries_left -= 1
             return False
-        row.used_at = tx.now
+        if spends:
+            row.used_at = tx.now
         return True
 
     def sign_in_by_wechat(self, *, actor: Actor, wechat_code: str) -> SignedIn:
@@ -280,6 +288,7 @@ class Login:
             SessionToken(
                 token_sha256=_sha256(token),
                 account_id=account.id,
+                openid=wechat.openid if wechat else "",
                 created_at=tx.now,
                 expires_at=expires_at,
             )
@@ -301,8 +310,8 @@ class Login:
             NotSignedIn: unknown, expired or signed out, or the account was switched off.
         """
         with self.unit_of_work.reading() as session:
-            account_id = session.execute(
-                select(Account.id)
+            found = session.execute(
+                select(Account.id, SessionToken.openid)
                 .join(SessionToken, SessionToken.account_id == Account.id)
                 .where(
                     SessionToken.token_sha256 == _sha256(token),
@@ -310,35 +319,59 @@ class Login:
                     SessionToken.expires_at > self.unit_of_work.clock.now(),
                     Account.is_active,
                 )
-            ).scalar_one_or_none()
-        if account_id is None:
+            ).one_or_none()
+        if found is None:
             raise NotSignedIn
-        return owner_actor(account_id=account_id, request_id=request_id)
+        return owner_actor(account_id=found.id, request_id=request_id, openid=found.openid)
 
     def sign_out(self, *, actor: Actor, token: str) -> None:
         """End the session of this device at once."""
-        self._revoke(actor, SessionToken.token_sha256 == _sha256(token), "signed_out")
-
-    def sign_out_everywhere(self, *, actor: Actor) -> None:
-        """End every session of the actor's account at once."""
-        self._revoke(actor, SessionToken.id > 0, "signed_out_everywhere")
-
-    def _revoke(self, actor: Actor, which: object, action: str) -> None:
         actor.must(Permission.MANAGE_OWN_SESSION)
 
         def work(tx: Transaction) -> None:
-            tx.session.execute(
-                update(SessionToken)
-                .where(
-                    which,  # type: ignore[arg-type]
-                    SessionToken.account_id == actor.account_id,
-                    SessionToken.revoked_at.is_(None),
-                )
-                .values(revoked_at=tx.now)
-            )
-            record(tx, actor, action, subject_type="account", subject_id=actor.account_id)
+            _revoke(tx, SessionToken.token_sha256 == _sha256(token), actor)
+            record(tx, actor, "signed_out", subject_type="account", subject_id=actor.account_id)
 
         self.unit_of_work.run(work)
+
+    def sign_out_everywhere(self, *, actor: Actor) -> None:
+        """End every session of the account at once, and let no WeChat in again without a code.
+
+        Whoever does this may have lost a phone, and the WeChat on it.
+        """
+        actor.must(Permission.MANAGE_OWN_SESSION)
+
+        def work(tx: Transaction) -> None:
+            _revoke(tx, true(), actor)
+            tx.session.execute(
+                update(WechatIdentity)
+                .where(
+                    WechatIdentity.account_id == actor.account_id,
+                    WechatIdentity.appid == self.mini_program.appid,
+                )
+                .values(account_id=None)
+            )
+            record(
+                tx,
+                actor,
+                "signed_out_everywhere",
+                subject_type="account",
+                subject_id=actor.account_id,
+            )
+
+        self.unit_of_work.run(work)
+
+
+def _revoke(tx: Transaction, which: ColumnElement[bool], actor: Actor) -> None:
+    tx.session.execute(
+        update(SessionToken)
+        .where(
+            which,
+            SessionToken.account_id == actor.account_id,
+            SessionToken.revoked_at.is_(None),
+        )
+        .values(revoked_at=tx.now)
+    )
 
 
 def _as_input(refusal: PlatformRefused) -> PropertyError:

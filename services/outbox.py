@@ -19,6 +19,7 @@ from domain.messages import MESSAGES, Channel, MessageKind
 from domain.periods import local_date, start_of_local_day
 from models import ChannelPause, OutboxMessage
 from services.accounts import note_identity
+from services.lanes import LANES, Lanes
 from services.ports import OfficialAccount, SmsSender
 from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
@@ -40,10 +41,10 @@ _CLAIM = text(
        SET state = 'sending', lease = :lease, attempts = attempts + 1,
            next_attempt_at = :lease_until
      WHERE id IN (
-        SELECT id FROM outbox_message message
-         WHERE state IN ('pending', 'sending') AND next_attempt_at <= :now
-           AND NOT EXISTS (SELECT FROM channel_pause pause
-                            WHERE pause.channel = message.channel AND pause.paused_until > :now)
+        SELECT id FROM outbox_message
+         WHERE lane = :lane AND state IN ('pending', 'sending') AND next_attempt_at <= :now
+           AND NOT EXISTS (SELECT FROM channel_pause
+                            WHERE channel = :channel AND paused_until > :now)
          ORDER BY next_attempt_at, id
          LIMIT :width
            FOR UPDATE SKIP LOCKED)
@@ -112,7 +113,7 @@ _Outcome = _Sent | PlatformRefused | PlatformUnavailable
 
 @dataclass(frozen=True)
 class Outbox:
-    """Delivers what is due. ``width`` messages are on the wire at once."""
+    """Delivers what is due. In each lane ``width`` messages are on the wire at once."""
 
     unit_of_work: UnitOfWork
     official_account: OfficialAccount
@@ -127,24 +128,39 @@ class Outbox:
         key drop the repeat.
         """
         actor.must(Permission.RUN_PLATFORM_WORK)
+        lanes = Lanes()
+        with ThreadPoolExecutor(len(LANES), thread_name_prefix="lane") as pool:
+            return sum(pool.map(lambda lane: self._deliver_lane(lane, lanes), LANES))
+
+    def _deliver_lane(self, lane: str, lanes: Lanes) -> int:
+        """Send what is due in one lane until every lane has run dry."""
         taken = 0
-        with ThreadPoolExecutor(self.width, thread_name_prefix="deliver") as pool:
+        with (
+            lanes.watched(),
+            ThreadPoolExecutor(self.width, thread_name_prefix=f"deliver-{lane}") as pool,
+        ):
             while True:
-                lease = secrets.token_hex(8)
-                batch = self._claim(lease)
+                lease, looked_after = secrets.token_hex(8), lanes.done
+                batch = self._claim(lease, lane)
                 if not batch:
-                    return taken
+                    if lanes.is_over(lane, looked_after):
+                        return taken
+                    continue
+                lanes.begin(lane)
                 outcomes = list(pool.map(self._send, batch))
                 self._mark(lease, batch, outcomes)
+                lanes.end()
                 taken += sum(isinstance(outcome, _Sent) for outcome in outcomes)
 
-    def _claim(self, lease: str) -> list[_Claimed]:
+    def _claim(self, lease: str, lane: str) -> list[_Claimed]:
         def work(tx: Transaction) -> list[_Claimed]:
             tx.session.execute(_DROP_STALE, {"now": tx.now})
             rows = tx.session.execute(
                 _CLAIM,
                 {
                     "lease": lease,
+                    "lane": lane,
+                    "channel": LANES[lane],
                     "now": tx.now,
                     "lease_until": tx.now + LEASE,
                     "width": self.width,

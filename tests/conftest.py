@@ -103,7 +103,7 @@ def database(made_app, test_engine):
 
 
 @pytest.fixture
-def app(made_app, database, settings, request):
+def app(made_app, database, settings, simulator, request):
     """The app in an empty world; when the test ends, every promise of the ledger must hold."""
     made_app.extensions["services"].clock.reset()
     queue = made_app.extensions["services"].outbox.unit_of_work.queue

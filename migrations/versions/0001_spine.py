@@ -231,6 +231,7 @@ def upgrade() -> None:
     sa.Column('community_id', sa.BigInteger(), nullable=True),
     sa.Column('kind', sa.Text(), nullable=False),
     sa.Column('channel', sa.Text(), nullable=False),
+    sa.Column('lane', sa.Text(), sa.Computed("CASE kind WHEN 'login_code' THEN kind ELSE channel END", persisted=True), nullable=False),
     sa.Column('recipient', sa.Text(), nullable=False),
     sa.Column('fallback_phone', sa.String(), nullable=True),
     sa.Column('payload', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -252,7 +253,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_outbox_message')),
     sa.UniqueConstraint('dedup_key', name=op.f('uq_outbox_message_dedup_key'))
     )
-    op.create_index('ix_outbox_message_due', 'outbox_message', ['next_attempt_at', 'id'], unique=False, postgresql_where=sa.text("state IN ('pending', 'sending')"))
+    op.create_index('ix_outbox_message_due', 'outbox_message', ['lane', 'next_attempt_at', 'id'], unique=False, postgresql_where=sa.text("state IN ('pending', 'sending')"))
     op.create_index('ix_outbox_message_provider_id', 'outbox_message', ['channel', 'provider_id'], unique=False)
     op.create_table('owner',
     sa.Column('id', sa.BigInteger(), nullable=False),
@@ -299,6 +300,7 @@ def upgrade() -> None:
     sa.Column('id', sa.BigInteger(), nullable=False),
     sa.Column('token_sha256', sa.Text(), nullable=False),
     sa.Column('account_id', sa.BigInteger(), nullable=False),
+    sa.Column('openid', sa.Text(), server_default='', nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('revoked_at', sa.DateTime(timezone=True), nullable=True),

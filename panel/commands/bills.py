@@ -19,6 +19,7 @@ from panel.commands.acting import (
     telling,
 )
 from services.bills.batches import BatchView
+from services.bills.generation import BatchBusy
 
 _FIRST_YEAR, _LAST_YEAR = 2000, 2999
 
@@ -44,7 +45,13 @@ def generate_bills(month: datetime | None, code: str, login_name: str) -> None:
         community_id=community_id,
         month=month.date() if month else _last_month(local_date(found.clock.now())),
     )
-    found.generation.generate(actor=actor, batch_id=batch_id, progress=progress_bar("已计算房屋"))
+    try:
+        found.generation.generate(
+            actor=actor, batch_id=batch_id, progress=progress_bar("已计算房屋")
+        )
+    except BatchBusy:
+        found.batches.cancel(actor=actor, batch_id=batch_id, reason="同月账单正在生成")
+        raise
     _show_batch(found.batches.show(actor=actor, batch_id=batch_id))
 
 

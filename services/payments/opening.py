@@ -200,13 +200,18 @@ def _lock_bills(tx: Transaction, actor: Actor, bill_ids: list[int]) -> Sequence[
 
 
 def _payer_openid(tx: Transaction, actor: Actor, channel: PayChannel) -> str:
+    """Tell with which WeChat to pay: the one that holds the session, else the last one seen."""
     openid = tx.session.execute(
         select(WechatIdentity.openid)
         .where(
             WechatIdentity.account_id == actor.account_id,
             WechatIdentity.appid == channel.appid,
         )
-        .order_by(WechatIdentity.seen_at.desc(), WechatIdentity.id.desc())
+        .order_by(
+            WechatIdentity.openid != actor.openid,
+            WechatIdentity.seen_at.desc(),
+            WechatIdentity.id.desc(),
+        )
         .limit(1)
     ).scalar_one_or_none()
     if openid is None:

@@ -102,7 +102,8 @@ def copy(world):
             row["column_name"]
             for row in world.rows(
                 "SELECT column_name FROM information_schema.columns WHERE table_name = :table"
-                " AND table_schema = 'public' AND column_name <> 'id'",
+                " AND table_schema = 'public' AND column_name <> 'id'"
+                " AND is_generated = 'NEVER'",
                 table=table,
             )
         ]

@@ -3,8 +3,6 @@
 import pytest
 from sqlalchemy import event
 
-from tests.races.conftest import together  # noqa: F401 - threads that really start together
-
 
 @pytest.fixture
 def unit_of_work(services):

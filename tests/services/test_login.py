@@ -408,6 +408,16 @@ class TestManyAtOnce:
 
 
 class TestSignInByCodeWithWechat:
+    def test_wechat_is_asked_only_after_the_code_was_right(self, ask, told, sign_in, simulator):
+        ask()
+        code = told()
+
+        with pytest.raises(WrongCode):
+            sign_in(wrong(code), wechat_code=simulator.wx_login(PHONE))
+
+        assert simulator.journal("jscode2session") == []
+        assert sign_in(code, wechat_code=simulator.wx_login(PHONE))
+
     def test_the_openid_is_bound_and_the_next_visit_needs_no_phone(
         self, services, signed_in, simulator, database, audit
     ):
@@ -653,6 +663,25 @@ class TestSignOut:
         services.login.sign_out(actor=actor, token=token)
 
         assert database.value("SELECT revoked_at FROM session_token") == first
+
+    def test_everywhere_lets_no_wechat_in_again_without_a_code(
+        self, services, signed_in, simulator
+    ):
+        """A lost phone has a WeChat on it."""
+        token = signed_in(wechat_code=simulator.wx_login(PHONE)).token
+        services.login.sign_in_by_wechat(actor=visitor(), wechat_code=simulator.wx_login(PHONE))
+
+        services.login.sign_out_everywhere(actor=services.login.authenticate(token=token))
+
+        with pytest.raises(WechatNotBound):
+            services.login.sign_in_by_wechat(actor=visitor(), wechat_code=simulator.wx_login(PHONE))
+
+    def test_a_session_remembers_the_wechat_that_opened_it(self, services, signed_in, simulator):
+        token = signed_in(wechat_code=simulator.wx_login(PHONE)).token
+
+        actor = services.login.authenticate(token=token)
+
+        assert actor.openid == simulator.person(PHONE)["openid_miniapp"]
 
     def test_everywhere_is_every_device_of_the_account(self, services, signed_in, audit):
         token, other = signed_in().token, signed_in().token

@@ -1,4 +1,5 @@
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -151,6 +152,24 @@ class TestDeliver:
         assert deliver() == count
         assert len(simulator.get("sms")) == count
 
+    def test_a_login_code_waits_for_no_slow_template(self, app, services, put, follower, simulator):
+        """It goes out while the other lane is still busy, in the same run."""
+        for number in range(services.outbox.width * 2):
+            put(Channel.OFFICIAL_TEMPLATE, follower, key=f"event:{number}")
+        simulator.fault(host="wx", path="template/send", times=None, latency_ms=1500)
+        delivering = threading.Thread(target=services.outbox.deliver_due, kwargs={"actor": SYSTEM})
+        delivering.start()
+        while not simulator.journal("template/send"):
+            time.sleep(0.05)
+
+        put(kind=MessageKind.LOGIN_CODE, payload={"code": "123456", "minutes": "5"}, key="code")
+        while not simulator.sms(PHONE):
+            time.sleep(0.05)
+
+        assert delivering.is_alive()
+        simulator.clear_faults()
+        delivering.join()
+
     def test_two_deliverers_send_each_message_once(self, app, services, put, simulator):
         for number in range(60):
             put(recipient=f"1990000{number:04d}", key=f"event:{number}")
@@ -215,7 +234,7 @@ class TestDeliverWithoutAnAnswer:
         self, services, put, deliver, clock, rows
     ):
         put()
-        services.outbox._claim("lease-of-the-dead")
+        services.outbox._claim("lease-of-the-dead", Channel.SMS)
 
         assert deliver() == 0
         clock.advance(seconds=LEASE.total_seconds() + 1)
@@ -224,9 +243,9 @@ class TestDeliverWithoutAnAnswer:
 
     def test_a_zombie_cannot_mark_what_is_no_longer_its_own(self, services, put, clock, rows):
         put()
-        batch = services.outbox._claim("lease-of-the-zombie")
+        batch = services.outbox._claim("lease-of-the-zombie", Channel.SMS)
         clock.advance(seconds=LEASE.total_seconds() + 1)
-        services.outbox._claim("lease-of-the-living")
+        services.outbox._claim("lease-of-the-living", Channel.SMS)
 
         outcomes = [services.outbox._send(message) for message in batch]
         services.outbox._mark("lease-of-the-zombie", batch, outcomes)
@@ -341,3 +360,15 @@ class TestNoteResult:
     def test_a_word_on_a_message_not_marked_yet_is_asked_for_again(self, services):
         with pytest.raises(NotFound):
             services.outbox.note_result(actor=SYSTEM, provider_id="unknown", status="success")
+
+
+class TestBrokenLane:
+    def test_ends_the_others_too(self, services, put, database):
+        """A database that goes away under one lane must not leave the others looking for ever."""
+        put(kind=MessageKind.LOGIN_CODE, payload={"code": "123456", "minutes": "5"})
+        database.do("ALTER TABLE outbox_message ADD CONSTRAINT no_more CHECK (state <> 'sent')")
+        try:
+            with pytest.raises(Exception, match="no_more"):
+                services.outbox.deliver_due(actor=SYSTEM)
+        finally:
+            database.do("ALTER TABLE outbox_message DROP CONSTRAINT no_more")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from domain.errors import NotAllowed, NotFound, PlatformRefused, PlatformUnavailable
@@ -406,3 +408,35 @@ class TestEndedOrders:
         assert orders()[0]["trade_state"] == "CLOSED"
         clock.advance(days=1)
         assert services.sweep.sweep(actor=SYSTEM) == 0
+
+
+class TestTwoWechats:
+    def test_the_sheet_opens_on_the_phone_that_holds_the_session(
+        self, services, payer, simulator, database, orders
+    ):
+        """A second WeChat of the same account was seen later; the first one pays all the same."""
+        with database.session() as session:
+            account = session.get_one(factories.Account, payer.account_id)
+            factories.make_identity(
+                session,
+                account=account,
+                appid=services.payments.channel.appid,
+                openid="o-seen-later",
+                seen_at=services.clock.now(),
+            )
+        holder = replace(payer.actor, openid=payer.openid)
+
+        services.payments.start(
+            actor=holder, bill_ids=payer.bill_ids, idempotency_key="key-00000001"
+        )
+
+        assert orders()[0]["openid"] == payer.openid
+
+    def test_an_openid_that_is_no_longer_theirs_is_not_used(self, services, payer, orders):
+        holder = replace(payer.actor, openid="o-moved-to-somebody-else")
+
+        services.payments.start(
+            actor=holder, bill_ids=payer.bill_ids, idempotency_key="key-00000001"
+        )
+
+        assert orders()[0]["openid"] == payer.openid
