@@ -11,6 +11,8 @@ from alembic.script import ScriptDirectory
 from dotenv import load_dotenv
 from flask import Flask
 from flask_migrate import Migrate
+from redis import Redis
+from sqlalchemy.exc import InterfaceError, OperationalError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import bot
@@ -19,6 +21,7 @@ import miniapp_api
 import panel.commands
 from jobs import commands as job_commands
 from jobs.queue import QueueProbe, RqJobQueue, connect_briefly, make_queue
+from miniapp_api.slow_bodies import BODY_DEADLINE_S
 from models import db
 from services import assembly, logs
 from services.ports import Clock, JobQueue
@@ -26,6 +29,7 @@ from settings import Settings
 
 _ROOT = Path(__file__).parent
 _MIGRATIONS = _ROOT / "migrations"
+_CONNECT_TIMEOUT_S = 5
 
 
 class SystemClock:
@@ -41,10 +45,11 @@ def create_app(
     *,
     clock: Clock | None = None,
     queue: JobQueue | None = None,
+    body_deadline_s: float = BODY_DEADLINE_S,
 ) -> Flask:
     """Make the web app; the worker and all commands use the same one.
 
-    Tests pass a clock and a queue of their own; everything else is real everywhere.
+    Tests pass a clock, a queue and a deadline of their own; everything else is real everywhere.
 
     Raises:
         SettingsMissing: something production cannot do without is not set.
@@ -60,6 +65,7 @@ def create_app(
         SQLALCHEMY_ENGINE_OPTIONS={
             "isolation_level": "READ COMMITTED",
             "pool_pre_ping": True,
+            "connect_args": {"connect_timeout": _CONNECT_TIMEOUT_S},
             "pool_size": settings.database_pool_size,
             "max_overflow": settings.database_pool_size,
         },
@@ -73,8 +79,14 @@ def create_app(
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     db.init_app(app)
     Migrate(app, db, directory=str(_MIGRATIONS))
-    _wire(app, settings, clock or SystemClock(), queue)
-    miniapp_api.register(app)
+    redis = connect_briefly(settings.redis_url)
+    _wire(app, settings, redis, clock or SystemClock(), queue)
+    miniapp_api.register(
+        app,
+        redis=redis,
+        database_errors=(OperationalError, InterfaceError),
+        body_deadline_s=body_deadline_s,
+    )
     bot.register(
         app,
         official=bot.PushAccount(
@@ -93,8 +105,9 @@ def create_app(
     return app
 
 
-def _wire(app: Flask, settings: Settings, clock: Clock, queue: JobQueue | None) -> None:
-    redis = connect_briefly(settings.redis_url)
+def _wire(
+    app: Flask, settings: Settings, redis: Redis, clock: Clock, queue: JobQueue | None
+) -> None:
     world = gateways.build(settings, redis, clock)
     with app.app_context():
         engine = db.engine

@@ -9,11 +9,13 @@ import time
 from typing import Any
 
 from flask import Flask, Response, g, request
+from redis import Redis
 from werkzeug.routing import BaseConverter, IntegerConverter
 
-from miniapp_api import bills, callbacks, errors, health, payments, sessions
+from miniapp_api import bills, callbacks, errors, health, limits, payments, sessions
 from miniapp_api.documentation import describe_security, make_api
 from miniapp_api.fields import MAX_ID
+from miniapp_api.slow_bodies import BODY_DEADLINE_S, SlowBodyGuard
 from services.inbox import BODY_LIMIT
 from services.logs import request_id
 
@@ -42,8 +44,18 @@ class NumberConverter(BaseConverter):
     regex = r"[0-9A-Z][0-9A-Z-]{0,39}"
 
 
-def register(app: Flask) -> None:
-    """Attach the API, the callbacks, health, headers and error handlers to an app."""
+def register(
+    app: Flask,
+    *,
+    redis: Redis,
+    database_errors: tuple[type[Exception], ...],
+    body_deadline_s: float = BODY_DEADLINE_S,
+) -> None:
+    """Attach the API, the callbacks, health, headers, limits and error handlers to an app.
+
+    ``redis`` counts requests and must give up quickly; ``database_errors`` are what the driver
+    raises when the database is away, as a front does not know the driver.
+    """
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.url_map.converters["row_id"] = RowIdConverter
     app.url_map.converters["number"] = NumberConverter
@@ -53,13 +65,17 @@ def register(app: Flask) -> None:
     app.before_request(_begin)
     app.after_request(_end)
     app.teardown_request(_forget)
+    limits.register(app, redis=redis)
     api = make_api(app)
     for blueprint in (sessions.bp, bills.bp, payments.bp):
         api.register_blueprint(blueprint)
     describe_security(app, api)
     app.register_blueprint(callbacks.bp)
     app.register_blueprint(health.bp)
-    errors.register(app)
+    errors.register(app, database_errors=database_errors)
+    app.wsgi_app = SlowBodyGuard(  # type: ignore[method-assign]
+        app.wsgi_app, within_s=body_deadline_s
+    )
 
 
 def _begin() -> None:

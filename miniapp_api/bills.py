@@ -15,7 +15,7 @@ bp = ApiBlueprint("bills", __name__, description="房屋与账单")
 @bp.route("/houses", methods=["GET"])
 @signed_in
 @bp.response(200, HousesOut)
-@bp.refusals(401)
+@bp.refusals(401, 503)
 def list_houses() -> dict[str, Any]:
     """List the houses bound to the account."""
     return {"items": own_services().estate.list_own_houses(actor=actor())}
@@ -25,7 +25,7 @@ def list_houses() -> dict[str, Any]:
 @signed_in
 @bp.arguments(BillQuery, location="query")
 @bp.response(200, BillsOut)
-@bp.refusals(401, 422)
+@bp.refusals(401, 422, 503)
 def list_bills(query: dict[str, Any]) -> dict[str, Any]:
     """List published bills, newest first."""
     items = own_services().own_bills.list_own(
@@ -42,7 +42,7 @@ def list_bills(query: dict[str, Any]) -> dict[str, Any]:
 @bp.route("/bills/outstanding", methods=["GET"])
 @signed_in
 @bp.response(200, OutstandingOut)
-@bp.refusals(401)
+@bp.refusals(401, 503)
 def show_outstanding() -> Outstanding:
     """Add up what is left to pay over all own houses."""
     return own_services().own_bills.sum_outstanding(actor=actor())
@@ -51,7 +51,7 @@ def show_outstanding() -> Outstanding:
 @bp.route("/bills/<row_id:bill_id>", methods=["GET"])
 @signed_in
 @bp.response(200, BillDetailOut)
-@bp.refusals(401, 404)
+@bp.refusals(401, 404, 503)
 def show_bill(bill_id: int) -> BillDetail:
     """Show one bill and why it is what it is."""
     return own_services().own_bills.show(actor=actor(), bill_id=bill_id)

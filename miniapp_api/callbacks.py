@@ -7,6 +7,7 @@ import logging
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from miniapp_api.errors import DatabaseUnavailable, is_database_away
 from miniapp_api.security import open_to_all, own_services
 from services.inbox import ANY_LENGTH, read_posted
 from services.logs import request_id
@@ -59,6 +60,8 @@ def failed(error: Exception) -> tuple[Response, int]:
     if isinstance(error, HTTPException) and error.code:
         return jsonify({"code": "FAIL", "message": error.name}), error.code
     log.error("notice failed", exc_info=error)
+    if is_database_away(error):
+        return jsonify({"code": "FAIL", "message": DatabaseUnavailable.code}), 503
     return jsonify({"code": "FAIL", "message": "internal_error"}), 500
 
 

@@ -22,7 +22,7 @@ _REFUSALS = {
     422: "填写有误，fields 说明哪一项",
     429: "太频繁，Retry-After 说明多久后再来",
     502: "平台拒绝",
-    503: "平台没有响应，可重试",
+    503: "平台没有响应，或系统暂时不可用：可重试",
 }
 _OWN_FILES = frozenset({"start.js", "narrow.css"})
 _UI_FILES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, current_app, jsonify, request
 from marshmallow.exceptions import SCHEMA
 from werkzeug.exceptions import HTTPException
 
@@ -35,6 +35,8 @@ STATUS: dict[type[PropertyError], int] = {
     PlatformRefused: 502,
     PlatformUnavailable: 503,
 }
+_DATABASE_BACK_S = 5
+"""A restart of PostgreSQL takes about that long; clients that all come back at once find it up."""
 _HTTP_WORDS: dict[int, tuple[str, str]] = {
     400: ("bad_request", "请求格式不对"),
     404: ("not_found", "没有找到"),
@@ -45,6 +47,13 @@ _HTTP_WORDS: dict[int, tuple[str, str]] = {
     422: ("invalid_input", "填写的内容有误，请检查"),
 }
 _SERVER_WORDS = ("internal_error", "系统出错了，请稍后再试；如反复出现，请把请求编号告诉物业")
+
+
+class DatabaseUnavailable(PlatformUnavailable):
+    """Our database does not answer; what was asked is safe to ask again."""
+
+    code = "database_unavailable"
+    message = "系统暂时不可用，请稍后再试"
 
 
 def status_of(error: PropertyError) -> int:
@@ -72,11 +81,25 @@ def error_body(
     }
 
 
-def register(app: Flask) -> None:
+def register(app: Flask, *, database_errors: tuple[type[Exception], ...] = ()) -> None:
     """Attach the handlers for everything under ``/api``, ``/notify`` and the rest of the app."""
+    app.extensions["database_errors"] = database_errors
+    for kind in database_errors:
+        app.register_error_handler(kind, _database_away)
     app.register_error_handler(PropertyError, _refusal)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _mistake)
+
+
+def is_database_away(error: Exception) -> bool:
+    """Tell whether an error means that the database does not answer."""
+    away: tuple[type[Exception], ...] = current_app.extensions["database_errors"]
+    return isinstance(error, away)
+
+
+def _database_away(error: Exception) -> tuple[Response, int]:
+    log.error("database unavailable", exc_info=error, extra={"endpoint": request.endpoint})
+    return _refusal(DatabaseUnavailable(retry_after_s=_DATABASE_BACK_S))
 
 
 def _refusal(error: PropertyError) -> tuple[Response, int]:

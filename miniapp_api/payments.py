@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from miniapp_api.documentation import ApiBlueprint
+from miniapp_api.limits import PAYING, limited
 from miniapp_api.schemas import (
     IdempotencyHeader,
     PageIn,
@@ -23,10 +24,11 @@ bp = ApiBlueprint("payments", __name__, description="缴费与收据")
 
 @bp.route("/payments", methods=["POST"])
 @signed_in
+@limited(PAYING)
 @bp.arguments(IdempotencyHeader, location="headers")
 @bp.arguments(PaymentIn)
 @bp.response(201, StartedPaymentOut)
-@bp.refusals(401, 404, 409, 422, 502, 503)
+@bp.refusals(401, 404, 409, 422, 429, 502, 503)
 def start_payment(headers: dict[str, Any], form: dict[str, Any]) -> StartedPayment:
     """Open a WeChat payment for the unpaid rest of the chosen bills.
 
@@ -42,7 +44,7 @@ def start_payment(headers: dict[str, Any], form: dict[str, Any]) -> StartedPayme
 @signed_in
 @bp.arguments(PageIn, location="query")
 @bp.response(200, PaymentsOut)
-@bp.refusals(401, 422)
+@bp.refusals(401, 422, 503)
 def list_payments(query: dict[str, Any]) -> dict[str, Any]:
     """List own payments, newest first."""
     items = own_services().payments.list_own(
@@ -55,7 +57,7 @@ def list_payments(query: dict[str, Any]) -> dict[str, Any]:
 @bp.route("/payments/<row_id:payment_id>", methods=["GET"])
 @signed_in
 @bp.response(200, PaymentOut)
-@bp.refusals(401, 404)
+@bp.refusals(401, 404, 503)
 def show_payment(payment_id: int) -> PaymentView:
     """Show one payment as far as it is booked."""
     return own_services().payments.show(actor=actor(), payment_id=payment_id)
@@ -63,8 +65,9 @@ def show_payment(payment_id: int) -> PaymentView:
 
 @bp.route("/payments/<row_id:payment_id>/refresh", methods=["POST"])
 @signed_in
+@limited(PAYING)
 @bp.response(200, PaymentOut)
-@bp.refusals(401, 404, 502, 503)
+@bp.refusals(401, 404, 429, 502, 503)
 def refresh_payment(payment_id: int) -> PaymentView:
     """Ask WeChat Pay now, book what it says, and show the payment."""
     return own_services().payments.refresh(actor=actor(), payment_id=payment_id)
@@ -72,8 +75,9 @@ def refresh_payment(payment_id: int) -> PaymentView:
 
 @bp.route("/payments/<row_id:payment_id>/cancel", methods=["POST"])
 @signed_in
+@limited(PAYING)
 @bp.response(200, PaymentOut)
-@bp.refusals(401, 404, 502, 503)
+@bp.refusals(401, 404, 429, 502, 503)
 def cancel_payment(payment_id: int) -> PaymentView:
     """Give an open payment up; if it was paid meanwhile it is booked instead."""
     return own_services().payments.cancel(actor=actor(), payment_id=payment_id)
@@ -82,7 +86,7 @@ def cancel_payment(payment_id: int) -> PaymentView:
 @bp.route("/receipts/<number:receipt_no>", methods=["GET"])
 @signed_in
 @bp.response(200, ReceiptOut)
-@bp.refusals(401, 404)
+@bp.refusals(401, 404, 503)
 def show_receipt(receipt_no: str) -> ReceiptView:
     """Show a receipt of one's own payment as it was issued."""
     return own_services().receipts.show(actor=actor(), receipt_no=receipt_no)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from redis import Redis
 
 from settings import SettingsMissing
 from tests.world import RecordingQueue, TestClock
@@ -15,6 +16,8 @@ def make_app(settings, database):
     """Make an app of other settings over the same database; logging is put back at the end."""
     handlers, level = logging.root.handlers[:], logging.root.level
     made = []
+    with Redis.from_url(settings.redis_url) as redis:
+        redis.flushdb()
 
     def make_app(**changes):
         app = create_app(replace(settings, **changes), clock=TestClock(), queue=RecordingQueue())

@@ -1,0 +1,113 @@
+"""How often a route may be asked: counted in Redis, or in this process while Redis is away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from ipaddress import ip_address, ip_network
+from typing import Any, ParamSpec, TypeVar
+
+from flask import Flask, current_app, g, request
+from flask_limiter import Limiter, RateLimitExceeded
+from redis import Redis
+
+from domain.errors import TooMany
+from miniapp_api.security import actor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+WINDOW_S = 60
+"""The span that is counted in; it starts with the first request, so that after it all is new."""
+_IPV6_HOME = 64
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many requests a minute for each key, over all routes that carry the rate."""
+
+    name: str
+    per_minute: int
+    key: Callable[[], str]
+
+
+def _address() -> str:
+    """Tell whom an address belongs to: with IPv6 a home has 2⁶⁴ of them."""
+    try:
+        found = ip_address(request.remote_addr or "")
+    except ValueError:
+        return "unknown"
+    if found.version == 6:
+        return str(ip_network((found, _IPV6_HOME), strict=False))
+    return str(found)
+
+
+def _account() -> str:
+    return str(actor().account_id)
+
+
+SIGNING_IN = Rate("signing_in", 30, _address)
+"""Anybody may ask these, and most of them ask WeChat or send an SMS.
+
+One person signs in with three requests; ten a minute behind one address is a busy shop's Wi-Fi.
+WeChat's own quota is shared by all owners, so a stranger must not be able to use it up. The limits
+on codes (D11) are counted in the database and stand beside this one.
+"""
+PAYING = Rate("paying", 60, _account)
+"""Each asks WeChat Pay. A client that asks every two seconds whether it was paid takes 30."""
+RATES = (SIGNING_IN, PAYING)
+
+
+def limited(rate: Rate) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Refuse a route beyond its rate, before anything of the request is read.
+
+    It stands right below the mark that says who may use the route.
+    """
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def counted(*args: P.args, **kwargs: P.kwargs) -> R:
+            g.rate = rate
+            try:
+                current_app.extensions["rates"][rate.name]()
+            except RateLimitExceeded as exceeded:
+                raise TooMany(retry_after_s=WINDOW_S) from exceeded
+            return view(*args, **kwargs)
+
+        return counted
+
+    return decorate
+
+
+def register(app: Flask, *, redis: Redis) -> None:
+    """Give an app its counters; the time-outs are those of the connection.
+
+    While Redis does not answer each process counts for itself, and asks again after 1, 2, 4 … 32
+    seconds.
+    """
+    options: Any = {"connection_pool": redis.connection_pool}
+    limiter = Limiter(
+        lambda: g.rate.key(),
+        app=app,
+        storage_uri="redis://",
+        storage_options=options,
+        strategy="fixed-window",
+        in_memory_fallback_enabled=True,
+        # Of two threads that find Redis away at the same moment only one falls back by itself.
+        swallow_errors=True,
+        key_prefix="anju",
+    )
+    # The extension's hook looks at every request: it has nothing to count, or to ask Redis, there.
+    limiter.request_filter(lambda: "rate" not in g)
+    app.extensions["rates"] = {rate.name: _counter(limiter, rate) for rate in RATES}
+
+
+def _counter(limiter: Limiter, rate: Rate) -> Callable[[], None]:
+    def count() -> None:
+        """Do nothing: what counts is the decorator, which knows functions by their names."""
+
+    count.__qualname__ = f"count.{rate.name}"
+    limit = limiter.shared_limit(f"{rate.per_minute}/{WINDOW_S} seconds", scope=rate.name)
+    counter: Callable[[], None] = limit(count)
+    return counter
