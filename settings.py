@@ -7,6 +7,9 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 _SECRET_MIN_LENGTH = 16
+_AES_KEY_LENGTH = 43
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_NEVER_INSIDE = ("change-me", "changeme")
 _PLACEHOLDERS = ("change-me", "changeme", "secret", "dev", "test", "password")
 
 
@@ -102,15 +105,39 @@ class Settings:
                 found[each.name] = _parse(each.type, raw)
             except ValueError:
                 wrong.append(name)
-        if production and not environ.get("PUBLIC_BASE_URL", "").startswith("https://"):
-            wrong.append("PUBLIC_BASE_URL (https)")
+        wrong += _unusable(found, production=production)
         if wrong:
             raise SettingsMissing(wrong)
+        found["public_base_url"] = found["public_base_url"].rstrip("/")
         return cls(**found)
 
 
 def _is_placeholder(raw: str) -> bool:
-    return len(raw) < _SECRET_MIN_LENGTH or raw.lower().startswith(_PLACEHOLDERS)
+    lowered = raw.lower()
+    return (
+        len(raw) < _SECRET_MIN_LENGTH
+        or lowered.startswith(_PLACEHOLDERS)
+        or any(word in lowered for word in _NEVER_INSIDE)
+    )
+
+
+def _unusable(found: Mapping[str, Any], *, production: bool) -> list[str]:
+    """Name the values that are there and cannot work, each with what it should be."""
+    wrong = [
+        f"{name.upper()} (43 characters)"
+        for name in found
+        if name.endswith("_aes_key") and len(found[name]) != _AES_KEY_LENGTH
+    ]
+    if found.get("log_level", "INFO") not in _LOG_LEVELS:
+        wrong.append(f"LOG_LEVEL ({', '.join(_LOG_LEVELS)})")
+    if production:
+        wrong += [
+            f"{name.upper()} (https)"
+            for name in found
+            if name.endswith("_base") or name == "public_base_url"
+            if not found[name].startswith("https://")
+        ]
+    return wrong
 
 
 def _parse(kind: Any, raw: str) -> Any:

@@ -239,7 +239,9 @@ def _verified_object(raw: bytes) -> dict[str, Any]:
 def _refusal(what: str, status: int, raw: bytes) -> PlatformRefused | PlatformUnavailable:
     """Decide between no and unknown; nothing else is believed of an answer we did not verify."""
     code = _error_code(raw)
-    _log.warning("wechat pay %s: HTTP %s %s", what, status, code)
+    # An order that is not there is an answer, not trouble: a query turns it into ABSENT.
+    level = logging.INFO if code == _ABSENT else logging.WARNING
+    _log.log(level, "wechat pay %s: HTTP %s %s", what, status, code)
     if status == 429:
         return PlatformUnavailable("微信支付要求放慢，请稍后再试", retry_after_s=_SLOW_DOWN_S)
     if 400 <= status < 500 and code:

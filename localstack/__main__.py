@@ -90,14 +90,17 @@ def _engines(options: argparse.Namespace) -> int:
 
 def _stay_up(stack: Stack, *, shows_logs: bool = False) -> None:
     _say("")
-    _say(f"网站        {stack.web_url}")
     _say(f"接口文档    {stack.web_url}/api/docs")
     _say(f"模拟手机    {stack.simulator_url}/")
     _say(f"日志        {stack.logs}")
-    _say("")
-    _say("试一试：在模拟手机里选 19900000001，发送“账单”；再选 19900000003，关注公众号。")
-    _say("在接口文档里为 19900000003 获取验证码（短信在模拟手机里），登录、发起支付，")
-    _say("再到模拟手机的“支付”里付款。")
+    if not shows_logs:
+        _say("")
+        _say("试一试：在模拟手机里选 19900000001，发送“账单”；再选 19900000003，关注公众号。")
+        _say("在接口文档里为 19900000003 获取验证码（在模拟手机的“短信”里），连同小程序登录码")
+        _say(
+            "（在“平台”里，填作 wechat_code）登录，用得到的 token 点 Authorize，查账单、发起支付，"
+        )
+        _say("再到模拟手机的“支付”里付款。")
     if shows_logs:
         _wait_for_end(stack.check, _Logs(stack.logs).show_new)
     else:

@@ -27,6 +27,8 @@ _AREA_PRICE = "2.35"
 _FIXED_PRICE = "12.00"
 _PAYER = "19900000001"
 _NEIGHBOUR = "19900000002"
+_NEXT = "19900000003"
+"""Whom a person who stays after the story may play."""
 _PATIENCE_S = 60
 _COPIES = 3
 
@@ -239,6 +241,7 @@ class _Story:
         _must_say(said, "全部成立", "渠道的每个交易号只入账一次（1 条）", "收据号连续无缺（1 条）")
         promises = _figure(said, r"(\d+) 条承诺全部成立")
         _until(lambda: self._doctor_is_content(), "doctor 全部正常")
+        self._phone.person(_NEXT)
         self._say(f"verify ledger：{promises} 条承诺全部成立；doctor：每一环都正常")
 
     def _doctor_is_content(self) -> bool | None:

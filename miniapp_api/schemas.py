@@ -21,7 +21,7 @@ _WECHAT_CODE = r"^[A-Za-z0-9_\-=+/.]+$"
 class PhoneIn(Input):
     """A phone that wants a code."""
 
-    phone = Words(limit=20, required=True, metadata={"example": "19900000001"})
+    phone = Words(limit=20, required=True, metadata={"example": "19900000003"})
 
 
 class PhoneCodeSent(Schema):
@@ -143,7 +143,7 @@ class OutstandingOut(Schema):
 class PaymentIn(Input):
     """The bills to pay; never an amount: that comes from the bills."""
 
-    bill_ids = ListOf(RowId(), most=BILLS_CAP, required=True)
+    bill_ids = ListOf(RowId(), most=BILLS_CAP, required=True, metadata={"example": [5]})
 
 
 class IdempotencyHeader(Schema):
@@ -154,6 +154,10 @@ class IdempotencyHeader(Schema):
         pattern=r"^[A-Za-z0-9_-]{8,64}$",
         required=True,
         data_key="Idempotency-Key",
+        metadata={
+            "example": "try-0001-aaaa",
+            "description": "由客户端生成，8 至 64 个字母、数字、- 或 _；同一笔支付重试时不变",
+        },
     )
 
 

@@ -16,6 +16,8 @@ def environ():
     return {name: f"{KEY}{number}" for number, name in enumerate([*NEEDED, *SECRETS])} | {
         "PUBLIC_BASE_URL": "https://anju.example",
         "TRUSTED_HOSTS": "anju.example, www.anju.example",
+        "WECHAT_MINIAPP_AES_KEY": (KEY * 3)[:43],
+        "WECHAT_OFFICIAL_AES_KEY": (KEY * 3)[1:44],
     }
 
 
@@ -61,6 +63,24 @@ class TestFromEnv:
     @pytest.mark.parametrize("value", ["x", "-1", "1.5", "1_000", "１２", "1e3", "9" * 5000, "0x1"])
     def test_a_number_is_plain_digits(self, environ, name, value):
         assert missing(environ | {name: value}) == [name]
+
+    @pytest.mark.parametrize(
+        ("name", "value", "named"),
+        [
+            ("DATABASE_URL", "postgresql+psycopg://anju:change-me@db/anju", "DATABASE_URL"),
+            ("WECHATPAY_API_BASE", "http://127.0.0.1:8090/pay", "WECHATPAY_API_BASE (https)"),
+            ("SMS_API_BASE", "http://127.0.0.1:8090", "SMS_API_BASE (https)"),
+            ("WECHAT_MINIAPP_AES_KEY", KEY, "WECHAT_MINIAPP_AES_KEY (43 characters)"),
+            ("LOG_LEVEL", "LOUD", "LOG_LEVEL (DEBUG, INFO, WARNING, ERROR)"),
+        ],
+    )
+    def test_what_cannot_work_is_named_with_what_it_should_be(self, environ, name, value, named):
+        assert missing(environ | {name: value}) == [named]
+
+    def test_the_base_url_ends_without_a_slash(self, environ):
+        settings = Settings.from_env(environ | {"PUBLIC_BASE_URL": "https://anju.example/"})
+
+        assert settings.public_base_url == "https://anju.example"
 
     @pytest.mark.parametrize("value", [",", " , ,"])
     def test_a_list_of_nothing_is_missing(self, environ, value):

@@ -52,7 +52,13 @@ def generate_bills(month: datetime | None, code: str, login_name: str) -> None:
     except BatchBusy:
         found.batches.cancel(actor=actor, batch_id=batch_id, reason="同月账单正在生成")
         raise
-    _show_batch(found.batches.show(actor=actor, batch_id=batch_id))
+    batch = found.batches.show(actor=actor, batch_id=batch_id)
+    if not batch.bill_count and not batch.exception_count:
+        found.batches.cancel(actor=actor, batch_id=batch_id, reason="没有需要生成的账单")
+        click.echo(f"{batch.period} 没有需要生成的账单：小区还没有房屋，或者都已生成")
+        return
+    _show_batch(batch)
+    click.echo(f"下一步：由另一位员工审核 flask bills approve {batch_id} --as 登录名")
 
 
 @bills_cli.command("resume", help="继续生成一个中断的批次，只补缺少的账单。")
@@ -112,6 +118,7 @@ def approve_batch(batch_id: int, login_name: str) -> None:
         actor=found.staff.act_as(login_name=login_name), batch_id=batch_id
     )
     click.echo(f"已审核，内容指纹 {content_sha256[:16]}")
+    click.echo(f"下一步：发布 flask bills publish {batch_id} --as 登录名")
 
 
 @bills_cli.command("send-back", help="退回一个待审核的批次，其账单作废，可重新生成。")

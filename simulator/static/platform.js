@@ -68,6 +68,15 @@ for (const button of document.querySelectorAll("[data-verify]")) {
     note(result.ok ? "验证通过" : "验证失败：" + (result.error || `状态 ${result.status}`));
   }));
 }
+for (const button of document.querySelectorAll("[data-code]")) {
+  button.addEventListener("click", () => attempt(async () => {
+    if (!sim.phone) { note("请先选择一位住户"); return; }
+    const answer = await call("POST", `people/${sim.phone}/${button.dataset.code}`, {});
+    byId("mini-code").value = answer.code;
+    byId("mini-code").select();
+    note("已取得，可以复制了");
+  }));
+}
 byId("clock-real").addEventListener("click", () => attempt(async () => {
   await call("POST", "clock", {set: new Date().toISOString()});
   await refreshPlatform();

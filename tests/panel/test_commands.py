@@ -278,6 +278,16 @@ class TestDoctor:
             assert secret not in told
 
 
+class TestNothingToBill:
+    def test_a_second_run_says_so_and_leaves_no_batch_to_review(self, flask, batch, database):
+        answer = flask("bills", "generate", "--community", "CH", "--as", "li")
+
+        ended(answer, 0, "没有需要生成的账单")
+        assert database.value("SELECT state FROM bill_batch ORDER BY id DESC LIMIT 1") == (
+            "cancelled"
+        )
+
+
 class TestOperator:
     """Whoever holds the shell may set a community up, but no bills without a name."""
 
