@@ -231,8 +231,8 @@ class TestDemo:
     def test_second_checkout_gets_other_ports(self, checkout, tmp_path):
         other = Checkout(tmp_path / "other")
         with checkout.started("demo") as demo, other.started("demo") as second:
-            first_url = read_until(demo, "网站  ").split()[-1]
-            second_url = read_until(second, "网站  ").split()[-1]
+            first_url = read_until(demo, "接口文档  ").split()[-1].removesuffix("/api/docs")
+            second_url = read_until(second, "接口文档  ").split()[-1].removesuffix("/api/docs")
 
             assert first_url != second_url
 
