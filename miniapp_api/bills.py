@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from miniapp_api.documentation import ApiBlueprint
+from miniapp_api.paging import make_page
 from miniapp_api.schemas import BillDetailOut, BillQuery, BillsOut, HousesOut, OutstandingOut
 from miniapp_api.security import actor, own_services, signed_in
 from services.bills.own_bills import BillDetail, BillFilter, Outstanding
@@ -28,15 +29,14 @@ def list_houses() -> dict[str, Any]:
 @bp.refusals(401, 422, 503)
 def list_bills(query: dict[str, Any]) -> dict[str, Any]:
     """List published bills, newest first."""
-    items = own_services().own_bills.list_own(
+    found = own_services().own_bills.list_own(
         actor=actor(),
         which=BillFilter(query["which"]),
         house_id=query["house_id"],
         before_id=query["before_id"],
-        limit=query["limit"],
+        limit=query["limit"] + 1,
     )
-    more = len(items) == query["limit"]
-    return {"items": items, "next_before_id": items[-1].id if more else None}
+    return make_page(found, query["limit"])
 
 
 @bp.route("/bills/outstanding", methods=["GET"])

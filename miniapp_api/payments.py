@@ -6,6 +6,7 @@ from typing import Any
 
 from miniapp_api.documentation import ApiBlueprint
 from miniapp_api.limits import PAYING, limited
+from miniapp_api.paging import make_page
 from miniapp_api.schemas import (
     IdempotencyHeader,
     PageIn,
@@ -47,11 +48,10 @@ def start_payment(headers: dict[str, Any], form: dict[str, Any]) -> StartedPayme
 @bp.refusals(401, 422, 503)
 def list_payments(query: dict[str, Any]) -> dict[str, Any]:
     """List own payments, newest first."""
-    items = own_services().payments.list_own(
-        actor=actor(), before_id=query["before_id"], limit=query["limit"]
+    found = own_services().payments.list_own(
+        actor=actor(), before_id=query["before_id"], limit=query["limit"] + 1
     )
-    more = len(items) == query["limit"]
-    return {"items": items, "next_before_id": items[-1].id if more else None}
+    return make_page(found, query["limit"])
 
 
 @bp.route("/payments/<row_id:payment_id>", methods=["GET"])

@@ -41,6 +41,13 @@ class TestListBills:
 
         assert seen == sorted(owner.bill_ids, reverse=True)
 
+    @pytest.mark.parametrize("limit", [2, 3])
+    def test_the_last_page_says_that_it_is_however_full(self, owner, limit):
+        page = owner.get("/bills", query_string={"limit": limit}).json
+
+        assert len(page["items"]) == 2
+        assert page["next_before_id"] is None
+
     @pytest.mark.parametrize(("which", "count"), [("all", 2), ("unpaid", 2), ("paid", 0)])
     def test_narrows_to_unpaid_or_paid(self, owner, which, count):
         answer = owner.get("/bills", query_string={"which": which})

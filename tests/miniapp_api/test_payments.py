@@ -123,6 +123,7 @@ class TestShow:
         rest = owner.get(f"/payments?limit=1&before_id={page['next_before_id']}").json
 
         assert [row["id"] for row in page["items"] + rest["items"]] == [second, first]
+        assert rest["next_before_id"] is None
 
 
 class TestRefresh:
