@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy import Select, exists, func, select
 
 from domain.actors import Actor, Permission
 from domain.bill_states import OWNER_SEES, PAYABLE_BILLS, BillState
@@ -17,6 +17,7 @@ from domain.errors import NotFound
 from domain.houses import house_label
 from domain.periods import Span, local_date
 from models import Bill, BillLine, BillLock, Building, FeeItem, House, HouseBinding
+from services.bindings import sees_bills_of
 from services.unit_of_work import UnitOfWork
 
 
@@ -133,8 +134,8 @@ class OwnBills:
         with self.unit_of_work.reading() as session:
             count, amount_fen = session.execute(
                 select(func.count(), func.coalesce(func.sum(Bill.amount_fen - Bill.paid_fen), 0))
-                .join(HouseBinding, HouseBinding.house_id == Bill.house_id)
-                .where(_is_own(actor), Bill.state.in_(PAYABLE_BILLS))
+                .join(HouseBinding, sees_bills_of(Bill.house_id, actor))
+                .where(Bill.state.in_(PAYABLE_BILLS))
             ).one()
         return Outstanding(count, int(amount_fen))
 
@@ -149,11 +150,11 @@ class OwnBills:
                 FeeItem.name,
                 exists().where(BillLock.bill_id == Bill.id),
             )
-            .join(HouseBinding, HouseBinding.house_id == Bill.house_id)
+            .join(HouseBinding, sees_bills_of(Bill.house_id, actor))
             .join(House, House.id == Bill.house_id)
             .join(Building, Building.id == House.building_id)
             .join(FeeItem, FeeItem.id == Bill.fee_item_id)
-            .where(_is_own(actor), Bill.state.in_(OWNER_SEES))
+            .where(Bill.state.in_(OWNER_SEES))
         )
 
     def _read(self, query: Select[Bill, str, str, str, str, bool]) -> list[BillView]:
@@ -177,15 +178,3 @@ class OwnBills:
             )
             for bill, building, unit_no, room_no, item, in_payment in rows
         ]
-
-
-def _is_own(actor: Actor) -> ColumnElement[bool]:
-    """Hold a query to houses bound to the actor in a role that may see bills.
-
-    Tenants see bills only where the owner allows it, which nobody can yet. Source: domain.md D11.
-    """
-    return (
-        (HouseBinding.account_id == actor.account_id)
-        & (HouseBinding.status == "active")
-        & (HouseBinding.role != "tenant")
-    )

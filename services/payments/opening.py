@@ -28,6 +28,7 @@ from models import (
     WechatIdentity,
 )
 from services.audit import record
+from services.bindings import sees_bills_of
 from services.payments.sweep import FIRST_QUERY
 from services.ports import PayChannel
 from services.unit_of_work import Transaction
@@ -171,17 +172,11 @@ def _lock_bills(tx: Transaction, actor: Actor, bill_ids: list[int]) -> Sequence[
     bills = (
         tx.session.execute(
             select(Bill)
-            .join(
-                HouseBinding,
-                (HouseBinding.house_id == Bill.house_id)
-                & (HouseBinding.account_id == actor.account_id)
-                & (HouseBinding.status == "active"),
-            )
+            .join(HouseBinding, sees_bills_of(Bill.house_id, actor))
             .join(Community, Community.id == Bill.community_id)
             .where(
                 Bill.id.in_(bill_ids),
                 Bill.state.in_([*PAYABLE_BILLS, BillState.PAID]),
-                HouseBinding.role != "tenant",
                 Community.is_active,
             )
             .order_by(Bill.id)
