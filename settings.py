@@ -75,11 +75,6 @@ class Settings:
     sms_template_payment_received: str
     sms_daily_cap: int = 5000
 
-    @property
-    def is_production(self) -> bool:
-        """Whether real people and money are behind this; anything but ``development`` is."""
-        return self.anju_env != "development"
-
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
         """Read every field from its variable.

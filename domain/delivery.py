@@ -59,7 +59,7 @@ _REACTIONS: dict[Channel, dict[str, Reaction]] = {
 }
 
 ATTEMPTS_CAP = 9
-"""Tries without a usable answer before a person is told; with the pauses below about five hours."""
+"""Tries without a usable answer before a person is told; the pauses below add up to four hours."""
 _PAUSES_S = (5, 15, 30, 60, 300, 900, 3600, 3 * 3600)
 
 

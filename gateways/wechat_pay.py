@@ -97,17 +97,18 @@ class WechatPay:
             PlatformRefused: such as ORDERPAID, ORDER_CLOSED, OUT_TRADE_NO_USED, PARAM_ERROR.
             PlatformUnavailable: the order may exist: query it by the same number.
         """
-        opened = self._open(order, WeChatPayType.MINIPROG, payer={"openid": order.openid})
+        _check_number(order.out_trade_no)
+        opened = self._call(
+            "open",
+            self._sdk.pay,
+            description=order.description[:_DESCRIPTION_LIMIT],
+            out_trade_no=order.out_trade_no,
+            amount={"total": order.amount_fen, "currency": "CNY"},
+            time_expire=order.expires_at.astimezone(_BEIJING).isoformat(timespec="seconds"),
+            pay_type=WeChatPayType.MINIPROG,
+            payer={"openid": order.openid},
+        )
         return _answer_text(opened, "prepay_id")
-
-    def open_native_order(self, order: OrderToOpen) -> str:
-        """Open or re-open an order that is paid by scanning and return its code_url.
-
-        Raises:
-            PlatformRefused: as for JSAPI.
-            PlatformUnavailable: the order may exist: query it by the same number.
-        """
-        return _answer_text(self._open(order, WeChatPayType.NATIVE), "code_url")
 
     def ticket(self, *, prepay_id: str, now: datetime) -> PrepayTicket:
         """Sign what ``wx.requestPayment`` needs; calls nobody."""
@@ -173,19 +174,6 @@ class WechatPay:
             received_at=received_at,
             signatures=self._signatures,
             cipher=self._cipher,
-        )
-
-    def _open(self, order: OrderToOpen, pay_type: WeChatPayType, **more: Any) -> dict[str, Any]:
-        _check_number(order.out_trade_no)
-        return self._call(
-            "open",
-            self._sdk.pay,
-            description=order.description[:_DESCRIPTION_LIMIT],
-            out_trade_no=order.out_trade_no,
-            amount={"total": order.amount_fen, "currency": "CNY"},
-            time_expire=order.expires_at.astimezone(_BEIJING).isoformat(timespec="seconds"),
-            pay_type=pay_type,
-            **more,
         )
 
     def _call(self, what: str, send: Callable[..., Any], **kwargs: Any) -> dict[str, Any]:

@@ -18,7 +18,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _BEARER = re.compile(r"\ABearer ([A-Za-z0-9_-]{20,100})\Z", re.ASCII)
-BEARER_SECURITY: list[dict[str, list[str]]] = [{"session": []}]
 
 
 def signed_in(view: Callable[P, R]) -> Callable[P, R]:

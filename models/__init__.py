@@ -26,11 +26,10 @@ from models.payments import (
     StaffTask,
     Suspense,
 )
-from models.people import HOLDS_TITLE, HousePerson, Owner, PersonRole
+from models.people import HousePerson, Owner, PersonRole
 from models.records import AuditEntry, JobSlot
 
 __all__ = [
-    "HOLDS_TITLE",
     "Account",
     "Allocation",
     "AuditEntry",

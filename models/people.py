@@ -24,9 +24,6 @@ class PersonRole(StrEnum):
     CONTACT = "contact"
 
 
-HOLDS_TITLE = (PersonRole.TITLE_HOLDER, PersonRole.CO_OWNER)
-
-
 class Owner(Model):
     """One 业主 as a community has them on file; phones are normalised to 11 digits."""
 

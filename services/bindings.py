@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from sqlalchemy import ColumnElement
+from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.actors import Actor
 from models import HouseBinding
 
 
-def sees_bills_of(house_id: ColumnElement[int], actor: Actor) -> ColumnElement[bool]:
+def sees_bills_of(house_id: InstrumentedAttribute[int], actor: Actor) -> ColumnElement[bool]:
     """Join a house to the actor's live binding in a role that may see and pay bills.
 
     Tenants see bills only where the owner allows it, which nobody can yet. Source: domain.md D11.

@@ -140,13 +140,13 @@ class TradeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrderToOpen:
-    """What the channel needs to open an order; ``openid`` only for JSAPI."""
+    """What the channel needs to open an order; ``openid`` is the payer's under its appid."""
 
     out_trade_no: str
     amount_fen: int
     description: str
     expires_at: datetime
-    openid: str = ""
+    openid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +198,6 @@ class PayChannel(Protocol):
 
     def open_jsapi_order(self, order: OrderToOpen) -> str:
         """Open (or, with the same number and parameters, re-open) and return the prepay_id."""
-        ...
-
-    def open_native_order(self, order: OrderToOpen) -> str:
-        """Open an order that is paid by scanning and return its code_url."""
         ...
 
     def ticket(self, *, prepay_id: str, now: datetime) -> PrepayTicket:

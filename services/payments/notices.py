@@ -10,7 +10,7 @@ from sqlalchemy import select
 from domain.actors import system_actor
 from models import PaymentOrder
 from services.inbox import Inbox, Posted
-from services.payments.settle import CURRENCY, Settlement, Verdict
+from services.payments.settle import Settlement, Verdict, find_mismatch
 from services.ports import ChannelTrade, NoticeRefused, PayChannel
 from services.tasks import open_task
 from services.unit_of_work import UnitOfWork
@@ -69,26 +69,24 @@ class PaymentNotices:
 
         Whether a bill is still open is no such fact: that is decided after the unique insert.
         """
-        for reason, ours, theirs in (
-            ("foreign_mchid", self.channel.mchid, trade.mchid),
-            ("foreign_appid", self.channel.appid, trade.appid),
-            ("foreign_currency", CURRENCY, trade.currency),
-        ):
-            if ours != theirs:
-                raise NoticeRefused(reason)
         with self.unit_of_work.reading() as session:
             order = session.execute(
                 select(PaymentOrder.amount_fen, PaymentOrder.openid).where(
                     PaymentOrder.out_trade_no == trade.out_trade_no
                 )
             ).one_or_none()
-        if order is None:
-            return
-        if order.amount_fen != trade.amount_fen:
+        mismatch = find_mismatch(
+            trade,
+            mchid=self.channel.mchid,
+            appid=self.channel.appid,
+            amount_fen=order.amount_fen if order else trade.amount_fen,
+        )
+        if mismatch == "other_amount":
             self._tell_of_other_amount(trade)
-            raise NoticeRefused("other_amount")
-        if trade.payer_openid and order.openid != trade.payer_openid:
-            raise NoticeRefused("foreign_openid")
+        if mismatch:
+            raise NoticeRefused(mismatch)
+        if order and trade.payer_openid and order.openid != trade.payer_openid:
+            raise NoticeRefused("other_payer")
 
     def _tell_of_other_amount(self, trade: ChannelTrade) -> None:
         self.unit_of_work.run(

@@ -79,7 +79,9 @@ class Settlement:
         order, bills = _lock_order_and_bills(tx, trade.out_trade_no)
         if order is None:
             return self._keep(tx, actor, payment, [_Surplus(payment.amount_fen, "unknown_order")])
-        mismatch = _mismatch(order, trade)
+        mismatch = find_mismatch(
+            trade, mchid=order.mchid, appid=order.appid, amount_fen=order.amount_fen
+        )
         _end_order(tx, order, OrderState.CLOSED if mismatch else OrderState.SUCCEEDED)
         if mismatch:
             return self._keep(tx, actor, payment, [_Surplus(payment.amount_fen, mismatch)])
@@ -198,13 +200,16 @@ def _end_order(tx: Transaction, order: PaymentOrder, state: OrderState) -> None:
     tx.session.execute(delete(BillLock).where(BillLock.order_id == order.id))
 
 
-def _mismatch(order: PaymentOrder, trade: ChannelTrade) -> str:
-    """Tell why a trade is not the one that our order asked for, or nothing."""
+def find_mismatch(trade: ChannelTrade, *, mchid: str, appid: str, amount_fen: int | None) -> str:
+    """Tell what of a trade is not ours or not what we asked for, or nothing.
+
+    All of it are facts that never change, so they may be looked at before a trade is booked too.
+    """
     for reason, ours, theirs in (
-        ("other_merchant", (order.channel, order.mchid), (trade.channel, trade.mchid)),
-        ("other_app", order.appid, trade.appid),
+        ("other_merchant", mchid, trade.mchid),
+        ("other_app", appid, trade.appid),
         ("other_currency", CURRENCY, trade.currency),
-        ("other_amount", order.amount_fen, trade.amount_fen),
+        ("other_amount", amount_fen, trade.amount_fen),
     ):
         if ours != theirs:
             return reason

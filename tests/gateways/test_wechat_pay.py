@@ -15,7 +15,6 @@ from settings import SettingsMissing
 PHONE = "19900000001"
 NUMBER = "P20261124000001"
 JSAPI = "/v3/pay/transactions/jsapi"
-NATIVE = "/v3/pay/transactions/native"
 QUERY = f"/v3/pay/transactions/out-trade-no/{NUMBER}"
 CLOSE = f"{QUERY}/close"
 
@@ -70,11 +69,6 @@ class TestOpen:
             "appid": settings.wechat_miniapp_appid,
             "mchid": settings.wechatpay_mchid,
         }
-
-    def test_native(self, channel, simulator, order):
-        assert channel.open_native_order(replace(order, openid="")).startswith("weixin://")
-
-        assert "payer" not in simulator.journal(NATIVE)[0]["body"]
 
     def test_same_number_and_parameters_open_again(self, channel, simulator, order):
         first, again = channel.open_jsapi_order(order), channel.open_jsapi_order(order)
@@ -231,12 +225,6 @@ class TestQuery:
         assert trade.payer_openid == order.openid
         assert trade.paid_at == datetime.fromisoformat(paid["success_time"]).astimezone(UTC)
 
-    def test_paid_by_scanning(self, channel, simulator, order):
-        channel.open_native_order(replace(order, openid=""))
-        pay(simulator)
-
-        assert channel.query(out_trade_no=NUMBER).payer_openid
-
     def test_unknown_number(self, channel):
         trade = channel.query(out_trade_no=NUMBER)
 
@@ -282,7 +270,6 @@ class TestQuery:
             lambda: channel.query(out_trade_no=number),
             lambda: channel.close(out_trade_no=number),
             lambda: channel.open_jsapi_order(replace(order, out_trade_no=number)),
-            lambda: channel.open_native_order(replace(order, out_trade_no=number)),
         ):
             with pytest.raises(PlatformRefused):
                 ask()
@@ -504,7 +491,7 @@ class TestProbe:
             PayProbe(channel).check()
 
     def test_order_that_cannot_exist_exists(self, channel, order):
-        channel.open_native_order(replace(order, out_trade_no="ANJUPROBE0000000000"))
+        channel.open_jsapi_order(replace(order, out_trade_no="ANJUPROBE0000000000"))
 
         with pytest.raises(PlatformRefused):
             PayProbe(channel).check()

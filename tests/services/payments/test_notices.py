@@ -95,12 +95,12 @@ class TestTake:
         [
             ({"amount_fen": 1}, "other_amount"),
             ({"amount_fen": 22203}, "other_amount"),
-            ({"mchid": "1999999999"}, "foreign_mchid"),
-            ({"appid": "wxforeign000000001"}, "foreign_appid"),
-            ({"currency": "USD"}, "foreign_currency"),
+            ({"mchid": "1999999999"}, "other_merchant"),
+            ({"appid": "wxforeign000000001"}, "other_app"),
+            ({"currency": "USD"}, "other_currency"),
             ({"trade_state": "NOTPAY"}, "trade_state"),
             ({"trade_state": "REFUND"}, "trade_state"),
-            ({"openid": "o-somebody-else"}, "foreign_openid"),
+            ({"openid": "o-somebody-else"}, "other_payer"),
         ],
     )
     def test_what_contradicts_our_order_changes_no_money(
