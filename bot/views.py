@@ -97,6 +97,8 @@ def _reply(
         log.exception("push failed")
         found.inbox.give_back(notice_id=notice_id, verdict="failed")
         content = replies.APOLOGY
+    else:
+        found.inbox.judge(notice_id=notice_id, verdict="done")
     if content is None:
         return _plain("success")
     reply = text_reply(

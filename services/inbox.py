@@ -6,6 +6,7 @@ import hashlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from sqlalchemy import select, update
@@ -24,6 +25,12 @@ BODY_LIMIT = 64 * 1024
 ANY_LENGTH = sys.maxsize
 """What a front lets in so that `read_posted` can keep the beginning of whatever is too large."""
 _KEPT_OF_TOO_LARGE = 4096
+
+
+TAKEN = "taken"
+"""The verdict of a notice that somebody is acting on."""
+_CUT_OFF_AFTER = timedelta(seconds=4)
+"""The platform gives up on an answer after 5 s and sends the next copy: by then none is at work."""
 
 
 class Readable(Protocol):
@@ -96,22 +103,31 @@ class Inbox:
         return self.unit_of_work.run(work)
 
     def take_once(self, *, notice_id: int, dedup_key: str) -> bool:
-        """Claim what a notice says, and tell whether this copy is the first of its source."""
+        """Claim what a notice says, and tell whether this copy is the one to act on.
+
+        Only a copy whose work was judged ends the matter: one that was taken and never judged was
+        cut off, and the platform's next copy takes over. What pushes do may be done twice.
+        """
 
         def work(tx: Transaction) -> bool:
             source = select(PlatformNotice.source).where(PlatformNotice.id == notice_id)
             first = tx.session.execute(
-                select(PlatformNotice.id).where(
+                select(PlatformNotice)
+                .where(
                     PlatformNotice.source == source.scalar_subquery(),
                     PlatformNotice.dedup_key == dedup_key,
                 )
+                .with_for_update()
             ).scalar_one_or_none()
             if first is not None:
-                return first == notice_id
+                if first.verdict != TAKEN or first.received_at > tx.now - _CUT_OFF_AFTER:
+                    return first.id == notice_id
+                first.dedup_key, first.verdict = None, "cut_off"
+                tx.session.flush()
             tx.session.execute(
                 update(PlatformNotice)
                 .where(PlatformNotice.id == notice_id)
-                .values(dedup_key=dedup_key, verdict="taken")
+                .values(dedup_key=dedup_key, verdict=TAKEN)
             )
             return True
 

@@ -138,7 +138,7 @@ class TestOnce:
 
         assert first.mimetype == "application/xml"
         assert (again.status_code, again.text) == (200, "success")
-        assert verdicts() == ["taken", "repeated"]
+        assert verdicts() == ["done", "repeated"]
 
     def test_the_same_event_is_done_once(self, craft, push, verdicts):
         extra = {"CreateTime": 1_700_000_000}
@@ -147,7 +147,7 @@ class TestOnce:
             crafted = craft(kind="event", event="subscribe", event_key="", extra=extra)
             assert push(crafted).status_code == 200
 
-        assert verdicts() == ["taken", "repeated", "repeated"]
+        assert verdicts() == ["done", "repeated", "repeated"]
 
     def test_an_event_of_the_mini_program_is_none_of_the_chats(self, craft, push, effects):
         before = effects()
@@ -162,14 +162,14 @@ class TestOnce:
         push(craft(content="账单", msg_id=7))
         push(craft(content="账单", msg_id=8))
 
-        assert verdicts() == ["taken", "taken"]
+        assert verdicts() == ["done", "done"]
 
     def test_the_accounts_do_not_share_their_numbers(self, craft, push, verdicts):
         for account in ("official", "miniapp"):
             crafted = craft(account=account, kind="raw", raw='{"MsgType": "event", "MsgId": 7}')
             push(crafted, account)
 
-        assert verdicts() == ["taken", "taken"]
+        assert verdicts() == ["done", "done"]
 
 
 class TestReply:
@@ -229,7 +229,7 @@ class TestReply:
         answer = simulator.post(f"people/{PHONE}/mini_push", list=entries)
 
         assert (answer["status"], answer["reply"]) == (200, None)
-        assert database.value("SELECT verdict FROM platform_notice") == "taken"
+        assert database.value("SELECT verdict FROM platform_notice") == "done"
 
     def test_a_failure_of_ours_is_an_apology_and_leaves_the_message_open(
         self, follower, craft, push, database, verdicts, caplog
@@ -244,7 +244,7 @@ class TestReply:
         assert verdicts() == ["failed"]
         assert "push failed" in caplog.text
         assert push(craft(content="账单", msg_id=7)).mimetype == "application/xml"
-        assert verdicts() == ["failed", "taken"]
+        assert verdicts() == ["failed", "done"]
 
 
 class TestTooEarly:
@@ -290,7 +290,7 @@ class TestTooEarly:
         answer = report("900001")
 
         assert (answer.status_code, answer.text) == (200, "success")
-        assert verdicts() == ["too_early", "taken"]
+        assert verdicts() == ["too_early", "done"]
         assert database.value("SELECT state FROM outbox_message WHERE dedup_key = 'k1'") == "failed"
 
     def test_what_did_not_arrive_goes_by_sms(self, report, sent, database, queue, simulator):

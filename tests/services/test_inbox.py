@@ -81,6 +81,23 @@ class TestTakeOnce:
 
         assert services.inbox.take_once(notice_id=second, dedup_key="k")
 
+    def test_what_was_cut_off_is_taken_over_by_the_next_copy(self, services, keep, clock):
+        """The process died between claiming a push and doing what it asks for."""
+        services.inbox.take_once(notice_id=keep(), dedup_key="k")
+        clock.advance(seconds=5)
+
+        assert services.inbox.take_once(notice_id=keep(), dedup_key="k")
+
+    def test_what_is_being_done_or_was_done_is_left_alone(self, services, keep, clock):
+        first = keep()
+        services.inbox.take_once(notice_id=first, dedup_key="k")
+        clock.advance(seconds=3)
+        assert not services.inbox.take_once(notice_id=keep(), dedup_key="k")
+
+        services.inbox.judge(notice_id=first, verdict="done")
+        clock.advance(hours=1)
+        assert not services.inbox.take_once(notice_id=keep(), dedup_key="k")
+
     def test_two_sources_do_not_meet(self, services, keep):
         assert services.inbox.take_once(notice_id=keep(source="a"), dedup_key="k")
         assert services.inbox.take_once(notice_id=keep(source="b"), dedup_key="k")

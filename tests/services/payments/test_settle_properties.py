@@ -12,10 +12,22 @@ from hypothesis.stateful import (
 )
 
 from domain.actors import operator, owner_actor
+from domain.bill_states import BILL_MOVES, BillState
 from domain.errors import Conflict, NotFound
+from domain.payment_states import ORDER_MOVES, OrderState
 from services.ports import ChannelTrade, TradeState
 from tests import factories
 from tests.services.payments.conftest import SYSTEM
+
+
+def reachable(moves, state):
+    """All states that some path of the table leads to: one step of ours may be many of its."""
+    found, open_ = {state}, [state]
+    while open_:
+        for new in moves[open_.pop()] - found:
+            found.add(new)
+            open_.append(new)
+    return found
 
 
 class Payments(RuleBasedStateMachine):
@@ -29,7 +41,7 @@ class Payments(RuleBasedStateMachine):
     def set_the_scene(self, amounts):
         self.database.empty()
         self.simulator.post("reset")
-        self.told, self.paid, self.keys = [], {}, 0
+        self.told, self.paid, self.keys, self.seen = [], {}, 0, {}
         person = self.simulator.person("19900000001")
         with self.database.session() as session:
             house = factories.make_house(session)
@@ -115,6 +127,19 @@ class Payments(RuleBasedStateMachine):
         placed = self.database.value("SELECT coalesce(sum(amount_fen), 0) FROM allocation")
         kept = self.database.value("SELECT coalesce(sum(amount_fen), 0) FROM suspense")
         assert placed + kept == came
+
+    @invariant()
+    def no_state_leaves_its_table(self):
+        if not hasattr(self, "paid"):
+            return
+        for table, states, moves in (
+            ("bill", BillState, BILL_MOVES),
+            ("payment_order", OrderState, ORDER_MOVES),
+        ):
+            for row in self.database.rows(f"SELECT id, state FROM {table}"):
+                now, key = states(row["state"]), (table, row["id"])
+                assert now in reachable(moves, self.seen.get(key, now))
+                self.seen[key] = now
 
     @invariant()
     def every_promise_holds(self):
