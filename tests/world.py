@@ -167,8 +167,8 @@ class Simulator:
 
 
 @contextmanager
-def run_simulator(state, backend):
-    """Run the simulator as its own process."""
+def run_simulator(state, backend, *, kind=Simulator):
+    """Run the simulator as its own process; give its controls."""
     command = [sys.executable, "-m", "simulator", "--port", "0", "--state", str(state)]
     with subprocess.Popen(
         [*command, "--backend", backend],
@@ -177,7 +177,7 @@ def run_simulator(state, backend):
         stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
-        simulator = Simulator(json.loads(process.stdout.readline())["url"])
+        simulator = kind(json.loads(process.stdout.readline())["url"])
         yield simulator
         simulator.http.close()
         process.terminate()

@@ -1,8 +1,5 @@
 """What the gateway tests run against: a real Redis and the platform simulator on loopback."""
 
-import json
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -18,6 +14,7 @@ from redis.retry import Retry
 from gateways import build
 from localstack.engines import start_redis
 from settings import Settings
+from tests import world
 
 ROOT = Path(__file__).parents[2]
 PHONE = "19900000001"
@@ -35,34 +32,11 @@ class TestClock:
         return datetime.now(UTC) + self.offset
 
 
-class Simulator:
-    """The control interface of the platform simulator."""
-
-    def __init__(self, url):
-        self.url = url
-        self.http = requests.Session()
-        self.credentials = self.get("credentials")
-        self.mini_appid = self.credentials["WECHAT_MINIAPP_APPID"]
-        self.official_appid = self.credentials["WECHAT_OFFICIAL_APPID"]
-
-    def get(self, control, **params):
-        answer = self.http.get(f"{self.url}/_sim/{control}", params=params, timeout=10)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+class Simulator(world.Simulator):
+    """The simulator's controls in the words of these tests."""
 
     def post(self, control, body=None):
-        answer = self.http.post(f"{self.url}/_sim/{control}", json=body or {}, timeout=10)
-        assert answer.status_code < 300, answer.text
-        return answer.json()
-
-    def fault(self, *, host, path="", times=1, **action):
-        self.post(
-            "faults", [{"match": {"host": host, "path": path}, "times": times, "action": action}]
-        )
-
-    def journal(self, path=""):
-        """Every request the platforms got since the reset, oldest first."""
-        return self.get("journal", path=path)["requests"]
+        return super().post(control, **(body or {}))
 
     def person(self, phone=PHONE):
         return self.post("people", {"phone": phone})
@@ -145,19 +119,10 @@ def clock():
 
 @pytest.fixture(scope="session")
 def simulator_process(tmp_path_factory):
-    """Start the simulator once."""
+    """Start the simulator once; nobody stands where it would call back."""
     state = tmp_path_factory.mktemp("simulator")
-    command = [sys.executable, "-m", "simulator", "--port", "0", "--state", str(state)]
-    command += ["--backend", "http://127.0.0.1:9"]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stdout is not None
-        simulator = Simulator(json.loads(process.stdout.readline())["url"])
+    with world.run_simulator(state, "http://127.0.0.1:9", kind=Simulator) as simulator:
         yield simulator
-        simulator.http.close()
-        process.terminate()
-        process.stdout.read()
 
 
 @pytest.fixture
