@@ -46,7 +46,7 @@ def request_code(form: dict[str, Any]) -> dict[str, int]:
 @bp.response(201, SessionOut)
 @bp.refusals(403, 422, 429, 502, 503)
 def sign_in_by_code(form: dict[str, Any]) -> SignedIn:
-    """Sign in by phone code; with ``wechat_code`` this WeChat stays bound to the account."""
+    """Sign in by phone code; with a wechat_code this WeChat stays bound to the account."""
     return own_services().login.sign_in_by_code(
         actor=actor(),
         phone=form["phone"],
@@ -62,7 +62,7 @@ def sign_in_by_code(form: dict[str, Any]) -> SignedIn:
 @bp.response(201, SessionOut)
 @bp.refusals(401, 403, 422, 429, 502, 503)
 def sign_in_by_wechat(form: dict[str, Any]) -> SignedIn:
-    """Sign in by a WeChat that was bound before; 401 ``wechat_not_bound`` if it was not."""
+    """Sign in by a WeChat that was bound before; 401 wechat_not_bound if it was not."""
     return own_services().login.sign_in_by_wechat(actor=actor(), wechat_code=form["wechat_code"])
 
 
