@@ -25,6 +25,15 @@ class Permission(StrEnum):
     GENERATE_BILLS = "generate_bills"
     REVIEW_BILLS = "review_bills"
     PUBLISH_BILLS = "publish_bills"
+    VOID_BILLS = "void_bills"
+    MANAGE_METERS = "manage_meters"
+    READ_METERS = "read_meters"
+    TAKE_MONEY = "take_money"
+    MOVE_PREPAID = "move_prepaid"
+    REQUEST_MONEY_OUT = "request_money_out"
+    APPROVE_MONEY_OUT = "approve_money_out"
+    VIEW_HOUSE_MONEY = "view_house_money"
+    VIEW_REPORTS = "view_reports"
 
 
 class Role(StrEnum):
@@ -51,15 +60,48 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.GENERATE_BILLS,
             _P.REVIEW_BILLS,
             _P.PUBLISH_BILLS,
+            _P.VOID_BILLS,
+            _P.MANAGE_METERS,
+            _P.READ_METERS,
+            _P.MOVE_PREPAID,
+            _P.REQUEST_MONEY_OUT,
+            _P.APPROVE_MONEY_OUT,
+            _P.VIEW_HOUSE_MONEY,
+            _P.VIEW_REPORTS,
         }
     ),
     Role.FINANCE: frozenset(
-        {_P.VIEW_ESTATE, _P.MANAGE_FEES, _P.GENERATE_BILLS, _P.REVIEW_BILLS, _P.CHECK_LEDGER}
+        {
+            _P.VIEW_ESTATE,
+            _P.MANAGE_FEES,
+            _P.GENERATE_BILLS,
+            _P.REVIEW_BILLS,
+            _P.CHECK_LEDGER,
+            _P.VOID_BILLS,
+            _P.MANAGE_METERS,
+            _P.READ_METERS,
+            _P.TAKE_MONEY,
+            _P.MOVE_PREPAID,
+            _P.REQUEST_MONEY_OUT,
+            _P.APPROVE_MONEY_OUT,
+            _P.VIEW_HOUSE_MONEY,
+            _P.VIEW_REPORTS,
+        }
     ),
-    Role.CASHIER: frozenset({_P.VIEW_ESTATE}),
-    Role.CUSTOMER_SERVICE: frozenset({_P.VIEW_ESTATE, _P.IMPORT_OWNERS}),
-    Role.ENGINEER: frozenset(),
-    Role.AUDITOR: frozenset({_P.VIEW_ESTATE, _P.CHECK_LEDGER}),
+    Role.CASHIER: frozenset({_P.VIEW_ESTATE, _P.TAKE_MONEY, _P.VIEW_HOUSE_MONEY}),
+    Role.CUSTOMER_SERVICE: frozenset(
+        {
+            _P.VIEW_ESTATE,
+            _P.IMPORT_OWNERS,
+            _P.READ_METERS,
+            _P.REQUEST_MONEY_OUT,
+            _P.VIEW_HOUSE_MONEY,
+        }
+    ),
+    Role.ENGINEER: frozenset({_P.READ_METERS}),
+    Role.AUDITOR: frozenset(
+        {_P.VIEW_ESTATE, _P.CHECK_LEDGER, _P.VIEW_HOUSE_MONEY, _P.VIEW_REPORTS}
+    ),
 }
 
 
@@ -86,6 +128,8 @@ class Actor:
     request_id: str = ""
     openid: str = ""
     """The mini-program's openid of the WeChat that opened an owner's session, if one did."""
+    role: Role | None = None
+    """The role of a member of staff."""
 
     def must(self, permission: Permission) -> None:
         """Refuse unless the actor holds the permission.
@@ -121,7 +165,8 @@ def owner_actor(*, account_id: int, request_id: str = "", openid: str = "") -> A
 
 def staff_actor(*, staff_id: int, name: str, role: Role, request_id: str = "") -> Actor:
     """A member of staff with the permissions of their role."""
-    return Actor(ActorKind.STAFF, staff_id, name, ROLE_PERMISSIONS[role], request_id)
+    may = ROLE_PERMISSIONS[role]
+    return Actor(ActorKind.STAFF, staff_id, name, may, request_id, role=role)
 
 
 def system_actor(name: str, request_id: str = "") -> Actor:
@@ -143,6 +188,10 @@ def operator(request_id: str = "") -> Actor:
             _P.MANAGE_ESTATE,
             _P.IMPORT_OWNERS,
             _P.MANAGE_FEES,
+            _P.MANAGE_METERS,
+            _P.READ_METERS,
+            _P.VIEW_HOUSE_MONEY,
+            _P.VIEW_REPORTS,
         }
     )
     return Actor(ActorKind.SYSTEM, None, "命令行", may, request_id)

@@ -30,7 +30,7 @@ BATCH_MOVES: dict[BatchState, frozenset[BatchState]] = {
     ),
     BatchState.FAILED: frozenset({BatchState.GENERATING, BatchState.CANCELLED}),
     BatchState.PENDING_REVIEW: frozenset(
-        {BatchState.APPROVED, BatchState.REJECTED, BatchState.CANCELLED}
+        {BatchState.GENERATING, BatchState.APPROVED, BatchState.REJECTED, BatchState.CANCELLED}
     ),
     BatchState.REJECTED: frozenset({BatchState.DRAFT, BatchState.CANCELLED}),
     BatchState.APPROVED: frozenset({BatchState.PUBLISHED, BatchState.CANCELLED}),
@@ -48,16 +48,33 @@ class BillState(StrEnum):
     PARTIALLY_PAID = "partially_paid"
     PAID = "paid"
     VOIDED = "voided"
+    WRITTEN_OFF = "written_off"
 
 
 BILL_MOVES: dict[BillState, frozenset[BillState]] = {
     BillState.PENDING_REVIEW: frozenset({BillState.PUBLISHED, BillState.PAID, BillState.CANCELLED}),
     BillState.CANCELLED: frozenset(),
-    BillState.PUBLISHED: frozenset({BillState.PARTIALLY_PAID, BillState.PAID, BillState.VOIDED}),
-    BillState.PARTIALLY_PAID: frozenset({BillState.PAID}),
+    BillState.PUBLISHED: frozenset(
+        {BillState.PARTIALLY_PAID, BillState.PAID, BillState.VOIDED, BillState.WRITTEN_OFF}
+    ),
+    BillState.PARTIALLY_PAID: frozenset({BillState.PAID, BillState.WRITTEN_OFF}),
     BillState.PAID: frozenset(),
     BillState.VOIDED: frozenset(),
+    BillState.WRITTEN_OFF: frozenset(),
 }
+
+
+class LineKind(StrEnum):
+    """What a bill line is: what is owed, or what was taken off or added, in this order.
+
+    A waiver is the only line that may join a bill after it was published.
+    """
+
+    PRINCIPAL = "principal"
+    DISCOUNT = "discount"
+    ADJUSTMENT = "adjustment"
+    WAIVER = "waiver"
+
 
 LIVE_BILLS = frozenset(BillState) - {BillState.CANCELLED, BillState.VOIDED}
 """Of these at most one may exist per (house, item, period)."""

@@ -1,4 +1,8 @@
-"""How much a house owes for an item: exact lines, each with the trace that explains it."""
+"""How much a house owes by area, at a fixed price, or by share: exact lines with their traces.
+
+Usage and formulas stand beside this in domain/usage_charges.py and domain/formula_charges.py; what
+a trace says to people in domain/traces.py.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,10 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
-from domain.money import Rounding, divide_half_up, format_yuan
+from domain.formulas import Formula
+from domain.money import Rounding, divide_half_up
 from domain.periods import Proration, Span, split_months
+from domain.tiers import TierTable
 
 _AREA_SCALE = 10_000
 """Areas and coefficients have four decimals; they are charged as integers of ten-thousandths."""
@@ -22,45 +28,70 @@ class ChargeMethod(StrEnum):
 
     AREA = "area"
     FIXED = "fixed"
+    METER = "meter"
+    SHARE = "share"
+    FORMULA = "formula"
+    ONE_OFF = "one_off"
+
+
+PRICED_METHODS = frozenset(
+    {ChargeMethod.AREA, ChargeMethod.FIXED, ChargeMethod.METER, ChargeMethod.FORMULA}
+)
+"""Methods that need a price; pools and one-off charges bring their own amounts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A unit price in yuan and the days for which it holds; ``ends_before`` None is open.
+    """A price in yuan and the days for which it holds; ``ends_before`` None is open.
 
-    Per ㎡ and month for ``area``; per month for ``fixed``.
+    ``unit_price`` is per ㎡ and month for ``area``, per month (or period) for ``fixed``, per unit
+    for ``meter``; ``surcharge`` is per month on top. ``tiers`` or ``formula`` stand in its place.
     """
 
-    unit_price: Decimal
+    unit_price: Decimal | None
     starts_on: date
     ends_before: date | None = None
+    surcharge: Decimal = Decimal(0)
+    tiers: TierTable | None = None
+    formula: Formula | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an item asks for: method, prices by date (no overlap, sorted), rounding, proration."""
+    """What an item asks for: method, prices by date (no overlap, sorted), rounding, proration.
+
+    ``period_months`` is set when a fixed price is for a whole period of so many months.
+    ``vacancy_rate`` is the part that is charged for vacant days.
+    """
 
     method: ChargeMethod
     prices: tuple[Price, ...]
     rounding: Rounding = Rounding.FEN
     proration: Proration = Proration.ACTUAL_MONTH
+    period_months: int | None = None
+    vacancy_rate: Decimal = Decimal(1)
 
 
 class ChargedLine(NamedTuple):
-    """One line: whole fen, its days, and ``trace``, a JSON object as text (see `Charger`)."""
+    """One principal line: whole fen, ``trace`` as JSON text, whether its days were vacant."""
 
     amount_fen: int
-    span: Span
     trace: str
+    is_vacant: bool = False
 
 
 class Part(NamedTuple):
-    """A stretch with one price: everything of it that is the same for all houses."""
+    """A stretch in which nothing changes: everything of it that is the same for all houses.
+
+    A house of some weight owes (``numerator`` × weight + ``addend``) ÷ ``denominator`` fen.
+    """
 
     span: Span
     numerator: int
+    addend: int
     denominator: int
     trace_head: str
+    is_vacant: bool
 
 
 class Basis(NamedTuple):
@@ -80,14 +111,40 @@ def area_basis(area: Decimal, coefficient: Decimal) -> Basis:
     return Basis(weight, f',"area":"{trim(area)}","coefficient":"{trim(coefficient)}"}}')
 
 
-class PriceMissing(Exception):
-    """No price holds for some liable days: an exception row, never a zero.
+class Changes(NamedTuple):
+    """What changed about a house in a liable span, as far as it splits lines.
+
+    ``cuts`` are the days on which something other than a price changed, sorted, each with a word
+    for why (``area``, ``owner``, ``vacancy``); ``vacant`` are the vacant spans.
+    """
+
+    cuts: tuple[tuple[date, str], ...] = ()
+    vacant: tuple[Span, ...] = ()
+
+    def is_vacant_on(self, day: date) -> bool:
+        """Tell whether the house stood empty on a day."""
+        return any(span.starts_on <= day < span.ends_before for span in self.vacant)
+
+
+NO_CHANGES = Changes()
+
+
+class NotChargeable(Exception):
+    """A house that cannot be charged: an exception row, never a zero. ``why`` is Chinese.
 
     Not a `PropertyError`: it names a house's trouble inside a run and never reaches a front.
     """
 
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class PriceMissing(NotChargeable):
+    """No price holds for some liable days."""
+
     def __init__(self, days: Span) -> None:
-        super().__init__(str(days))
+        super().__init__(f"{days} 没有价格")
         self.days = days
 
 
@@ -98,81 +155,139 @@ def trim(number: Decimal) -> str:
 
 
 class Charger:
-    """Charges one item for many houses; houses with the same liable span share the work.
+    """Charges one item by area or at a fixed price; houses with equal days share the work.
 
     The trace of a line is a JSON object: ``method``, ``unit_price`` (yuan), ``months`` (exact,
     such as ``1`` or ``15/31``), ``from`` and ``until`` (half-open), ``rounding``,
-    ``rounding_fen`` (what a coarser policy than fen added), and for ``area`` also ``area`` (㎡)
-    and ``coefficient``.
+    ``rounding_fen`` (what a coarser policy than fen added); where they matter ``surcharge``,
+    ``vacancy_rate``, ``period_months`` and ``since`` (what changed on the first day); and for
+    ``area`` also ``area`` (㎡) and ``coefficient``.
 
     Source: domain.md D0-D2: exact until the line, rounded half up once.
     """
 
     def __init__(self, terms: Terms) -> None:
-        self._terms = terms
+        self.terms = terms
         self._step = terms.rounding.step_fen
-        self._parts: dict[Span, tuple[Part, ...]] = {}
+        self._parts: dict[tuple[Span, date | None, Changes], tuple[Part, ...]] = {}
 
     def charge(
-        self, liable: Span, *, area: Decimal | None = None, coefficient: Decimal = Decimal(1)
+        self,
+        liable: Span,
+        *,
+        area: Decimal | None = None,
+        coefficient: Decimal = Decimal(1),
+        changes: Changes = NO_CHANGES,
+        anchor: date | None = None,
     ) -> list[ChargedLine]:
-        """Compute the lines of one house for its liable days; one line per price that held.
+        """Compute the lines of one house for its liable days; one line per stretch.
 
         Raises:
             PriceMissing: part of the span has no price.
         """
-        if self._terms.method is ChargeMethod.FIXED:
-            return self.charge_parts(self.parts(liable), PER_HOUSE)
-        if area is None:
+        if self.terms.method is ChargeMethod.FIXED:
+            basis = PER_HOUSE
+        elif area is None:
             raise ValueError("an area charge needs an area")
-        return self.charge_parts(self.parts(liable), area_basis(area, coefficient))
+        else:
+            basis = area_basis(area, coefficient)
+        return [
+            self.charge_part(part, basis)
+            for part in self.parts(liable, changes=changes, anchor=anchor)
+        ]
 
     @property
     def is_by_area(self) -> bool:
         """Whether a house's area counts."""
-        return self._terms.method is ChargeMethod.AREA
+        return self.terms.method is ChargeMethod.AREA
 
-    def parts(self, liable: Span) -> tuple[Part, ...]:
-        """Split liable days where the price changes; the same for all houses.
+    def parts(
+        self, liable: Span, *, changes: Changes = NO_CHANGES, anchor: date | None = None
+    ) -> tuple[Part, ...]:
+        """Split liable days where something changes; the same for all houses with equal changes.
 
         Raises:
             PriceMissing: part of the span has no price.
         """
-        parts = self._parts.get(liable)
+        key = (liable, anchor, changes)
+        parts = self._parts.get(key)
         if parts is None:
-            parts = self._parts[liable] = self._split(liable)
+            parts = self._parts[key] = self._split(liable, changes, anchor)
         return parts
 
-    def charge_parts(self, parts: tuple[Part, ...], basis: Basis) -> list[ChargedLine]:
-        """Compute one line per part for a house: exact, then rounded once."""
-        weight, tail = basis
-        step = self._step
-        lines = []
-        for span, factor, denominator, head in parts:
-            numerator = factor * weight
-            amount_fen = divide_half_up(numerator, denominator, step)
-            rounding_fen = 0 if step == 1 else amount_fen - divide_half_up(numerator, denominator)
-            lines.append(
-                ChargedLine(amount_fen, span, f'{head},"rounding_fen":{rounding_fen}{tail}')
-            )
-        return lines
+    def charge_part(self, part: Part, basis: Basis) -> ChargedLine:
+        """Compute one line for a house: exact, then rounded once."""
+        _, factor, addend, denominator, head, is_vacant = part
+        numerator = factor * basis.weight + addend
+        amount_fen = divide_half_up(numerator, denominator, self._step)
+        rounding_fen = 0 if self._step == 1 else amount_fen - divide_half_up(numerator, denominator)
+        return ChargedLine(
+            amount_fen, f'{head},"rounding_fen":{rounding_fen}{basis.trace_tail}', is_vacant
+        )
 
-    def _split(self, liable: Span) -> tuple[Part, ...]:
-        terms = self._terms
-        scale = _AREA_SCALE * _AREA_SCALE if terms.method is ChargeMethod.AREA else 1
+    def _split(self, liable: Span, changes: Changes, anchor: date | None) -> tuple[Part, ...]:
+        terms = self.terms
+        scale = _AREA_SCALE * _AREA_SCALE if self.is_by_area else 1
         parts = []
-        cuts = [price.starts_on for price in terms.prices]
-        cuts += [price.ends_before for price in terms.prices if price.ends_before]
-        for span, months in split_months(liable, cuts, terms.proration):
-            price = _price_on(terms.prices, span)
-            rate = 100 * Fraction(price.unit_price) * months / scale
-            head = (
-                f'{{"method":"{terms.method}","unit_price":"{trim(price.unit_price)}"'
-                f',"months":"{months}","from":"{span.starts_on}","until":"{span.ends_before}"'
-                f',"rounding":"{terms.rounding}"'
+        for span, months, since in split_at_changes(liable, terms, changes, anchor):
+            price = price_on(terms.prices, span)
+            if price.unit_price is None:
+                raise PriceMissing(span)
+            is_vacant = changes.is_vacant_on(span.starts_on)
+            counted = 100 * months * (Fraction(terms.vacancy_rate) if is_vacant else 1)
+            rate = counted * Fraction(price.unit_price) / scale
+            if terms.period_months is not None:
+                rate /= terms.period_months
+            extra = counted * Fraction(price.surcharge)
+            denominator = rate.denominator * extra.denominator
+            parts.append(
+                Part(
+                    span,
+                    rate.numerator * extra.denominator,
+                    extra.numerator * rate.denominator,
+                    denominator,
+                    _trace_head(terms, price, span, months, since, is_vacant=is_vacant),
+                    is_vacant,
+                )
             )
-            parts.append(Part(span, rate.numerator, rate.denominator, head))
         return tuple(parts)
+
+
+def split_at_changes(
+    liable: Span, terms: Terms, changes: Changes, anchor: date | None
+) -> list[tuple[Span, Fraction, list[str]]]:
+    """Split liable days where a price or the house changes: days, months, and what changed."""
+    why: dict[date, list[str]] = {}
+    for price in terms.prices:
+        why.setdefault(price.starts_on, []).append("price")
+        if price.ends_before:
+            why.setdefault(price.ends_before, [])
+    for day, word in changes.cuts:
+        why.setdefault(day, []).append(word)
+    return [
+        (span, months, why.get(span.starts_on, []) if span.starts_on > liable.starts_on else [])
+        for span, months in split_months(liable, why, terms.proration, anchor)
+    ]
+
+
+def _trace_head(
+    terms: Terms, price: Price, span: Span, months: Fraction, since: list[str], *, is_vacant: bool
+) -> str:
+    more = ""
+    if price.surcharge:
+        more += f',"surcharge":"{trim(price.surcharge)}"'
+    if is_vacant and terms.vacancy_rate != 1:
+        more += f',"vacancy_rate":"{trim(terms.vacancy_rate)}"'
+    if terms.period_months is not None:
+        more += f',"period_months":{terms.period_months}'
+    if since:
+        more += f',"since":[{",".join(f"{chr(34)}{word}{chr(34)}" for word in since)}]'
+    unit_price = trim(price.unit_price) if price.unit_price is not None else ""
+    return (
+        f'{{"method":"{terms.method}","unit_price":"{unit_price}"'
+        f',"months":"{months}","from":"{span.starts_on}","until":"{span.ends_before}"'
+        f',"rounding":"{terms.rounding}"{more}'
+    )
 
 
 def _scaled(number: Decimal) -> int:
@@ -183,31 +298,15 @@ def _scaled(number: Decimal) -> int:
     return whole
 
 
-def _price_on(prices: Sequence[Price], span: Span) -> Price:
+def price_on(prices: Sequence[Price], span: Span) -> Price:
+    """Find the price that holds for all of a span.
+
+    Raises:
+        PriceMissing: none does.
+    """
     for price in prices:
         if price.starts_on <= span.starts_on and (
             price.ends_before is None or span.ends_before <= price.ends_before
         ):
             return price
     raise PriceMissing(span)
-
-
-def explain(trace: dict[str, str | int], amount_fen: int) -> str:
-    """Say in one Chinese sentence how a line's amount came about."""
-    span = Span(date.fromisoformat(str(trace["from"])), date.fromisoformat(str(trace["until"])))
-    months = "" if trace["months"] == "1" else f" × {trace['months']} 个月"
-    if trace["method"] == ChargeMethod.AREA:
-        factors = f"{trace['area']} ㎡ × {trace['unit_price']} 元/㎡·月"
-        if trace["coefficient"] != "1":
-            factors += f" × 系数 {trace['coefficient']}"
-    else:
-        factors = f"{trace['unit_price']} 元/月"
-    rounded = ""
-    if trace["rounding_fen"]:
-        unit = {"jiao": "角", "yuan": "元"}[str(trace["rounding"])]
-        rounded = f"（四舍五入到{unit}，{_signed(int(trace['rounding_fen']))} 元）"
-    return f"{span}：{factors}{months} = {format_yuan(amount_fen)} 元{rounded}"
-
-
-def _signed(amount_fen: int) -> str:
-    return ("+" if amount_fen > 0 else "") + format_yuan(amount_fen)

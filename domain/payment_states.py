@@ -9,6 +9,42 @@ from __future__ import annotations
 from enum import StrEnum
 
 
+class PaymentChannel(StrEnum):
+    """By which way money reaches a bill; 支付渠道.
+
+    ``prepaid`` and ``deposit`` move money that the company holds already: no cash comes in.
+    """
+
+    WECHAT = "wechat"
+    CASH = "cash"
+    CARD = "card"
+    BANK_TRANSFER = "bank_transfer"
+    CHEQUE = "cheque"
+    PREPAID = "prepaid"
+    DEPOSIT = "deposit"
+
+
+CHANNEL_SHOWN = {
+    PaymentChannel.WECHAT: "微信支付",
+    PaymentChannel.CASH: "现金",
+    PaymentChannel.CARD: "刷卡",
+    PaymentChannel.BANK_TRANSFER: "银行转账",
+    PaymentChannel.CHEQUE: "支票",
+    PaymentChannel.PREPAID: "预存抵扣",
+    PaymentChannel.DEPOSIT: "押金抵扣",
+}
+OVER_THE_COUNTER = frozenset(
+    {
+        PaymentChannel.CASH,
+        PaymentChannel.CARD,
+        PaymentChannel.BANK_TRANSFER,
+        PaymentChannel.CHEQUE,
+    }
+)
+HELD_MONEY = frozenset({PaymentChannel.PREPAID, PaymentChannel.DEPOSIT})
+"""Channels that bring no new money in."""
+
+
 class OrderState(StrEnum):
     """The states of a payment order."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -93,23 +94,35 @@ def _month_part(covered: Span, month: Span, proration: Proration) -> Fraction:
     return Fraction(covered.days, month.days)
 
 
-def count_months(span: Span, proration: Proration = Proration.ACTUAL_MONTH) -> Fraction:
-    """Count a span in months, exactly; each whole calendar month counts 1.
+def count_months(
+    span: Span, proration: Proration = Proration.ACTUAL_MONTH, anchor: date | None = None
+) -> Fraction:
+    """Count a span in months, exactly; each whole month counts 1.
 
     ``actual_month`` divides by the days of that month, ``days_30`` by 30 capped at 1, and
-    ``whole_month`` counts every calendar month touched as 1.
+    ``whole_month`` counts every month touched as 1. Months are calendar months; with an anchor
+    they begin on its day, so that a whole month of an anniversary cycle counts 1 as well.
     """
+    anchor = anchor or span.starts_on.replace(day=1)
+    index = _months_between(anchor, span.starts_on)
+    if add_months(anchor, index) > span.starts_on:
+        index -= 1
     total = Fraction(0)
-    month = calendar_month(span.starts_on)
+    month = Span(add_months(anchor, index), add_months(anchor, index + 1))
     while month.starts_on < span.ends_before:
         covered = month.within(starts_on=span.starts_on, ends_before=span.ends_before)
         total += _month_part(covered, month, proration)
-        month = Span(month.ends_before, add_months(month.ends_before, 1))
+        index += 1
+        month = Span(month.ends_before, add_months(anchor, index + 1))
     return total
 
 
+def _months_between(first: date, second: date) -> int:
+    return (second.year - first.year) * 12 + second.month - first.month
+
+
 def split_months(
-    liable: Span, cuts: list[date], proration: Proration
+    liable: Span, cuts: Iterable[date], proration: Proration, anchor: date | None = None
 ) -> list[tuple[Span, Fraction]]:
     """Split a liable span at dates; the parts' months add up to the whole's exactly.
 
@@ -124,7 +137,7 @@ def split_months(
     parts: list[tuple[Span, Fraction]] = []
     counted = Fraction(0)
     for starts_on, ends_before in pairwise(edges):
-        upto = count_months(Span(liable.starts_on, ends_before), proration)
+        upto = count_months(Span(liable.starts_on, ends_before), proration, anchor)
         parts.append((Span(starts_on, ends_before), upto - counted))
         counted = upto
     return parts

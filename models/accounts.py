@@ -129,3 +129,20 @@ class Staff(Model):
     role: Mapped[Words]
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     created_at: Mapped[Instant]
+
+
+class StaffToken(Model):
+    """A key by which a program of a member of staff calls the API, such as a meter reading system.
+
+    Kept only as a hash; it may do what its owner's role may do.
+    """
+
+    __tablename__ = "staff_token"
+    __table_args__ = (UniqueConstraint("token_sha256"),)
+
+    id: Mapped[BigId]
+    staff_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("staff.id"))
+    name: Mapped[Words]
+    token_sha256: Mapped[Words]
+    created_at: Mapped[Instant]
+    revoked_at: Mapped[Instant | None]

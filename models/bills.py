@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueCon
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.bill_states import BatchState, BillState
+from domain.bill_states import BatchState, BillState, LineKind
 from models.base import BigId, Fen, Instant, Model, Words, one_of
 
 
@@ -90,10 +90,17 @@ class Bill(Model):
             "house_id",
             "fee_item_id",
             "period_from",
+            "sequence",
             unique=True,
             postgresql_where=text("state NOT IN ('cancelled', 'voided')"),
         ),
         Index("ix_bill_batch_id", "batch_id"),
+        Index(
+            "ix_bill_open",
+            "house_id",
+            "due_date",
+            postgresql_where=text("state IN ('published', 'partially_paid')"),
+        ),
     )
 
     id: Mapped[BigId]
@@ -110,20 +117,48 @@ class Bill(Model):
     amount_fen: Mapped[Fen]
     paid_fen: Mapped[Fen] = mapped_column(server_default="0")
     published_at: Mapped[Instant | None]
+    sequence: Mapped[int] = mapped_column(server_default="1")
+    """Tells one-off charges of one day apart; 1 for everything else."""
+    replaces_bill_id: Mapped[int | None] = mapped_column(BigInteger)
+    """The voided bill whose place this one takes."""
 
 
 class BillLine(Model):
-    """One principal line of a bill; ``trace`` explains it (domain/charges.py, `Charger`).
+    """One line of a bill; ``trace`` explains it (domain/traces.py).
 
     Its bill is checked once per statement, like the references of `Bill`.
     """
 
     __tablename__ = "bill_line"
+    __table_args__ = (
+        one_of("kind", LineKind),
+        CheckConstraint(
+            "kind NOT IN ('discount', 'waiver') OR amount_fen < 0", name="taken_off_is_negative"
+        ),
+    )
 
     bill_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     line_no: Mapped[int] = mapped_column(primary_key=True)
     amount_fen: Mapped[Fen]
     trace: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    kind: Mapped[Words] = mapped_column(server_default=LineKind.PRINCIPAL)
+
+
+class BillBatchTick(Model):
+    """A reviewer looked at all findings of a kind; void once their number is another."""
+
+    __tablename__ = "bill_batch_tick"
+
+    batch_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("bill_batch.id"), primary_key=True)
+    kind: Mapped[Words] = mapped_column(primary_key=True)
+    fee_item_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("fee_item.id"), primary_key=True
+    )
+    row_count: Mapped[int] = mapped_column(BigInteger)
+    content_sha256: Mapped[Words]
+    """Of the findings that were looked at."""
+    ticked_by_staff_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("staff.id"))
+    ticked_at: Mapped[Instant]
 
 
 class NumberSeries(Model):

@@ -41,6 +41,7 @@ class Community(Model):
     __table_args__ = (
         CheckConstraint("code ~ '^[A-Z0-9]{2,8}$'", name="code_form"),
         one_of("liable_from_rule", LiableFromRule),
+        CheckConstraint("review_change_percent >= 0", name="review_change_percent_range"),
     )
 
     id: Mapped[BigId]
@@ -52,6 +53,12 @@ class Community(Model):
     """Whether a batch must be approved by somebody other than its maker."""
     sends_bill_sms: Mapped[bool] = mapped_column(server_default=text("true"))
     """Whether owners whom WeChat cannot reach are told of new bills by SMS, which costs money."""
+    late_fee_first: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether a payment goes to late fees before the principal of a bill."""
+    offsets_prepaid: Mapped[bool] = mapped_column(server_default=text("true"))
+    """Whether published bills are paid from prepaid balances at once."""
+    review_change_percent: Mapped[int] = mapped_column(server_default="20")
+    """A bill that differs by more from the house's last one is shown to the reviewer."""
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     created_at: Mapped[Instant]
 
@@ -78,6 +85,7 @@ class House(Model):
         CheckConstraint("inner_area IS NULL OR inner_area > 0", name="inner_area_positive"),
         CheckConstraint("billing_area > 0", name="billing_area_positive"),
         CheckConstraint("fee_coefficient > 0", name="fee_coefficient_positive"),
+        CheckConstraint("household_size > 0", name="household_size_positive"),
     )
 
     id: Mapped[BigId]
@@ -93,7 +101,27 @@ class House(Model):
     fee_coefficient: Mapped[Decimal] = mapped_column(Numeric(10, 4), server_default="1")
     handover_date: Mapped[date | None]
     """Without it a house owes nothing yet; a bill run lists it as an exception."""
+    household_size: Mapped[int | None]
+    """How many people live here, for tiers that count them."""
     note: Mapped[Words] = mapped_column(server_default="")
+
+
+class HouseMeasure(Model):
+    """Area and coefficient that were billed before a day; what holds since the last is in `House`.
+
+    A correction of what was always wrong changes `House` alone and leaves no such row.
+    """
+
+    __tablename__ = "house_measure"
+    __table_args__ = (
+        CheckConstraint("billing_area > 0", name="billing_area_positive"),
+        CheckConstraint("fee_coefficient > 0", name="fee_coefficient_positive"),
+    )
+
+    house_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("house.id"), primary_key=True)
+    measured_until: Mapped[date] = mapped_column(primary_key=True)
+    billing_area: Mapped[Decimal] = mapped_column(Numeric(10, 4))
+    fee_coefficient: Mapped[Decimal] = mapped_column(Numeric(10, 4))
 
 
 class Occupancy(Model):

@@ -17,7 +17,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.payment_states import OrderState
+from domain.payment_states import OrderState, PaymentChannel
+from domain.settling import AllocationKind
 from models.base import BigId, Fen, Instant, Model, Words, one_of
 
 
@@ -28,6 +29,8 @@ class PaymentOrder(Model):
     __table_args__ = (
         one_of("state", OrderState),
         CheckConstraint("amount_fen > 0", name="amount_fen_positive"),
+        CheckConstraint("topup_fen >= 0", name="topup_fen_range"),
+        CheckConstraint("(topup_fen > 0) = (topup_house_id IS NOT NULL)", name="topup_of_a_house"),
         UniqueConstraint("out_trade_no"),
         Index("ix_payment_order_account_id", "account_id", "id"),
         Index(
@@ -56,18 +59,32 @@ class PaymentOrder(Model):
     query_at: Mapped[Instant | None]
     """When the sweep asks the channel next; none once the channel's last word is known."""
     query_count: Mapped[int] = mapped_column(server_default="0")
+    topup_fen: Mapped[Fen] = mapped_column(server_default="0")
+    """What of the amount goes to the prepaid account of ``topup_house_id``."""
+    topup_house_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("house.id"))
 
 
 class PaymentOrderBill(Model):
-    """What an order means to pay of a bill."""
+    """What an order means to pay of a bill, as quoted when it was opened; fixed for its life.
+
+    ``discount_fen`` is taken off the bill for early payment once the money is there.
+    """
 
     __tablename__ = "payment_order_bill"
+    __table_args__ = (
+        CheckConstraint(
+            "amount_fen >= 0 AND late_fee_fen >= 0 AND discount_fen >= 0", name="parts_range"
+        ),
+    )
 
     order_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("payment_order.id"), primary_key=True
     )
     bill_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("bill.id"), primary_key=True)
     amount_fen: Mapped[Fen]
+    late_fee_fen: Mapped[Fen] = mapped_column(server_default="0")
+    discount_fen: Mapped[Fen] = mapped_column(server_default="0")
+    discount_rule_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("discount_rule.id"))
 
 
 class BillLock(Model):
@@ -92,6 +109,7 @@ class IdempotencyKey(Model):
     key: Mapped[Words]
     body_sha256: Mapped[Words]
     order_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("payment_order.id"))
+    payment_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("payment.id"))
     created_at: Mapped[Instant]
 
 
@@ -129,7 +147,11 @@ class PlatformNotice(Model):
 
 
 class Payment(Model):
-    """Money a channel says it took, once per provider transaction. Never changed."""
+    """Money that a channel or a cashier took, once per transaction. Never changed.
+
+    Over the counter ``provider_transaction_id`` and ``out_trade_no`` are our own number. A payment
+    from a prepaid account or a deposit moves money that we hold already.
+    """
 
     __tablename__ = "payment"
     __table_args__ = (
@@ -137,7 +159,9 @@ class Payment(Model):
             "channel", "mchid", "provider_transaction_id", name="uq_payment_provider_transaction_id"
         ),
         CheckConstraint("amount_fen > 0", name="amount_fen_positive"),
+        one_of("channel", PaymentChannel),
         Index("ix_payment_order_id", "order_id"),
+        Index("ix_payment_community_id", "community_id", "paid_at"),
     )
 
     id: Mapped[BigId]
@@ -150,24 +174,33 @@ class Payment(Model):
     amount_fen: Mapped[Fen]
     paid_at: Mapped[Instant]
     booked_at: Mapped[Instant]
+    house_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("house.id"))
+    taken_by_staff_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("staff.id"))
+    payer_name: Mapped[Words] = mapped_column(server_default="")
+    voucher_no: Mapped[Words] = mapped_column(server_default="")
+    note: Mapped[Words] = mapped_column(server_default="")
 
 
 class Allocation(Model):
-    """What part of a payment pays which line. Append-only: a reversal is a negative row."""
+    """What part of a payment pays which line, or the late fee of a bill.
+
+    Append-only: a reversal is a negative row.
+    """
 
     __tablename__ = "allocation"
     __table_args__ = (
         ForeignKeyConstraint(["bill_id", "line_no"], ["bill_line.bill_id", "bill_line.line_no"]),
         CheckConstraint("amount_fen <> 0", name="amount_fen_not_zero"),
-        one_of("kind", ("principal",)),
+        one_of("kind", AllocationKind),
+        CheckConstraint("(kind = 'principal') = (line_no IS NOT NULL)", name="principal_of_a_line"),
         Index("ix_allocation_bill_id", "bill_id"),
         Index("ix_allocation_payment_id", "payment_id"),
     )
 
     id: Mapped[BigId]
     payment_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("payment.id"))
-    bill_id: Mapped[int] = mapped_column(BigInteger)
-    line_no: Mapped[int]
+    bill_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("bill.id"))
+    line_no: Mapped[int | None]
     kind: Mapped[Words]
     amount_fen: Mapped[Fen]
     created_at: Mapped[Instant]

@@ -12,10 +12,10 @@ from sqlalchemy import Select, exists, func, select
 
 from domain.actors import Actor, Permission
 from domain.bill_states import OWNER_SEES, PAYABLE_BILLS, BillState
-from domain.charges import explain
 from domain.errors import NotFound
 from domain.houses import house_label
 from domain.periods import Span, local_date
+from domain.traces import explain
 from models import Bill, BillLine, BillLock, Building, FeeItem, House, HouseBinding
 from services.bindings import sees_bills_of
 from services.unit_of_work import UnitOfWork

@@ -1,0 +1,52 @@
+"""Money acts that one member of staff asks for and another decides."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from domain.actors import Role
+
+
+class ApprovalKind(StrEnum):
+    """What is asked for; 减免/核销/滞纳金减免/账单调整/预存退款/退押金."""
+
+    WAIVER = "waiver"
+    WRITE_OFF = "write_off"
+    LATE_FEE_WAIVER = "late_fee_waiver"
+    ADJUSTMENT = "adjustment"
+    PREPAID_REFUND = "prepaid_refund"
+    DEPOSIT_RETURN = "deposit_return"
+
+
+APPROVAL_SHOWN = {
+    ApprovalKind.WAIVER: "减免",
+    ApprovalKind.WRITE_OFF: "核销",
+    ApprovalKind.LATE_FEE_WAIVER: "滞纳金减免",
+    ApprovalKind.ADJUSTMENT: "账单调整",
+    ApprovalKind.PREPAID_REFUND: "预存退款",
+    ApprovalKind.DEPOSIT_RETURN: "退押金",
+}
+
+
+class ApprovalState(StrEnum):
+    """The states of a request."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+APPROVAL_MOVES: dict[ApprovalState, frozenset[ApprovalState]] = {
+    ApprovalState.REQUESTED: frozenset({ApprovalState.APPROVED, ApprovalState.REJECTED}),
+    ApprovalState.APPROVED: frozenset(),
+    ApprovalState.REJECTED: frozenset(),
+}
+
+APPROVAL_LIMIT_FEN: dict[Role, int] = {
+    Role.MANAGER: 5_000_000,
+    Role.FINANCE: 500_000,
+}
+"""How much one decision of a role may give away, in fen; other roles may not decide.
+
+Source: domain.md D3 ("a limit per role"); the figures are ours until roles have settings.
+"""
