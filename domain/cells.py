@@ -18,8 +18,11 @@ _EXCEL_DAYS = range(18_264, 73_051)
 _DATE = re.compile(r"\A([0-9]{4})[-./年]([0-9]{1,2})[-./月]([0-9]{1,2})日?\Z", re.ASCII)
 _COMPACT_DATE = re.compile(r"\A([0-9]{4})([0-9]{2})([0-9]{2})\Z", re.ASCII)
 _NUMBER = re.compile(r"\A[0-9]{1,7}(\.[0-9]{1,4})?\Z", re.ASCII)
-_NUMBER_LIMIT = 1_000_000
+_LONG_NUMBER = re.compile(r"\A[0-9]{1,10}(\.[0-9]{1,4})?\Z", re.ASCII)
+_AREA_LIMIT = 1_000_000
+_READING_LIMIT = 10**10
 _AREA_UNIT = re.compile(r"(平方米|平米|㎡|m2|m²)\Z", re.IGNORECASE)
+_READING_UNIT = re.compile(r"(吨|方|立方米|立方|m3|度|kwh|千瓦时|gj)\Z", re.IGNORECASE)
 _EMAIL = re.compile(r"\A[^@\s]+@[^@\s]+\.[^@\s]+\Z")
 _PERCENT = re.compile(r"\A([0-9]{1,3}(?:\.[0-9]{1,6})?)%\Z", re.ASCII)
 _FRACTION = re.compile(r"\A([0-9]{1,9})/([0-9]{1,9})\Z", re.ASCII)
@@ -65,25 +68,44 @@ def read_area(cell: Cell) -> Decimal:
     Raises:
         BadCell: not a plain positive number.
     """
-    return _read_number(cell, what="面积", example="89.37")
+    what, example = "面积", "89.37"
+    area = _read_number(cell, _AREA_UNIT, _AREA_LIMIT, what=what, example=example)
+    if area <= 0:
+        raise BadCell(f"{what}必须大于 0", f"例如 {example}")
+    return area
 
 
-def _read_number(cell: Cell, *, what: str, example: str) -> Decimal:
+def read_reading(cell: Cell) -> Decimal:
+    """Read what a counter shows, with at most ten digits and four decimals.
+
+    Raises:
+        BadCell: not a plain number from 0 on.
+    """
+    what, example = "读数", "603.35"
+    reading = _read_number(cell, _READING_UNIT, _READING_LIMIT, what=what, example=example)
+    if reading < 0:
+        raise BadCell(f"{what}不能小于 0", f"例如 {example}")
+    return reading
+
+
+def _read_number(
+    cell: Cell, unit: re.Pattern[str], limit: int, *, what: str, example: str
+) -> Decimal:
+    """Read a number below the limit; whether it may be negative or 0 is for the caller to say."""
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         number = Decimal(repr(cell))
-        if number.is_finite() and abs(number) < _NUMBER_LIMIT:
+        if number.is_finite() and abs(number) < limit:
             tidy = round(number, 4)
             number = tidy if abs(tidy - number) < _FLOAT_NOISE else number
     else:
-        text = _AREA_UNIT.sub("", _plain(cell)).strip()
-        if text.startswith("-"):
-            raise BadCell(f"{what}必须大于 0", f"例如 {example}")
-        if not _NUMBER.match(text):
+        text = unit.sub("", _plain(cell)).strip()
+        is_negative = text.startswith("-")
+        if not _LONG_NUMBER.match(text.removeprefix("-")):
             raise BadCell(f"{what}不是数字", f"例如 {example}")
-        number = Decimal(text)
-    if not number.is_finite() or number <= 0:
-        raise BadCell(f"{what}必须大于 0", f"例如 {example}")
-    if number >= _NUMBER_LIMIT or round(number, 4) != number:
+        number = -Decimal(text[1:]) if is_negative else Decimal(text)
+    if not number.is_finite():
+        raise BadCell(f"{what}不是数字", f"例如 {example}")
+    if abs(number) >= limit or round(number, 4) != number:
         raise BadCell(f"{what}超出范围或小数过长", "最多 4 位小数")
     return number
 

@@ -18,6 +18,7 @@ from domain.formulas import Formula
 from domain.money import Rounding, divide_half_up
 from domain.periods import Proration, Span, split_months
 from domain.tiers import TierTable
+from domain.troubles import NotChargeable
 
 _AREA_SCALE = 10_000
 """Areas and coefficients have four decimals; they are charged as integers of ten-thousandths."""
@@ -127,17 +128,6 @@ class Changes(NamedTuple):
 
 
 NO_CHANGES = Changes()
-
-
-class NotChargeable(Exception):
-    """A house that cannot be charged: an exception row, never a zero. ``why`` is Chinese.
-
-    Not a `PropertyError`: it names a house's trouble inside a run and never reaches a front.
-    """
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
 
 
 class PriceMissing(NotChargeable):

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from domain.errors import InvalidInput
 from domain.money import MAX_FEN, divide_half_up
+from domain.troubles import NotChargeable
 
 VARIABLES_SHOWN: Mapping[str, str] = MappingProxyType(
     {
@@ -63,15 +64,8 @@ class BadFormula(InvalidInput):
     message = "公式有误，请检查"
 
 
-class FormulaFailed(Exception):
-    """A formula gives no amount for a house: an exception row, never a zero.
-
-    Not a `PropertyError`: it names a house's trouble inside a run. ``why`` is Chinese.
-    """
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
+class FormulaFailed(NotChargeable):
+    """A formula gives no amount for a house: an exception row, never a zero."""
 
 
 class _Operation(NamedTuple):
@@ -114,9 +108,9 @@ class Formula:
         tokens = list(_tokens(plain))
         for token in tokens:
             _check_token(token, constants)
-        # Only now may Python's parser see it: it is short, flat, and of known words.
         _check_size(tokens)
         used = VARIABLES_SHOWN.keys() & {token.text for token in tokens}
+        # Only now may Python's parser see it: it is short, flat, and of known words.
         return cls(text, frozenset(used), _Reader(plain, constants).read())
 
     def evaluate(self, values: Mapping[str, Decimal | int | Fraction | None]) -> Fraction:
@@ -230,12 +224,12 @@ class _Reader:
         try:
             tree = ast.parse(self._source, mode="eval")
         except SyntaxError as error:
-            # Python counts from 1 and points behind the end when something is still missing.
-            offset = (error.offset or 1) - 1
-            part = self._source[offset : offset + 1]
-            if not part:
+            # Python counts from 1; 0 is the end, where something is still missing.
+            if not error.offset:
                 raise BadFormula("公式没有写完") from None
-            raise _bad(self._shift + offset, part, "附近写法不对") from None
+            start = error.offset - 1
+            until = max((error.end_offset or 0) - 1, start + 1)
+            raise _bad(self._shift + start, self._source[start:until], "附近写法不对") from None
         return self._read(tree.body)
 
     def _read(self, node: ast.expr) -> _Node:

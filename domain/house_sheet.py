@@ -6,12 +6,12 @@ Every problem of the sheet is found in one pass; a row with a problem takes no p
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from statistics import median
-from typing import Any
 
 from domain.cells import (
     BadCell,
@@ -23,16 +23,23 @@ from domain.cells import (
     read_share,
     read_text,
 )
-from domain.errors import InvalidInput
+from domain.sheets import (
+    HOUSE_NAMES,
+    HouseKey,
+    Problem,
+    Row,
+    Table,
+    name_building,
+    optional,
+    required,
+    text_up_to,
+    tidy_unit_no,
+)
 
 SHEET_NAME = "房屋业主"
-_HEADER_ROWS = 10
-"""How far down a header may stand below titles."""
 _NAMES: dict[str, tuple[str, ...]] = {
-    "building": ("楼栋", "楼号", "栋号", "幢", "幢号", "楼幢", "栋"),
-    "unit_no": ("单元", "单元号"),
+    **HOUSE_NAMES,
     "floor_no": ("楼层", "层"),
-    "room_no": ("房号", "室号", "房间号", "房屋编号", "门牌号"),
     "layout": ("户型",),
     "building_area": ("建筑面积", "面积"),
     "inner_area": ("套内面积",),
@@ -44,7 +51,6 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "share_ratio": ("产权份额", "份额"),
     "note": ("备注",),
 }
-_COLUMN_OF = {name: column for column, names in _NAMES.items() for name in names}
 _NEEDED = ("building", "room_no", "building_area")
 STATES = {
     "未售": "unsold",
@@ -55,31 +61,12 @@ STATES = {
     "自住": "occupied",
     "出租": "rented",
 }
-_TOTALS = ("合计", "总计", "小计", "共计")
 _SPLIT = re.compile(r"[、,，;；/\r\n]")
 _LINE_BREAK = re.compile(r"[\r\n]+")
 """Alt+Enter: how clerks put two names into one cell."""
 _FIRST_YEAR = 1949
 _AREA_FACTOR = 20
 """An area this many times the median of the sheet, or its part, has lost its decimal point."""
-
-
-class HeaderMissing(InvalidInput):
-    """No row of the sheet looks like a header."""
-
-    code = "header_missing"
-    message = "没有找到表头，表头至少要有：楼栋、房号、建筑面积"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong: row as Excel counts it, column as the sheet calls it."""
-
-    row: int
-    column: str
-    value: str
-    why: str
-    suggestion: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +98,7 @@ class SheetHouse:
     owners: list[SheetOwner] = field(default_factory=list)
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> HouseKey:
         """What tells it from other houses of the community."""
         return self.building, self.unit_no, self.room_no
 
@@ -125,7 +112,7 @@ class HouseSheet:
     row_count: int
 
 
-def read_house_sheet(rows: Sequence[Sequence[Cell]], *, today: date) -> HouseSheet:
+def read_house_sheet(rows: Sequence[Row], *, today: date) -> HouseSheet:
     """Read all rows of a sheet.
 
     Title rows above the header, blank rows and totals rows are no data. Two owners in one cell
@@ -138,50 +125,26 @@ def read_house_sheet(rows: Sequence[Sequence[Cell]], *, today: date) -> HouseShe
 
 
 class _Reader:
-    def __init__(self, rows: Sequence[Sequence[Cell]], today: date) -> None:
-        self._rows = rows
+    def __init__(self, rows: Sequence[Row], today: date) -> None:
+        self._table = Table(rows, _NAMES, _NEEDED)
+        self._report = self._table.report
+        self._cell = self._table.cell
         self._today = today
-        self._columns: dict[str, int] = {}
-        self._titles: dict[str, str] = {}
-        self._problems: list[Problem] = []
-        self._houses: dict[tuple[str, str, str], SheetHouse] = {}
+        self._houses: dict[HouseKey, SheetHouse] = {}
         self._names: dict[str, str] = {}
         self._typical_area = Decimal(0)
 
     def read(self) -> HouseSheet:
-        first = self._find_header() + 1
-        data = [
-            (number, row)
-            for number, row in enumerate(self._rows[first:], start=first + 1)
-            if not self._is_no_data(row)
-        ]
+        data = list(self._table.data())
         self._typical_area = self._median_area([row for _, row in data])
         for number, row in data:
             self._read_row(number, row)
         self._check_shares()
-        problems = sorted(self._problems, key=lambda problem: problem.row)
+        problems = sorted(self._table.problems, key=lambda problem: problem.row)
         houses = [house for house in self._houses.values() if house.row]
         return HouseSheet(tuple(houses), tuple(problems), len(data))
 
-    def _find_header(self) -> int:
-        for index, row in enumerate(self._rows[:_HEADER_ROWS]):
-            columns: dict[str, int] = {}
-            for position, cell in enumerate(row):
-                title = re.sub(r"\s|[(（].*", "", str(cell)).lower()
-                column = _COLUMN_OF.get(title)
-                if column and column not in columns:
-                    columns[column] = position
-                    self._titles[column] = str(cell).strip()
-            if all(column in columns for column in _NEEDED):
-                self._columns = columns
-                return index
-        raise HeaderMissing
-
-    def _is_no_data(self, row: Sequence[Cell]) -> bool:
-        words = [str(cell).strip() for cell in row if str(cell).strip()]
-        return not words or words[0].startswith(_TOTALS)
-
-    def _median_area(self, rows: Sequence[Sequence[Cell]]) -> Decimal:
+    def _median_area(self, rows: Sequence[Row]) -> Decimal:
         areas = []
         for row in rows:
             try:
@@ -190,39 +153,26 @@ class _Reader:
                 continue
         return median(areas) if areas else Decimal(0)
 
-    def _cell(self, row: Sequence[Cell], column: str) -> Cell:
-        position = self._columns.get(column)
-        return row[position] if position is not None and position < len(row) else ""
-
-    def _read_row(self, number: int, row: Sequence[Cell]) -> None:
-        before = len(self._problems)
-
-        def read(column: str, reader: Callable[[Cell], Any], default: Any = None) -> Any:
-            cell = self._cell(row, column)
-            try:
-                is_empty = str(cell).strip() == ""
-                return default if is_empty and default is not None else reader(cell)
-            except BadCell as bad:
-                self._report(number, column, cell, bad.why, bad.suggestion)
-                return default
-
+    def _read_row(self, number: int, row: Row) -> None:
+        before = len(self._table.problems)
+        read = partial(self._table.read, number, row)
         house = SheetHouse(
-            building=_name_building(read("building", _required("楼栋", 20), "") or ""),
-            unit_no=str(read("unit_no", _short, "")).removesuffix("单元"),
-            room_no=read("room_no", _required("房号", 20)) or "",
-            floor_no=read("floor_no", _optional(_read_floor)),
-            layout=read("layout", lambda cell: read_text(cell, limit=30), ""),
+            building=name_building(read("building", required("楼栋", 20), "") or ""),
+            unit_no=tidy_unit_no(read("unit_no", text_up_to(20), "")),
+            room_no=read("room_no", required("房号", 20)) or "",
+            floor_no=read("floor_no", optional(_read_floor)),
+            layout=read("layout", text_up_to(30), ""),
             building_area=read("building_area", self._read_building_area) or Decimal(0),
-            inner_area=read("inner_area", _optional(read_area)),
+            inner_area=read("inner_area", optional(read_area)),
             state=read("state", _read_state, "delivered"),
-            handover_date=read("handover_date", _optional(self._read_past)),
-            note=read("note", lambda cell: read_text(cell, limit=200), ""),
+            handover_date=read("handover_date", optional(self._read_past)),
+            note=read("note", text_up_to(200), ""),
             row=number,
         )
-        if not house.building and len(self._problems) == before:
+        if not house.building and len(self._table.problems) == before:
             self._report(number, "building", "", "缺少楼栋", "请填写楼栋，例如 1栋")
         owners = self._read_owners(number, row)
-        if len(self._problems) == before and self._check_house(house, number):
+        if len(self._table.problems) == before and self._check_house(house, number):
             self._join(house, owners, number)
 
     def _read_building_area(self, cell: Cell) -> Decimal:
@@ -240,7 +190,7 @@ class _Reader:
             raise BadCell("交付日期在将来", "请核对日期")
         return day
 
-    def _read_owners(self, number: int, row: Sequence[Cell]) -> list[SheetOwner]:
+    def _read_owners(self, number: int, row: Row) -> list[SheetOwner]:
         name_cell, phone_cell = self._cell(row, "owner_name"), self._cell(row, "phone")
         if isinstance(name_cell, str):
             name_cell = _LINE_BREAK.sub("、", name_cell)
@@ -268,7 +218,7 @@ class _Reader:
         return self._make_owners(number, row, names, phones)
 
     def _make_owners(
-        self, number: int, row: Sequence[Cell], names: list[str], phones: list[Cell]
+        self, number: int, row: Row, names: list[str], phones: list[Cell]
     ) -> list[SheetOwner]:
         owners = []
         try:
@@ -345,30 +295,6 @@ class _Reader:
                 )
                 house.row = 0
 
-    def _report(self, row: int, column: str, value: object, why: str, suggestion: str) -> None:
-        title = self._titles.get(column, _NAMES[column][0])
-        # What cannot be printed cannot be stored either: PostgreSQL takes no NUL in JSON.
-        shown = "".join(mark if mark.isprintable() else "�" for mark in str(value)[:60])
-        self._problems.append(Problem(row, title, shown, why, suggestion))
-
-
-def _required(what: str, limit: int) -> Callable[[Cell], str]:
-    def read(cell: Cell) -> str:
-        text = read_text(cell, limit=limit)
-        if not text:
-            raise BadCell(f"缺少{what}", f"请填写{what}")
-        return text
-
-    return read
-
-
-def _optional(reader: Callable[[Cell], Any]) -> Callable[[Cell], Any]:
-    return lambda cell: None if str(cell).strip() == "" else reader(cell)
-
-
-def _short(cell: Cell) -> str:
-    return read_text(cell, limit=20)
-
 
 def _read_floor(cell: Cell) -> int:
     text = read_text(cell, limit=10).removesuffix("层").removesuffix("楼")
@@ -383,7 +309,3 @@ def _read_state(cell: Cell) -> str:
     if text not in STATES:
         raise BadCell("房屋状态看不懂", "可填：" + "、".join(STATES))
     return STATES[text]
-
-
-def _name_building(text: str) -> str:
-    return f"{text}栋" if text.isdecimal() else text

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from domain.tiers import USAGE_SCALE, scale_up
+from domain.troubles import NotChargeable
 
 READING_LIMIT = Decimal(10**10)
 """Readings are stored with ten digits before the point."""
@@ -94,27 +95,12 @@ class Segment(NamedTuple):
     usage: int
 
 
-class ReadingMissing(Exception):
-    """A meter has no two readings to count between: an exception row, never a zero.
-
-    Not a `PropertyError`: it names a house's trouble inside a run and never reaches a front.
-    ``why`` is Chinese.
-    """
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
+class ReadingMissing(NotChargeable):
+    """A meter has no two readings to count between: an exception row, never a zero."""
 
 
-class ReadingFellBack(Exception):
-    """A counter went back without a declared rollover that explains it: an exception row.
-
-    Not a `PropertyError`, as `ReadingMissing`. ``why`` is Chinese.
-    """
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
+class ReadingFellBack(NotChargeable):
+    """A counter went back without a declared rollover that explains it: an exception row."""
 
 
 def measure(span: MeterSpan) -> Segment:

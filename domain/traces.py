@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NotRequired, TypedDict
 
+from domain.formulas import VARIABLES_SHOWN
 from domain.meters import UNIT_SHOWN
 from domain.money import format_yuan
 from domain.periods import Span
@@ -92,15 +93,6 @@ _SHARE_SHOWN = {
     ShareBy.COEFFICIENT: "系数",
     ShareBy.CUSTOM: "约定权重",
 }
-_VARIABLE_SHOWN = {
-    "area": "计费面积",
-    "inner_area": "套内面积",
-    "coefficient": "系数",
-    "floor": "楼层",
-    "households": "户数",
-    "months": "月数",
-    "usage": "用量",
-}
 _WINDOW_SHOWN = {"month": "本月", "year": "本年度"}
 
 
@@ -145,9 +137,7 @@ def _explain_meter(trace: Trace, amount_fen: int) -> str:
         sum_up = f"{trace['usage']} {unit} × {trace['unit_price']} 元/{unit}"
     if "surcharge" in trace:
         sum_up += f" + 附加费 {trace['surcharge']} 元/月 × {trace['months']} 个月"
-    return (
-        f"{_days(trace)}：{readings}，{sum_up} = {format_yuan(amount_fen)} 元{_rounded(trace)}"
-    )
+    return f"{_days(trace)}：{readings}，{sum_up} = {format_yuan(amount_fen)} 元{_rounded(trace)}"
 
 
 def _segment(segment: Trace, unit: str) -> str:
@@ -174,7 +164,7 @@ def _explain_share(trace: Trace, amount_fen: int) -> str:
 
 def _explain_formula(trace: Trace, amount_fen: int) -> str:
     values = "，".join(
-        f"{_VARIABLE_SHOWN.get(name, name)} {value}" for name, value in trace["values"].items()
+        f"{VARIABLES_SHOWN.get(name, name)} {value}" for name, value in trace["values"].items()
     )
     given = f"（{values}）" if values else ""
     return (

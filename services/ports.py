@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -259,4 +259,58 @@ class WorkbookReader(Protocol):
             InvalidInput: not an .xlsx, too large or too many cells, no such sheet. The file is
                 checked from its zip directory before anything is unpacked.
         """
+        ...
+
+
+class ColumnKind(StrEnum):
+    """What the cells of a column hold, and so how they are shown."""
+
+    TEXT = "text"
+    FEN = "fen"
+    """Whole fen, shown as yuan with two decimals."""
+    COUNT = "count"
+    DATE = "date"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; ``width`` is relative and about the number of Chinese characters beside it."""
+
+    title: str
+    kind: ColumnKind
+    width: int
+
+
+TableCell = str | int | date | None
+"""A number means what its column says; text may stand in any column; None is an empty cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableDocument:
+    """One table as people print and file it.
+
+    ``facts`` are labels with their values above the table; ``rows`` and ``totals`` have one cell
+    for each column; ``notes`` stand below: definitions, filter, as-of time. ``watermark`` marks
+    every page.
+    """
+
+    title: str
+    subtitle: str
+    facts: Sequence[tuple[str, str]]
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[TableCell]]
+    totals: Sequence[Sequence[TableCell]]
+    notes: Sequence[str]
+    watermark: str = ""
+
+
+class DocumentWriter(Protocol):
+    """Writes tables as files; the same document always gives the same bytes."""
+
+    def write_pdf(self, document: TableDocument) -> bytes:
+        """Lay a table out on A4 pages with its header on each; wide tables lie across."""
+        ...
+
+    def write_workbook(self, documents: Sequence[TableDocument]) -> bytes:
+        """Write an .xlsx with one sheet for each table, at least one; text is never a formula."""
         ...

@@ -13,22 +13,17 @@ from sqlalchemy import delete, func, select, text, update
 from domain.actors import Actor, Permission
 from domain.bill_states import BatchCannotMove, BatchState, BillState, check_batch_move
 from domain.errors import Conflict, NotFound
-from domain.periods import LiableFromRule, Span
 from models import Bill, BillBatch, BillException, Community, House
 from services.audit import record
+from services.bills.house_facts import read_facts, read_houses
 from services.bills.runs import (
     Rendered,
     Run,
-    bill_series,
-    charge_houses,
-    read_billed,
-    read_houses,
-    read_items,
+    make_run,
     render_chunk,
     reserve_ids,
     write_chunk,
 )
-from services.numbers import take_numbers
 from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -113,9 +108,10 @@ class Generation:
         with _resting_collector(), ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
             while True:
                 with self.unit_of_work.reading() as session:
-                    houses = read_houses(session, run, after_id=after_id, limit=CHUNK_HOUSES)
-                    billed = read_billed(session, run, houses) if houses else set()
-                    chunk = charge_houses(run, houses, billed)
+                    houses = read_houses(
+                        session, run.community_id, after_id=after_id, limit=CHUNK_HOUSES
+                    )
+                    chunk = run.charging.charge(read_facts(session, run.wanted, houses))
                     bill_ids = reserve_ids(session, chunk)
                 rendered = render_chunk(run, chunk, bill_ids, run.next_number + made)
                 if writing is not None:
@@ -123,8 +119,8 @@ class Generation:
                     progress(done, run.houses_total)
                 if not houses:
                     return made
-                after_id = houses[-1][0]
-                made, done = made + len(chunk.charged), done + len(houses)
+                after_id = houses[-1].id
+                made, done = made + len(chunk.bills), done + len(houses)
                 writing = writer.submit(self._write, run, rendered, done)
 
     def _write(self, run: Run, rendered: Rendered, done: int) -> None:
@@ -186,18 +182,7 @@ def _begin(tx: Transaction, actor: Actor, batch_id: int) -> Run:
     ).scalar_one()
     batch.houses_done = 0
     community = tx.session.get_one(Community, batch.community_id)
-    period = Span(batch.period_from, batch.period_until)
-    series = bill_series(period)
-    return Run(
-        batch_id=batch.id,
-        community_id=community.id,
-        community_code=community.code,
-        liable_from_rule=LiableFromRule(community.liable_from_rule),
-        period=period,
-        items=read_items(tx, batch_id),
-        houses_total=batch.houses_total,
-        next_number=take_numbers(tx, community_id=community.id, series=series, count=0),
-    )
+    return make_run(tx, batch, community, counts_own_bills=True)
 
 
 def _fail(tx: Transaction, actor: Actor, run: Run) -> None:

@@ -1,71 +1,34 @@
-"""What one bill run knows, and how it charges and writes a chunk of houses."""
+"""One bill run: what it charges, and how a chunk is written out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from decimal import Decimal
+from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from domain.bill_states import BillState
-from domain.charges import (
-    PER_HOUSE,
-    ChargedLine,
-    ChargeMethod,
-    Charger,
-    Part,
-    Price,
-    PriceMissing,
-    Terms,
-    area_basis,
-)
-from domain.money import Rounding
-from domain.periods import LiableFromRule, Proration, Span
-from models import BillBatchItem, FeeItem, FeeStandard
+from domain.charges import ChargeMethod
+from domain.periods import LiableFromRule, Span, add_months
+from domain.tiers import TierWindow, window_start
+from models import BillBatch, BillBatchItem, Community
+from services.bills.charging import Charging
+from services.bills.house_facts import Wanted
+from services.bills.methods import RunFacts
+from services.bills.plans import Chunk, Plan
+from services.bills.pools import read_shares
+from services.bills.run_items import RunItem, read_run_items
 from services.numbers import take_numbers
 from services.unit_of_work import Transaction
 
-_HOUSES = text(
-    """
-    SELECT id, billing_area, fee_coefficient, handover_date FROM house
-     WHERE community_id = :community_id AND id > :after_id ORDER BY id LIMIT :limit
-    """
-)
-_BILLED = text(
-    """
-    SELECT house_id, fee_item_id FROM bill
-     WHERE house_id BETWEEN :first_id AND :last_id AND period_from = :period_from
-       AND fee_item_id = ANY(:item_ids) AND state NOT IN ('cancelled', 'voided')
-    """
-)
 _NEXT_IDS = text("SELECT array_agg(nextval('bill_id_seq')) FROM generate_series(1, :count)")
 
-_NO_HANDOVER = "没有交付日期，无法确定起费日"
 
-
-def bill_series(period: Span) -> str:
-    """Name the number series of a period's bills."""
-    return f"bill:{period.starts_on:%Y%m}"
-
-
-House = tuple[int, Decimal, Decimal, date | None]
-"""Id, billing area, coefficient, hand-over date."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunItem:
-    """An item of the batch with all its prices."""
-
-    id: int
-    code: str
-    starts_on: date
-    ends_on: date | None
-    issue_offset_days: int
-    due_days: int
-    charger: Charger
+def bill_series(month: Span) -> str:
+    """Name the number series of a month's bills."""
+    return f"bill:{month.starts_on:%Y%m}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,144 +38,113 @@ class Run:
     batch_id: int
     community_id: int
     community_code: str
-    liable_from_rule: LiableFromRule
-    period: Span
-    items: Sequence[RunItem]
+    month: Span
+    charging: Charging
+    wanted: Wanted
     houses_total: int
     next_number: int
     """The number that the first bill will have, if nobody else takes one of the series."""
-    plans: dict[date | None, list[_Plan]] = field(default_factory=dict)
 
     @property
     def series(self) -> str:
         """The number series of the month's bills."""
-        return bill_series(self.period)
-
-    def plan(self, handover_date: date | None) -> list[_Plan]:
-        """Tell for each item what houses handed over on that day owe: parts, or why not."""
-        plans = self.plans.get(handover_date)
-        if plans is None:
-            plans = self.plans[handover_date] = [
-                plan for item in self.items if (plan := self._plan_item(item, handover_date))
-            ]
-        return plans
-
-    def _plan_item(self, item: RunItem, handover_date: date | None) -> _Plan | None:
-        if handover_date is None:
-            return _Plan(item, (), _NO_HANDOVER)
-        liable = self.period.within(starts_on=item.starts_on, ends_before=item.ends_on).within(
-            starts_on=self.liable_from_rule.liable_from(handover_date), ends_before=None
-        )
-        if not liable:
-            return None
-        try:
-            return _Plan(item, item.charger.parts(liable), "")
-        except PriceMissing as missing:
-            return _Plan(item, (), f"{missing.days} 没有价格")
+        return bill_series(self.month)
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    item: RunItem
-    parts: tuple[Part, ...]
-    why_not: str
+def make_run(
+    tx: Transaction, batch: BillBatch, community: Community, *, counts_own_bills: bool
+) -> Run:
+    """Read everything that a run needs besides its houses.
 
-
-@dataclass(slots=True)
-class Chunk:
-    """What was computed for some houses, ready to be written."""
-
-    house_count: int
-    charged: list[tuple[int, RunItem, list[ChargedLine]]] = field(default_factory=list)
-    exceptions: list[tuple[int, int, str]] = field(default_factory=list)
-
-
-def read_items(tx: Transaction, batch_id: int) -> list[RunItem]:
-    """Read the items that a batch charges, with their prices."""
-    items = tx.session.scalars(
-        select(FeeItem)
-        .join(BillBatchItem, BillBatchItem.fee_item_id == FeeItem.id)
-        .where(BillBatchItem.batch_id == batch_id)
-        .order_by(FeeItem.id)
-    ).all()
-    prices: dict[int, list[Price]] = {item.id: [] for item in items}
-    for row in tx.session.scalars(
-        select(FeeStandard)
-        .where(FeeStandard.fee_item_id.in_(prices))
-        .order_by(FeeStandard.priced_from)
-    ):
-        prices[row.fee_item_id].append(Price(row.unit_price, row.priced_from, row.priced_until))
-    return [
-        RunItem(
-            id=item.id,
-            code=item.code,
-            starts_on=item.starts_on,
-            ends_on=item.ends_on,
-            issue_offset_days=item.issue_offset_days,
-            due_days=item.due_days,
-            charger=Charger(
-                Terms(
-                    method=ChargeMethod(item.charge_method),
-                    prices=tuple(prices[item.id]),
-                    rounding=Rounding(item.rounding),
-                    proration=Proration(item.proration),
-                )
-            ),
-        )
-        for item in items
-    ]
-
-
-def read_houses(session: Session, run: Run, *, after_id: int, limit: int) -> list[House]:
-    """Read the next houses by id."""
-    found = session.execute(
-        _HOUSES, {"community_id": run.community_id, "after_id": after_id, "limit": limit}
-    )
-    return [(id_, area, coefficient, handover) for id_, area, coefficient, handover in found]
-
-
-def read_billed(session: Session, run: Run, houses: Sequence[House]) -> set[tuple[int, int]]:
-    """Read which of these houses have a live bill for which item already."""
-    rows = session.execute(
-        _BILLED,
-        {
-            "first_id": houses[0][0],
-            "last_id": houses[-1][0],
-            "period_from": run.period.starts_on,
-            "item_ids": [item.id for item in run.items],
-        },
-    )
-    return {(house_id, item_id) for house_id, item_id in rows}
-
-
-def charge_houses(run: Run, houses: Sequence[House], billed: set[tuple[int, int]]) -> Chunk:
-    """Compute what the houses owe for every item that they have no bill for.
-
-    Houses that share a hand-over date share the whole work but the multiplication.
+    With ``counts_own_bills`` the batch's own bills count as billed, so that only gaps are filled.
     """
-    chunk = Chunk(len(houses))
-    for house_id, area, coefficient, handover_date in houses:
-        by_area = None
-        for plan in run.plan(handover_date):
-            item = plan.item
-            if (house_id, item.id) in billed:
-                continue
-            if plan.why_not:
-                chunk.exceptions.append((house_id, item.id, plan.why_not))
-                continue
-            if item.charger.is_by_area:
-                basis = by_area = by_area or area_basis(area, coefficient)
-            else:
-                basis = PER_HOUSE
-            chunk.charged.append((house_id, item, item.charger.charge_parts(plan.parts, basis)))
-    return chunk
+    month = Span(batch.period_from, batch.period_until)
+    item_ids = list(
+        tx.session.scalars(
+            select(BillBatchItem.fee_item_id).where(BillBatchItem.batch_id == batch.id)
+        )
+    )
+    items = read_run_items(tx.session, item_ids)
+    rule = LiableFromRule(community.liable_from_rule)
+    charging = make_charging(
+        tx.session, community.id, month, items, rule, houses_total=batch.houses_total
+    )
+    return Run(
+        batch_id=batch.id,
+        community_id=community.id,
+        community_code=community.code,
+        month=month,
+        charging=charging,
+        wanted=want(community.id, month, items, apart_from=0 if counts_own_bills else batch.id),
+        houses_total=batch.houses_total,
+        next_number=take_numbers(tx, community_id=community.id, series=bill_series(month), count=0),
+    )
+
+
+def make_charging(
+    session: Session,
+    community_id: int,
+    month: Span,
+    items: Sequence[RunItem],
+    rule: LiableFromRule,
+    *,
+    houses_total: int,
+) -> Charging:
+    """Make ready to charge some items for a month."""
+    shared = [item.row for item in items if item.method is ChargeMethod.SHARE]
+    shares = {}
+    if shared:
+        shares = read_shares(
+            session, community_id=community_id, items=shared, month=month, rule=rule
+        )
+    return Charging(
+        month=month,
+        items=items,
+        liable_from_rule=rule,
+        facts=RunFacts(houses_total, shares),
+    )
+
+
+def want(community_id: int, month: Span, items: Sequence[RunItem], *, apart_from: int) -> Wanted:
+    """Tell which facts the items depend on: days reach over every period the month may bill."""
+    longest = max((item.cycle.months for item in items), default=1)
+    days = Span(add_months(month.starts_on, -longest), add_months(month.starts_on, longest + 1))
+    kinds = {str(item.meter_kind) for item in items if item.meter_kind}
+    return Wanted(
+        community_id=community_id,
+        item_ids=[item.id for item in items],
+        days=days,
+        month=month,
+        looks_at_vacancy=any(item.splits_at_vacancy for item in items),
+        meter_kinds=sorted(kinds),
+        readings_from=_readings_from(items, days, month),
+        one_off_item_ids=[item.id for item in items if item.method is ChargeMethod.ONE_OFF],
+        apart_from_batch=apart_from,
+    )
+
+
+def _readings_from(items: Sequence[RunItem], days: Span, month: Span) -> date:
+    """Tell from which day on readings count: the first period's, or its tier window's."""
+    starts = [month.starts_on]
+    for item in items:
+        if item.meter_kind is None:
+            continue
+        first = month.starts_on if item.cycle.months == 1 and _is_calendar(item) else days.starts_on
+        starts.append(first)
+        if item.usage is not None and item.usage.window is TierWindow.YEAR:
+            starts.append(window_start(TierWindow.YEAR, first, item.usage.window_from_month))
+    return min(starts)
+
+
+def _is_calendar(item: RunItem) -> bool:
+    return item.row.cycle_anchor == "calendar"
 
 
 def reserve_ids(session: Session, chunk: Chunk) -> list[int]:
     """Take an id for every bill of the chunk; ids, unlike numbers, may have gaps."""
-    if not chunk.charged:
+    if not chunk.bills:
         return []
-    return list(session.execute(_NEXT_IDS, {"count": len(chunk.charged)}).scalar_one())
+    return list(session.execute(_NEXT_IDS, {"count": len(chunk.bills)}).scalar_one())
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,53 +172,74 @@ def render_chunk(run: Run, chunk: Chunk, bill_ids: list[int], first_number: int)
 def write_chunk(tx: Transaction, run: Run, rendered: Rendered) -> None:
     """Take the numbers of the chunk's bills, without a gap, and stream everything in."""
     chunk = rendered.chunk
-    if chunk.charged:
+    if chunk.bills:
         first_number = take_numbers(
-            tx, community_id=run.community_id, series=run.series, count=len(chunk.charged)
+            tx, community_id=run.community_id, series=run.series, count=len(chunk.bills)
         )
         if first_number != rendered.first_number:
             rendered = render_chunk(run, chunk, rendered.bill_ids, first_number)
         tx.copy_text(
             "bill",
             "id community_id batch_id house_id fee_item_id bill_no period_from period_until"
-            " issue_date due_date state amount_fen",
+            " issue_date due_date state amount_fen sequence",
             [rendered.bills],
         )
-        tx.copy_text("bill_line", "bill_id line_no amount_fen trace", [rendered.lines])
+        tx.copy_text("bill_line", "bill_id line_no kind amount_fen trace", [rendered.lines])
     if chunk.exceptions:
         tx.copy_text(
             "bill_exception",
             "batch_id house_id fee_item_id why",
-            (f"{run.batch_id}\t{house}\t{item}\t{why}\n" for house, item, why in chunk.exceptions),
+            (
+                f"{run.batch_id}\t{house}\t{item}\t{_escaped(' '.join(why.split()))}\n"
+                for house, item, why in _once_each(chunk.exceptions)
+            ),
         )
+
+
+def _once_each(exceptions: Sequence[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """Join the reasons of a house and item into one row."""
+    reasons: dict[tuple[int, int], list[str]] = {}
+    for house_id, item_id, why in exceptions:
+        reasons.setdefault((house_id, item_id), []).append(why)
+    return [(*key, "；".join(dict.fromkeys(why))) for key, why in reasons.items()]
 
 
 def _bill_rows(run: Run, chunk: Chunk, bill_ids: Sequence[int], first: int) -> Iterator[str]:
-    period = run.period
     before = f"{run.community_id}\t{run.batch_id}"
-    middle: dict[int, str] = {}
-    after: dict[int, str] = {}
-    for item in run.items:
-        issue = period.ends_before + timedelta(days=item.issue_offset_days)
-        due = issue + timedelta(days=item.due_days)
-        middle[item.id] = f"{item.id}\t{run.community_code}{period.starts_on:%Y%m}{item.code}"
-        after[item.id] = (
-            f"{period.starts_on}\t{period.ends_before}\t{issue}\t{due}\t{BillState.PENDING_REVIEW}"
-        )
+    heads: dict[int, tuple[str, str]] = {}
     number = first
-    for bill_id, (house_id, item, lines) in zip(bill_ids, chunk.charged, strict=True):
-        amount_fen = lines[0][0] if len(lines) == 1 else sum(line[0] for line in lines)
+    for bill_id, bill in zip(bill_ids, chunk.bills, strict=True):
+        house_id, plan, amount_fen, _, sequence, period = bill
+        head = heads.get(id(plan))
+        if head is None or period is not None:
+            head = heads[id(plan)] = _head(run, plan, period)
         yield (
-            f"{bill_id}\t{before}\t{house_id}\t{middle[item.id]}{number:06d}"
-            f"\t{after[item.id]}\t{amount_fen}\n"
+            f"{bill_id}\t{before}\t{house_id}\t{head[0]}{number:06d}"
+            f"{head[1]}{amount_fen}\t{sequence}\n"
         )
         number += 1
 
 
+def _head(run: Run, plan: Plan, period: Span | None) -> tuple[str, str]:
+    """Write what all bills of a plan have in common: before the number, and after it."""
+    row = plan.item.row
+    period = period or plan.period
+    before = f"{row.id}\t{run.community_code}{run.month.starts_on:%Y%m}{row.code}"
+    after = (
+        f"\t{period.starts_on}\t{period.ends_before}\t{plan.issue_date}\t{plan.due_date}"
+        f"\t{BillState.PENDING_REVIEW}\t"
+    )
+    return before, after
+
+
 def _line_rows(chunk: Chunk, bill_ids: Sequence[int]) -> Iterator[str]:
-    # A trace holds numbers, dates and our own words only: nothing that COPY would want escaped.
-    for bill_id, (_, _, lines) in zip(bill_ids, chunk.charged, strict=True):
+    for bill_id, bill in zip(bill_ids, chunk.bills, strict=True):
         line_no = 1
-        for amount_fen, _, trace in lines:
-            yield f"{bill_id}\t{line_no}\t{amount_fen}\t{trace}\n"
+        for kind, amount_fen, trace in bill.lines:
+            yield f"{bill_id}\t{line_no}\t{kind}\t{amount_fen}\t{_escaped(trace)}\n"
             line_no += 1
+
+
+def _escaped(trace: str) -> str:
+    """Escape what COPY would read as its own; numbers and our own words never need it."""
+    return trace.replace("\\", "\\\\") if "\\" in trace else trace

@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import select
 
 from domain.errors import NotFound
-from domain.house_sheet import HouseSheet, Problem, SheetHouse, SheetOwner
+from domain.house_sheet import HouseSheet, SheetHouse, SheetOwner
 from domain.periods import local_date
+from domain.sheets import Problem
 from models import Building, Community, House, HousePerson, Owner
 from services.unit_of_work import Transaction
 

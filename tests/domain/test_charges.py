@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.charges import ChargeMethod, Charger, Price, PriceMissing, Terms, explain, trim
+from domain.charges import ChargeMethod, Charger, Price, PriceMissing, Terms, trim
 from domain.money import Rounding, round_half_up
 from domain.periods import Proration, Span, add_months, count_months
+from domain.traces import explain
 
 LONG_AGO = date(2000, 1, 1)
 YEAR = Span(date(2025, 1, 1), date(2026, 1, 1))

@@ -3,7 +3,8 @@ from decimal import Decimal
 
 import pytest
 
-from domain.house_sheet import HeaderMissing, SheetOwner, read_house_sheet
+from domain.house_sheet import SheetOwner, read_house_sheet
+from domain.sheets import HeaderMissing
 
 TODAY = date(2026, 11, 24)
 HEADER = ["楼栋", "单元", "房号", "建筑面积", "交付日期", "业主姓名", "手机号", "产权份额"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.actors import Permission
 from domain.errors import InvalidInput, NotAllowed, NotFound
-from domain.house_sheet import HeaderMissing
+from domain.sheets import HeaderMissing
 from domain.periods import local_date
 from services.imports import house_owners
 from services.imports.house_owners import ImportRunning

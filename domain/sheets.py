@@ -1,0 +1,157 @@
+"""What every clerk's sheet shares: a header below titles, rows that are data, problems told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from domain.cells import BadCell, Cell, read_text
+from domain.errors import InvalidInput
+
+HouseKey = tuple[str, str, str]
+"""Building, unit and room number: what tells a house from others of its community."""
+Row = Sequence[Cell]
+
+HOUSE_NAMES: dict[str, tuple[str, ...]] = {
+    "building": ("楼栋", "楼号", "栋号", "幢", "幢号", "楼幢", "栋"),
+    "unit_no": ("单元", "单元号"),
+    "room_no": ("房号", "室号", "房间号", "房屋编号", "门牌号"),
+}
+"""How clerks head the columns that say which house."""
+_HEADER_ROWS = 10
+"""How far down a header may stand below titles."""
+_TOTALS = ("合计", "总计", "小计", "共计")
+_NOT_TITLE = re.compile(r"\s|[(（].*")
+
+
+class HeaderMissing(InvalidInput):
+    """No row of the sheet looks like a header; the message says what it must have."""
+
+    code = "header_missing"
+    message = "没有找到表头"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: row as Excel counts it, column as the sheet calls it."""
+
+    row: int
+    column: str
+    value: str
+    why: str
+    suggestion: str
+
+
+class Table:
+    """The rows of a sheet below its header, and the problems found in them so far.
+
+    ``names`` are the titles that each column is known by, the usual one first.
+
+    Raises:
+        HeaderMissing: none of the first ten rows has all the ``needed`` columns.
+    """
+
+    def __init__(
+        self, rows: Sequence[Row], names: Mapping[str, tuple[str, ...]], needed: Sequence[str]
+    ) -> None:
+        self._rows = rows
+        self._names = names
+        self._columns: dict[str, int] = {}
+        self._titles: dict[str, str] = {}
+        self._first = self._find_header(needed) + 1
+        self.problems: list[Problem] = []
+
+    def _find_header(self, needed: Sequence[str]) -> int:
+        column_of = {title: column for column, titles in self._names.items() for title in titles}
+        for index, row in enumerate(self._rows[:_HEADER_ROWS]):
+            columns: dict[str, int] = {}
+            for position, cell in enumerate(row):
+                column = column_of.get(_NOT_TITLE.sub("", str(cell)).lower())
+                if column and column not in columns:
+                    columns[column] = position
+                    self._titles[column] = str(cell).strip()
+            if all(column in columns for column in needed):
+                self._columns = columns
+                return index
+        usual = "、".join(self._names[column][0] for column in needed)
+        raise HeaderMissing(f"没有找到表头，表头至少要有：{usual}")
+
+    def data(self) -> Iterator[tuple[int, Row]]:
+        """Give the rows that are data with their numbers as Excel counts them.
+
+        Blank rows and totals rows are none.
+        """
+        for number, row in enumerate(self._rows[self._first :], start=self._first + 1):
+            words = [str(cell).strip() for cell in row if str(cell).strip()]
+            if words and not words[0].startswith(_TOTALS):
+                yield number, row
+
+    def cell(self, row: Row, column: str) -> Cell:
+        """Tell what stands in a column; nothing where the row or the sheet has no such cell."""
+        position = self._columns.get(column)
+        return row[position] if position is not None and position < len(row) else ""
+
+    def read(
+        self,
+        number: int,
+        row: Row,
+        column: str,
+        reader: Callable[[Cell], Any],
+        default: Any = None,
+    ) -> Any:
+        """Read a cell, or report why it cannot be read and give the default.
+
+        With a default that is not None an empty cell is the default and no problem.
+        """
+        cell = self.cell(row, column)
+        try:
+            is_empty = str(cell).strip() == ""
+            return default if is_empty and default is not None else reader(cell)
+        except BadCell as bad:
+            self.report(number, column, cell, bad.why, bad.suggestion)
+            return default
+
+    def report(self, row: int, column: str, value: object, why: str, suggestion: str) -> None:
+        """Note one problem."""
+        self.problems.append(self.blame(row, column, value, why, suggestion))
+
+    def blame(self, row: int, column: str, value: object, why: str, suggestion: str) -> Problem:
+        """Make a problem that calls its column as the sheet does."""
+        title = self._titles.get(column, self._names[column][0])
+        # What cannot be printed cannot be stored either: PostgreSQL takes no NUL in JSON.
+        shown = "".join(mark if mark.isprintable() else "�" for mark in str(value)[:60])
+        return Problem(row, title, shown, why, suggestion)
+
+
+def required(what: str, limit: int) -> Callable[[Cell], str]:
+    """Make a reader of text that must not be empty."""
+
+    def read(cell: Cell) -> str:
+        text = read_text(cell, limit=limit)
+        if not text:
+            raise BadCell(f"缺少{what}", f"请填写{what}")
+        return text
+
+    return read
+
+
+def optional(reader: Callable[[Cell], Any]) -> Callable[[Cell], Any]:
+    """Make a reader that takes an empty cell for None."""
+    return lambda cell: None if str(cell).strip() == "" else reader(cell)
+
+
+def text_up_to(limit: int) -> Callable[[Cell], str]:
+    """Make a reader of text that may be empty."""
+    return lambda cell: read_text(cell, limit=limit)
+
+
+def name_building(text: str) -> str:
+    """Name a building the way it is on file: a bare ``1`` is ``1栋``."""
+    return f"{text}栋" if text.isdecimal() else text
+
+
+def tidy_unit_no(text: str) -> str:
+    """Write a unit the way it is on file: ``1单元`` is ``1``."""
+    return text.removesuffix("单元")

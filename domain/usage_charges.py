@@ -1,0 +1,210 @@
+"""How much a house owes for what its meters counted, by unit price or by tiers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from domain.charges import ChargedLine, Price, PriceMissing, trim
+from domain.meters import MeterKind, Segment
+from domain.money import Rounding, divide_half_up
+from domain.periods import Span, count_months
+from domain.tiers import CHARGE_SCALE, USAGE_SCALE, TierTable, TierWindow, window_start
+
+_CHARGE_PER_FEN = CHARGE_SCALE // 100
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTerms:
+    """What a metered item asks for; prices by date (no overlap, sorted).
+
+    ``months`` is how many months a period has: monthly tier limits count for each of them.
+    """
+
+    meter_kind: MeterKind
+    prices: tuple[Price, ...]
+    rounding: Rounding = Rounding.FEN
+    window: TierWindow = TierWindow.MONTH
+    window_from_month: int = 1
+    is_per_person: bool = False
+    months: int = 1
+
+    def window_start(self, period: Span) -> Span:
+        """Tell the days of the tier window before the period; empty when it begins with it."""
+        if self.window is TierWindow.MONTH:
+            return Span(period.starts_on, period.starts_on)
+        starts_on = window_start(self.window, period.starts_on, self.window_from_month)
+        return Span(starts_on, period.starts_on)
+
+
+def charge_usage(
+    terms: UsageTerms,
+    *,
+    segments: Sequence[Segment],
+    period: Span,
+    used_before: int = 0,
+    people: int | None = None,
+) -> list[ChargedLine]:
+    """Compute the lines for what some meters of a house counted in a period.
+
+    By unit price there is a line per price that held: the usage of a segment is spread evenly
+    over its days. By tiers there is one line, by the table in force as the window began; a newer
+    table starts with the next window. ``used_before`` is what the window had used before, in the
+    scale of `domain.tiers.USAGE_SCALE`; ``people`` count only where limits are per person, and an
+    unknown number counts as one. A surcharge is per month of the period.
+
+    Raises:
+        PriceMissing: part of the days has no price.
+
+    Source: domain.md D1.
+    """
+    table = _table(terms, period)
+    if table is None:
+        return _by_unit_price(terms, segments, period)
+    scale = (people or 1) if terms.is_per_person else 1
+    if terms.window is TierWindow.MONTH:
+        scale *= terms.months
+    if scale != 1:
+        table = table.for_people(scale)
+    usage = sum(segment.usage for segment in segments)
+    price = _price_at(terms.prices, period)
+    surcharge, head = _surcharge(price, period)
+    numerator, denominator = table.charge(used_before, usage), _CHARGE_PER_FEN
+    if surcharge:
+        numerator = numerator * surcharge.denominator + surcharge.numerator * CHARGE_SCALE
+        denominator *= surcharge.denominator
+    tiers = ",".join(
+        f'["{step.tier_no}","{usage_text(step.usage)}","{trim(step.unit_price)}"]'
+        for step in table.steps(used_before, usage)
+    )
+    middle = (
+        f'"tiers":[{tiers}],"used_before":"{usage_text(used_before)}"'
+        f',"window":"{terms.window}"{head}'
+    )
+    return [_line(terms, segments, period, usage, numerator, denominator, middle)]
+
+
+def _table(terms: UsageTerms, period: Span) -> TierTable | None:
+    if len(terms.prices) == 1:
+        return terms.prices[0].tiers
+    current = _price_at(terms.prices, period)
+    if current.tiers is None:
+        return None
+    window = terms.window_start(period)
+    at_start = _price_at(terms.prices, Span(window.starts_on, window.starts_on + _DAY))
+    return at_start.tiers or current.tiers
+
+
+def _price_at(prices: Sequence[Price], span: Span) -> Price:
+    """Find the price of a span's first day, or the first one later."""
+    for price in prices:
+        if price.ends_before is None or price.ends_before > span.starts_on:
+            return price
+    raise PriceMissing(span)
+
+
+def _by_unit_price(
+    terms: UsageTerms, segments: Sequence[Segment], period: Span
+) -> list[ChargedLine]:
+    prices = _plain(terms.prices)
+    lines: list[ChargedLine] = []
+    covered = Fraction(0)
+    total = sum(segment.usage for segment in segments)
+    for price in prices:
+        part = sum((_usage_in(segment, price) for segment in segments), Fraction(0))
+        days = period.within(starts_on=price.starts_on, ends_before=price.ends_before)
+        if not part and not days:
+            continue
+        covered += part
+        surcharge, head = _surcharge(price, days)
+        exact = part * Fraction(price.unit_price or 0) / USAGE_SCALE + surcharge
+        since = ',"since":["price"]' if lines else ""
+        lines.append(
+            _line(
+                terms,
+                segments,
+                days or period,
+                part,
+                100 * exact.numerator,
+                exact.denominator,
+                f'"unit_price":"{trim(price.unit_price or Decimal(0))}"{head}{since}',
+            )
+        )
+    if covered != total or not lines:
+        raise PriceMissing(period)
+    return lines
+
+
+def _plain(prices: Sequence[Price]) -> list[Price]:
+    """Leave tables out: where one begins inside a window, the unit price before goes on."""
+    plain: list[Price] = []
+    for price in prices:
+        if price.tiers is None:
+            plain.append(price)
+        elif plain:
+            last = plain.pop()
+            plain.append(Price(last.unit_price, last.starts_on, price.ends_before, last.surcharge))
+    return plain
+
+
+def _usage_in(segment: Segment, price: Price) -> Fraction:
+    """Tell what part of a segment's usage falls under a price."""
+    days = Span(segment.from_on + _DAY, segment.until_on + _DAY)
+    inside = days.within(starts_on=price.starts_on, ends_before=price.ends_before)
+    if inside == days or not days:
+        return Fraction(segment.usage if inside == days else 0)
+    return Fraction(segment.usage * inside.days, days.days)
+
+
+def _surcharge(price: Price, days: Span) -> tuple[Fraction, str]:
+    if not price.surcharge or not days:
+        return Fraction(0), ""
+    months = count_months(days)
+    head = f',"surcharge":"{trim(price.surcharge)}","months":"{months}"'
+    return Fraction(price.surcharge) * months, head
+
+
+def _line(
+    terms: UsageTerms,
+    segments: Sequence[Segment],
+    days: Span,
+    usage: int | Fraction,
+    numerator: int,
+    denominator: int,
+    middle: str,
+) -> ChargedLine:
+    step = terms.rounding.step_fen
+    amount_fen = divide_half_up(numerator, denominator, step)
+    rounding_fen = 0 if step == 1 else amount_fen - divide_half_up(numerator, denominator)
+    read = ",".join(map(_segment_text, segments))
+    return ChargedLine(
+        amount_fen,
+        f'{{"method":"meter","meter_kind":"{terms.meter_kind}","from":"{days.starts_on}"'
+        f',"until":"{days.ends_before}","usage":"{usage_text(usage)}","segments":[{read}],{middle}'
+        f',"rounding":"{terms.rounding}","rounding_fen":{rounding_fen}}}',
+    )
+
+
+def _segment_text(segment: Segment) -> str:
+    number = json.dumps(segment.meter_no, ensure_ascii=False)
+    return (
+        f'{{"meter_no":{number},"from_on":"{segment.from_on}","from":"{trim(segment.from_reading)}"'
+        f',"until_on":"{segment.until_on}","until":"{trim(segment.until_reading)}"'
+        f',"multiplier":"{trim(segment.multiplier)}","turned":"{trim(segment.turned)}"'
+        f',"usage":"{usage_text(segment.usage)}"}}'
+    )
+
+
+def usage_text(usage: int | Fraction) -> str:
+    """Write scaled usage as people do, such as ``24.25``; a broken part of days as a fraction."""
+    if isinstance(usage, Fraction):
+        if usage.denominator != 1:
+            return str(usage / USAGE_SCALE)
+        usage = usage.numerator
+    whole, rest = divmod(usage, USAGE_SCALE)
+    return f"{whole}.{rest:08d}".rstrip("0") if rest else str(whole)

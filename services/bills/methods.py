@@ -1,0 +1,160 @@
+"""How each charge method reads what is on file about a house."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from fractions import Fraction
+from typing import NamedTuple
+
+from domain.bill_states import LineKind
+from domain.charges import PER_HOUSE, ChargedLine, ChargeMethod, area_basis
+from domain.formula_charges import Values, charge_formula
+from domain.meters import MeterKind
+from domain.tiers import USAGE_SCALE
+from domain.troubles import NotChargeable
+from domain.usage_charges import charge_usage
+from services.bills.house_facts import History, House
+from services.bills.meter_facts import Chain, count_usage, count_used_before
+from services.bills.plans import Line, Plan
+from services.bills.pools import Shares
+
+
+class NotConcerned(Exception):
+    """The house has nothing to do with an item in this period: no bill, and nothing to tell."""
+
+
+class RunFacts(NamedTuple):
+    """What is the same for all houses of a run."""
+
+    houses_total: int
+    shares: dict[int, Shares]
+    """By item id."""
+
+
+class Case(NamedTuple):
+    """One bill to be computed: a house, what is known of it, and the plan."""
+
+    run: RunFacts
+    house: House
+    history: History
+    chains: list[Chain]
+    plan: Plan
+
+    def chains_of(self, kind: MeterKind) -> list[Chain]:
+        """Tell the house's meters of a kind."""
+        return [chain for chain in self.chains if chain[0].kind == kind]
+
+
+def charge_plainly(house: House, plan: Plan) -> tuple[int, tuple[Line, ...]]:
+    """Charge a house of which nothing changed; those of one weight owe the same."""
+    charger = plan.item.charger
+    basis = PER_HOUSE
+    if charger.is_by_area:
+        basis = area_basis(house.billing_area, house.fee_coefficient)
+    known = plan.known.get(basis)
+    if known is None:
+        parts = charger.parts(plan.liable, anchor=plan.anchor)
+        charged = [charger.charge_part(part, basis) for part in parts]
+        lines = tuple(Line(LineKind.PRINCIPAL, one.amount_fen, one.trace) for one in charged)
+        known = plan.known[basis] = (sum(one.amount_fen for one in charged), lines)
+    return known
+
+
+def _charge_priced(case: Case) -> list[ChargedLine]:
+    """Charge a house stretch by stretch, each with the area of its days."""
+    _, house, history, _, plan = case
+    item = plan.item
+    charger = item.charger
+    changes = history.changes(
+        plan.liable, looks_at_area=charger.is_by_area, looks_at_vacancy=item.splits_at_vacancy
+    )
+    lines = []
+    for part in charger.parts(plan.liable, changes=changes, anchor=plan.anchor):
+        basis = PER_HOUSE
+        if charger.is_by_area:
+            basis = area_basis(*history.measure_on(house, part.span.starts_on))
+        lines.append(charger.charge_part(part, basis))
+    return lines
+
+
+def _charge_metered(case: Case) -> list[ChargedLine]:
+    plan = case.plan
+    terms = plan.item.usage
+    if terms is None:
+        raise ValueError("a metered item has usage terms")
+    chains = case.chains_of(terms.meter_kind)
+    window = terms.window_start(plan.period)
+    groups = [chains] if plan.item.row.is_tier_per_house or not chains else [[c] for c in chains]
+    return [
+        line
+        for group in groups
+        for line in charge_usage(
+            terms,
+            segments=count_usage(group, terms.meter_kind, plan.period),
+            period=plan.period,
+            used_before=count_used_before(group, window),
+            people=case.house.household_size,
+        )
+    ]
+
+
+def _charge_by_formula(case: Case) -> list[ChargedLine]:
+    run, house, history, _, plan = case
+    item = plan.item
+    usage = None
+    if item.meter_kind is not None and any(
+        price.formula and "usage" in price.formula.variables for price in item.charger.terms.prices
+    ):
+        counted = count_usage(case.chains_of(item.meter_kind), item.meter_kind, plan.period)
+        usage = Fraction(sum(segment.usage for segment in counted), USAGE_SCALE)
+
+    def values_on(day: date) -> Values:
+        area, coefficient = history.measure_on(house, day)
+        return {
+            "area": area,
+            "inner_area": house.inner_area,
+            "coefficient": coefficient,
+            "floor": house.floor_no,
+            "households": run.houses_total,
+            "usage": usage,
+        }
+
+    changes = history.changes(
+        plan.liable, looks_at_area=True, looks_at_vacancy=item.splits_at_vacancy
+    )
+    return charge_formula(
+        item.charger.terms, plan.liable, values_on=values_on, changes=changes, anchor=plan.anchor
+    )
+
+
+def _charge_share(case: Case) -> list[ChargedLine]:
+    plan = case.plan
+    shares = case.run.shares.get(plan.item.id)
+    if shares is None:
+        raise NotChargeable("本期没有公摊总额")
+    if shares.period != plan.period:
+        raise NotChargeable(f"公摊账期 {shares.period} 与收费周期不一致")
+    line = shares.line(case.house.id)
+    if line is None:
+        raise NotConcerned
+    return [line]
+
+
+_CHARGE: dict[ChargeMethod, Callable[[Case], list[ChargedLine]]] = {
+    ChargeMethod.AREA: _charge_priced,
+    ChargeMethod.FIXED: _charge_priced,
+    ChargeMethod.METER: _charge_metered,
+    ChargeMethod.FORMULA: _charge_by_formula,
+    ChargeMethod.SHARE: _charge_share,
+}
+
+
+def charge_case(case: Case) -> list[ChargedLine]:
+    """Compute the principal lines of one bill.
+
+    Raises:
+        NotChargeable: the house cannot be charged; the reason is for an exception row.
+        NotConcerned: it has nothing to do with the item in this period.
+    """
+    return _CHARGE[case.plan.item.method](case)

@@ -1,0 +1,1 @@
+"""Meters: which there are, what was read off them, and what that says."""
