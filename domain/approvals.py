@@ -8,9 +8,10 @@ from domain.actors import Role
 
 
 class ApprovalKind(StrEnum):
-    """What is asked for; 减免/核销/滞纳金减免/账单调整/预存退款/退押金."""
+    """What is asked for; 减免/作废/核销/滞纳金减免/账单调整/预存退款/退押金."""
 
     WAIVER = "waiver"
+    VOID = "void"
     WRITE_OFF = "write_off"
     LATE_FEE_WAIVER = "late_fee_waiver"
     ADJUSTMENT = "adjustment"
@@ -20,6 +21,7 @@ class ApprovalKind(StrEnum):
 
 APPROVAL_SHOWN = {
     ApprovalKind.WAIVER: "减免",
+    ApprovalKind.VOID: "作废账单",
     ApprovalKind.WRITE_OFF: "核销",
     ApprovalKind.LATE_FEE_WAIVER: "滞纳金减免",
     ApprovalKind.ADJUSTMENT: "账单调整",

@@ -26,6 +26,7 @@ from domain.sheets import (
     text_up_to,
     tidy_unit_no,
 )
+from domain.usages import trim
 
 SHEET_NAME = "水表读数"
 METER_NO_LIMIT = 40
@@ -181,7 +182,7 @@ def _shown(reading: SheetReading, column: str) -> str:
         case "kind":
             return KIND_SHOWN[reading.kind] if reading.kind else ""
         case "reading":
-            return f"{reading.reading.normalize():f}"
+            return f"{trim(reading.reading):f}"
         case _:
             return str(getattr(reading, column))
 

@@ -68,7 +68,13 @@ def find_unusual(span: MeterSpan) -> Unusual | None:
 
 def in_units(usage: int) -> Decimal:
     """Turn parts of ``USAGE_SCALE`` into the unit people read, to four decimals."""
-    return round(Decimal(usage) / USAGE_SCALE, 4).normalize() + 0
+    return trim(round(Decimal(usage) / USAGE_SCALE, 4))
+
+
+def trim(number: Decimal) -> Decimal:
+    """Take away the zeros at the end that a column or a division adds."""
+    # Adding 0 turns 6E+2 back into 600.
+    return number.normalize() + 0
 
 
 def _by_month(readings: Sequence[Reading]) -> list[list[Reading]]:

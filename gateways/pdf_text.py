@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from reportlab.lib.colors import HexColor
@@ -36,9 +37,18 @@ Source: GB/T 15834, marks at the beginning and the end of lines.
 _SLACK = 0.01
 
 
-@cache
+_LOADING = Lock()
+"""A font registered a second time would replace the one that another thread is drawing with."""
+
+
 def glyphs() -> Glyphs:
     """Load the font, once, and tell how it shows each character."""
+    with _LOADING:
+        return _load()
+
+
+@cache
+def _load() -> Glyphs:
     font = TTFont(FONT, str(_FONT_FILE), subfontIndex=0)
     pdfmetrics.registerFont(font)
     return Glyphs(font.face.charToGlyph)
@@ -54,15 +64,15 @@ class Glyphs(dict[int, str]):
     def __missing__(self, code: int) -> str:
         character = chr(code)
         kind = unicodedata.category(character)
-        if code in self._known or character == "\n":
+        if character == "\n":
             shown = character
-        elif kind in ("Cc", "Zs", "Zl", "Zp"):
-            shown = " "
         elif kind in ("Cf", "Mn", "Me"):
             # Joiners and variation selectors have no shape of their own.
             shown = ""
+        elif kind == "Cc":
+            shown = " "
         else:
-            shown = _MISSING
+            shown = character if code in self._known else _MISSING
         self[code] = shown
         return shown
 

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import xlsxwriter
@@ -142,8 +143,9 @@ class _Sheet:
             case date() if cell.year >= _FIRST_YEAR:
                 self._sheet.write_datetime(self._row, number, cell, formats.date)
             case int() if column.kind is ColumnKind.FEN:
-                # The nearest float of a number with two decimals prints as those decimals.
-                self._sheet.write_number(self._row, number, cell / 100, numbers[ColumnKind.FEN])
+                # A float would be written with 16 digits: 9.78 as 9.779999999999999.
+                yuan = Decimal(cell).scaleb(-2)
+                self._sheet.write_number(self._row, number, yuan, numbers[ColumnKind.FEN])
             case int() if column.kind is ColumnKind.COUNT:
                 self._sheet.write_number(self._row, number, cell, numbers[ColumnKind.COUNT])
             case _:

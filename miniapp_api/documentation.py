@@ -14,6 +14,8 @@ from miniapp_api.schemas import ErrorOut
 from miniapp_api.security import open_to_all
 from miniapp_api.strict_json import StrictParser
 
+_SCHEMES = {"owner": "session", "staff": "staff_key"}
+"""What a route that carries a mark asks for."""
 _REFUSALS = {
     401: "没有登录或登录已失效",
     403: "没有权限",
@@ -72,25 +74,27 @@ def make_api(app: Flask) -> Api:
         app,
         spec_kwargs={
             "info": {
-                "description": "业主小程序与 H5 使用的接口。"
+                "description": "业主小程序与 H5 使用的接口，以及员工系统（如抄表）使用的接口。"
                 "金额一律为整数分；时刻为 UTC，日期为北京时间。"
             },
         },
     )
-    api.spec.components.security_scheme("session", {"type": "http", "scheme": "bearer"})
+    for scheme in _SCHEMES.values():
+        api.spec.components.security_scheme(scheme, {"type": "http", "scheme": "bearer"})
     app.register_blueprint(docs)
     return api
 
 
 def describe_security(app: Flask, api: Api) -> None:
-    """Say in the description which routes ask for a session."""
+    """Say in the description which routes ask for a session or for a staff key."""
     for rule in app.url_map.iter_rules():
         view = app.view_functions[rule.endpoint]
-        if getattr(view, "access", "") != "owner":
+        scheme = _SCHEMES.get(getattr(view, "access", ""))
+        if scheme is None:
             continue
         path = api.spec.to_dict()["paths"].get(_as_openapi(rule.rule), {})
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
-            path.get(method.lower(), {})["security"] = [{"session": []}]
+            path.get(method.lower(), {})["security"] = [{scheme: []}]
 
 
 def _as_openapi(rule: str) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
+_DAY = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", re.ASCII)
 MAX_ID = 2**63 - 1
 """The largest id that a BIGINT holds."""
 
@@ -102,3 +106,40 @@ class ListOf(fields.List[Any]):
             error_messages=_WORDS,
             **kwargs,
         )
+
+
+class Day(fields.Date):
+    """A day as ``2026-10-31``, and in no other of ISO's forms."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            error_messages={**_WORDS, "invalid": "应为日期，例如 2026-10-31"}, **kwargs
+        )
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> date:
+        if not isinstance(value, str) or not _DAY.match(value):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Flag(fields.Boolean):
+    """True or false, and nothing that only looks like it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(error_messages={**_WORDS, "invalid": "应为 true 或 false"}, **kwargs)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class NestedIn(fields.Nested):
+    """A JSON object inside another."""
+
+    def __init__(self, nested: type[Input], **kwargs: Any) -> None:
+        super().__init__(nested, error_messages={**_WORDS, "type": "应为 JSON 对象"}, **kwargs)

@@ -47,6 +47,10 @@ def _account() -> str:
     return str(actor().account_id)
 
 
+def _staff() -> str:
+    return f"staff:{actor().id}"
+
+
 SIGNING_IN = Rate("signing_in", 30, _address)
 """Anybody may ask these, and most of them ask WeChat or send an SMS.
 
@@ -56,7 +60,9 @@ on codes (D11) are counted in the database and stand beside this one.
 """
 PAYING = Rate("paying", 60, _account)
 """Each asks WeChat Pay. A client that asks every two seconds whether it was paid takes 30."""
-RATES = (SIGNING_IN, PAYING)
+READING_METERS = Rate("reading_meters", 60, _staff)
+"""A community of 5,000 meters in lists of 500 is ten requests; a phone sends one for each house."""
+RATES = (SIGNING_IN, PAYING, READING_METERS)
 
 
 def limited(rate: Rate) -> Callable[[Callable[P, R]], Callable[P, R]]:

@@ -8,12 +8,13 @@ from marshmallow import Schema, fields
 
 from domain.bill_states import OWNER_SEES
 from domain.payment_states import OrderState
-from miniapp_api.fields import Count, Input, ListOf, OneOf, RowId, Words
+from miniapp_api.fields import Count, Day, Flag, Input, ListOf, NestedIn, OneOf, RowId, Words
 from services.bills.own_bills import BillFilter
 from services.payments.orders import BILLS_CAP
 
 PAGE = 20
 PAGE_CAP = 100
+READINGS_CAP = 500
 
 _WECHAT_CODE = r"^[A-Za-z0-9_\-=+/.]+$"
 
@@ -209,6 +210,53 @@ class ReceiptOut(Schema):
     amount_fen = fields.Integer(required=True)
     payment_id = fields.Integer(required=True)
     snapshot = fields.Dict(required=True)
+
+
+class ReadingIn(Input):
+    """What somebody read off a meter; ``reading`` is a text, so that no digit is lost."""
+
+    meter_no = Words(limit=40, required=True, metadata={"example": "W011单0101"})
+    read_on = Day(required=True)
+    reading = Words(
+        limit=15,
+        pattern=r"^[0-9]{1,10}(\.[0-9]{1,4})?$",
+        required=True,
+        metadata={"example": "603.35"},
+    )
+    is_rollover = Flag(load_default=False)
+
+
+class ReadingsIn(Input):
+    """Readings of one community's meters; the same list may be sent again."""
+
+    community = Words(limit=50, required=True, metadata={"example": "CH"})
+    readings = ListOf(NestedIn(ReadingIn), most=READINGS_CAP, required=True)
+
+
+class ReadingWarningOut(Schema):
+    """A reading that was taken and is worth a look; ``row`` counts from 1."""
+
+    row = fields.Integer(required=True)
+    meter_no = fields.String(required=True)
+    read_on = fields.Date(required=True)
+    why = fields.String(required=True)
+
+
+class ReadingProblemOut(Schema):
+    """A reading that was left out; ``row`` counts from 1."""
+
+    row = fields.Integer(required=True)
+    meter_no = fields.String(required=True)
+    why = fields.String(required=True)
+
+
+class EnteredReadingsOut(Schema):
+    """What became of readings: each is taken, was there already, or is a problem."""
+
+    taken = fields.Integer(required=True)
+    unchanged = fields.Integer(required=True)
+    warnings = fields.List(fields.Nested(ReadingWarningOut), required=True)
+    problems = fields.List(fields.Nested(ReadingProblemOut), required=True)
 
 
 class ErrorBody(Schema):

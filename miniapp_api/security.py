@@ -1,4 +1,4 @@
-"""Who is asking: sessions by bearer token, and the mark every route must carry."""
+"""Who is asking: sessions and staff keys by bearer token, and the mark every route must carry."""
 
 from __future__ import annotations
 
@@ -36,6 +36,22 @@ def signed_in(view: Callable[P, R]) -> Callable[P, R]:
     return _mark(guarded, "owner")
 
 
+def staff_only(view: Callable[P, R]) -> Callable[P, R]:
+    """Let only keys of members of staff in; ``g.actor`` is whose key it is.
+
+    What their role may do is for the use-case to ask. It stands where `signed_in` does.
+    """
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        g.actor = own_services().staff_tokens.authenticate(
+            token=bearer_token(), request_id=request_id.get()
+        )
+        return view(*args, **kwargs)
+
+    return _mark(guarded, "staff")
+
+
 def open_to_all(view: Callable[P, R]) -> Callable[P, R]:
     """Declare on purpose that a route asks for no session; it acts as a visitor."""
 
@@ -53,7 +69,7 @@ def _mark(view: Callable[P, R], access: str) -> Callable[P, R]:
 
 
 def bearer_token() -> str:
-    """Read the session token of this request.
+    """Read the session token or staff key of this request.
 
     Raises:
         NotSignedIn: there is none of the right form.

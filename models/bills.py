@@ -96,6 +96,13 @@ class Bill(Model):
         ),
         Index("ix_bill_batch_id", "batch_id"),
         Index(
+            "ix_bill_voided",
+            "house_id",
+            "fee_item_id",
+            "period_from",
+            postgresql_where=text("state = 'voided'"),
+        ),
+        Index(
             "ix_bill_open",
             "house_id",
             "due_date",

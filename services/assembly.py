@@ -10,16 +10,27 @@ from sqlalchemy import Engine
 
 from services.accounts import Accounts
 from services.bills.batches import BillBatches
+from services.bills.findings import BillFindings
 from services.bills.generation import Generation
 from services.bills.own_bills import OwnBills
 from services.bills.publication import Publication
+from services.bills.regeneration import Regeneration
 from services.doctor import Doctor
 from services.estate import Estate
-from services.fees import Fees
+from services.fees.discounts import Discounts
+from services.fees.items import Fees
+from services.fees.one_offs import OneOffCharges
+from services.fees.pools import SharePools
+from services.fees.trials import FeeTrials
+from services.houses import Houses
 from services.imports.house_owners import HouseOwnerImport
+from services.imports.meter_readings import MeterReadingImport
 from services.inbox import Inbox
 from services.ledger import Ledger
 from services.login import Login
+from services.meters.lists import MeterLists
+from services.meters.readings import MeterReadings
+from services.meters.register import MeterRegister
 from services.outbox import Outbox
 from services.payments.notices import PaymentNotices
 from services.payments.orders import PaymentOrders
@@ -37,6 +48,7 @@ from services.ports import (
     WorkbookReader,
 )
 from services.staff import StaffAccounts
+from services.staff_tokens import StaffTokens
 from services.timetable import Timetable
 from services.unit_of_work import UnitOfWork
 
@@ -47,23 +59,35 @@ class Services:
 
     accounts: Accounts
     batches: BillBatches
+    bill_findings: BillFindings
     clock: Clock
+    discounts: Discounts
     doctor: Doctor
     estate: Estate
+    fee_trials: FeeTrials
     fees: Fees
     generation: Generation
     house_owner_import: HouseOwnerImport
+    houses: Houses
     inbox: Inbox
     ledger: Ledger
     login: Login
+    meter_lists: MeterLists
+    meter_reading_import: MeterReadingImport
+    meter_readings: MeterReadings
+    meter_register: MeterRegister
     notices: PaymentNotices
+    one_offs: OneOffCharges
     outbox: Outbox
     own_bills: OwnBills
     payments: PaymentOrders
     publication: Publication
+    regeneration: Regeneration
     receipts: Receipts
     settlement: Settlement
+    share_pools: SharePools
     staff: StaffAccounts
+    staff_tokens: StaffTokens
     sweep: PaymentSweep
     timetable: Timetable
 
@@ -129,23 +153,35 @@ def build(
     return Services(
         accounts=Accounts(unit_of_work, world.official_account),
         batches=BillBatches(unit_of_work),
+        bill_findings=BillFindings(unit_of_work),
         clock=clock,
+        discounts=Discounts(unit_of_work),
         doctor=Doctor(unit_of_work, (*more_probes, *world.probes), policy.migration_heads),
         estate=Estate(unit_of_work),
+        fee_trials=FeeTrials(unit_of_work),
         fees=Fees(unit_of_work),
         generation=Generation(unit_of_work),
         house_owner_import=HouseOwnerImport(unit_of_work, world.workbooks),
+        houses=Houses(unit_of_work),
         inbox=inbox,
         ledger=Ledger(unit_of_work),
         login=Login(unit_of_work, world.mini_program, policy.code_key, policy.sms_daily_cap),
+        meter_lists=MeterLists(unit_of_work),
+        meter_reading_import=MeterReadingImport(unit_of_work, world.workbooks),
+        meter_readings=MeterReadings(unit_of_work),
+        meter_register=MeterRegister(unit_of_work),
         notices=PaymentNotices(unit_of_work, world.pay_channel, inbox, settlement),
+        one_offs=OneOffCharges(unit_of_work),
         outbox=Outbox(unit_of_work, world.official_account, world.sms, policy.delivery_width),
         own_bills=OwnBills(unit_of_work),
         payments=PaymentOrders(unit_of_work, world.pay_channel, sweep),
         publication=Publication(unit_of_work),
+        regeneration=Regeneration(unit_of_work),
         receipts=Receipts(unit_of_work),
         settlement=settlement,
+        share_pools=SharePools(unit_of_work),
         staff=StaffAccounts(unit_of_work),
+        staff_tokens=StaffTokens(unit_of_work),
         sweep=sweep,
         timetable=Timetable(unit_of_work),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from domain.actors import Actor, Permission
 from domain.errors import Conflict, InvalidInput, NotFound
@@ -110,15 +111,7 @@ class Estate:
         """
         actor.must(Permission.VIEW_ESTATE)
         with self.unit_of_work.reading() as session:
-            found = session.execute(
-                select(Community.id, Community.code, Community.name)
-                .where((Community.code == code) | (Community.name == code))
-                .order_by(Community.code != code, Community.id)
-                .limit(1)
-            ).one_or_none()
-        if found is None:
-            raise NotFound(f"没有编号或名称为 {code} 的小区")
-        return CommunityView(*found)
+            return find_community(session, code)
 
     def list_own_houses(self, *, actor: Actor) -> Sequence[OwnHouse]:
         """List the houses bound to the signed-in owner."""
@@ -144,3 +137,20 @@ class Estate:
             OwnHouse(id_, community_id, community, house_label(building, unit_no, room_no), role)
             for id_, community_id, community, building, unit_no, room_no, role in rows
         ]
+
+
+def find_community(session: Session, code: str) -> CommunityView:
+    """Find a community by its code or its name.
+
+    Raises:
+        NotFound: none has it.
+    """
+    found = session.execute(
+        select(Community.id, Community.code, Community.name)
+        .where((Community.code == code) | (Community.name == code))
+        .order_by(Community.code != code, Community.id)
+        .limit(1)
+    ).one_or_none()
+    if found is None:
+        raise NotFound(f"没有编号或名称为 {code} 的小区")
+    return CommunityView(*found)

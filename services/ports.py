@@ -274,7 +274,10 @@ class ColumnKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; ``width`` is relative and about the number of Chinese characters beside it."""
+    """One column; ``width`` is relative, about as many Chinese characters as it should hold.
+
+    Columns of more than 60 together make the page lie across.
+    """
 
     title: str
     kind: ColumnKind

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from models import WechatIdentity
+from domain.periods import local_date
+from models import Account, HousePerson, Owner, WechatIdentity
 from services.unit_of_work import Transaction
 
 
@@ -16,4 +17,25 @@ def official_openids(tx: Transaction, *, account_id: int) -> Sequence[str]:
         select(WechatIdentity.openid)
         .where(WechatIdentity.account_id == account_id, WechatIdentity.is_following)
         .order_by(WechatIdentity.id)
+    ).all()
+
+
+def owner_openids(tx: Transaction, *, house_id: int) -> Sequence[str]:
+    """List the official-account openids at which a house's present owners can be reached."""
+    today = local_date(tx.now)
+    return tx.session.scalars(
+        select(WechatIdentity.openid)
+        .distinct()
+        .join(Account, Account.id == WechatIdentity.account_id)
+        .join(Owner, Owner.phone == Account.phone)
+        .join(HousePerson, HousePerson.owner_id == Owner.id)
+        .where(
+            HousePerson.house_id == house_id,
+            HousePerson.role.in_(["title_holder", "co_owner"]),
+            HousePerson.person_from <= today,
+            HousePerson.person_until.is_(None) | (HousePerson.person_until > today),
+            Account.is_active,
+            WechatIdentity.is_following,
+        )
+        .order_by(WechatIdentity.openid)
     ).all()

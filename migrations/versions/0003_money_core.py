@@ -382,7 +382,7 @@ def upgrade() -> None:
             name=op.f("ck_approval_request_decided_by_somebody"),
         ),
         sa.CheckConstraint(
-            "kind IN ('waiver', 'write_off', 'late_fee_waiver', 'adjustment', 'prepaid_refund', 'deposit_return')",
+            "kind IN ('waiver', 'void', 'write_off', 'late_fee_waiver', 'adjustment', 'prepaid_refund', 'deposit_return')",
             name=op.f("ck_approval_request_kind_known"),
         ),
         sa.CheckConstraint(
@@ -831,6 +831,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("state NOT IN ('cancelled', 'voided')"),
     )
     op.create_index(
+        "ix_bill_voided",
+        "bill",
+        ["house_id", "fee_item_id", "period_from"],
+        unique=False,
+        postgresql_where=sa.text("state = 'voided'"),
+    )
+    op.create_index(
         "ix_bill_open",
         "bill",
         ["house_id", "due_date"],
@@ -1040,6 +1047,7 @@ def downgrade() -> None:
     op.drop_column("community", "offsets_prepaid")
     op.drop_column("community", "late_fee_first")
     op.drop_column("bill_line", "kind")
+    op.drop_index("ix_bill_voided", table_name="bill")
     op.drop_index(
         "ix_bill_open",
         table_name="bill",

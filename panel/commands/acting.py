@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
@@ -12,11 +12,13 @@ from flask import current_app
 
 from domain.actors import Actor, operator
 from domain.errors import InvalidInput, PropertyError
+from domain.sheets import Problem
 from services import assembly
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_PROBLEMS_SHOWN = 50
 ROW_ID = click.IntRange(1, 2**63 - 1)
 as_staff = click.option(
     "--as", "login_name", required=True, metavar="登录名", help="以哪位员工的身份操作。"
@@ -71,6 +73,17 @@ def progress_bar(label: str) -> Callable[[int, int], None]:
         click.echo(end, nl=False)
 
     return show
+
+
+def tell_problems(problems: Sequence[Problem]) -> None:
+    """Say where a sheet is wrong and why; of very many problems only the first."""
+    for problem in problems[:_PROBLEMS_SHOWN]:
+        click.echo(
+            f"  第 {problem.row} 行 {problem.column}“{problem.value}”："
+            f"{problem.why}。{problem.suggestion}"
+        )
+    if len(problems) > _PROBLEMS_SHOWN:
+        click.echo(f"  ……还有 {len(problems) - _PROBLEMS_SHOWN} 处")
 
 
 def act_as(login_name: str | None) -> Actor:

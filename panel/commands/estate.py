@@ -23,12 +23,12 @@ from panel.commands.acting import (
     find_services,
     in_community,
     progress_bar,
+    tell_problems,
     telling,
 )
-from services.fees import NewFeeItem
+from services.fees.checks import NewFeeItem, NewPrice
 from services.imports.plans import ImportReport
 
-_PROBLEMS_SHOWN = 50
 _PRICE = re.compile(r"\A[0-9]{1,9}(\.[0-9]{1,9})?\Z", re.ASCII)
 
 staff_cli = AppGroup("staff", help="员工账号。")
@@ -147,7 +147,7 @@ def set_price(
     fees.set_price(
         actor=actor,
         fee_item_id=item.id,
-        unit_price=_decimal(price),
+        price=NewPrice(_decimal(price)),
         priced_from=priced_from.date(),
     )
     click.echo(f"{item.name} 自 {priced_from:%Y-%m-%d} 起单价 {price} 元")
@@ -187,13 +187,7 @@ def import_owners(file: Path, dry_run: bool, code: str, login_name: str | None) 
 
 
 def _show_report(report: ImportReport, *, dry_run: bool) -> None:
-    for problem in report.problems[:_PROBLEMS_SHOWN]:
-        click.echo(
-            f"  第 {problem.row} 行 {problem.column}“{problem.value}”："
-            f"{problem.why}。{problem.suggestion}"
-        )
-    if len(report.problems) > _PROBLEMS_SHOWN:
-        click.echo(f"  ……还有 {len(report.problems) - _PROBLEMS_SHOWN} 处")
+    tell_problems(report.problems)
     click.echo(
         f"{'检查' if dry_run else '导入'}完成：{report.row_count} 行，{report.house_count} 户"
         f"（新增 {report.houses_new}，变更 {report.houses_changed}），"

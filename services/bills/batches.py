@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from domain.actors import Actor, Permission
 from domain.bill_states import BatchState, BillState, check_batch_move
-from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.houses import house_label
 from domain.periods import Span, calendar_month, local_date
 from models import (
@@ -25,6 +25,9 @@ from models import (
     House,
 )
 from services.audit import record
+from services.bills.drafting import choose_items
+from services.bills.findings import check_ticks
+from services.bills.gates import BatchDoesNotAddUp, check_gates
 from services.unit_of_work import Transaction, UnitOfWork
 
 EXCEPTIONS_SHOWN = 200
@@ -46,16 +49,6 @@ _CONTENT_SHA256 = text(
              GROUP BY bill.id) bills
     """
 )
-_BROKEN_SUMS = text(
-    """
-    SELECT bill.bill_no FROM bill
-      LEFT JOIN bill_line ON bill_line.bill_id = bill.id
-     WHERE bill.batch_id = :batch_id AND bill.state = 'pending_review'
-     GROUP BY bill.id
-    HAVING bill.amount_fen <> coalesce(sum(bill_line.amount_fen), -1)
-     ORDER BY bill.bill_no LIMIT 20
-    """
-)
 
 
 class ReviewerIsMaker(NotAllowed):
@@ -65,25 +58,20 @@ class ReviewerIsMaker(NotAllowed):
     message = "制单人不能审核自己的批次"
 
 
-class BatchDoesNotAddUp(Conflict):
-    """The sums of lines, bills and batch disagree: nothing is approved or published."""
-
-    code = "batch_does_not_add_up"
-    message = "批次合计不一致，已停止"
-
-
-class PeriodNotOver(InvalidInput):
-    """Bills in arrears are made for a period that has ended."""
-
-    code = "period_not_over"
-    message = "账期还没有结束，不能生成后付账单"
-
-
 @dataclass(frozen=True, slots=True)
 class ItemSum:
     """How much a batch charges for one item."""
 
     item: str
+    bill_count: int
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class BuildingSum:
+    """How much a batch charges in one building."""
+
+    building: str
     bill_count: int
     amount_fen: int
 
@@ -110,6 +98,7 @@ class BatchView:
     bill_count: int
     amount_fen: int
     items: tuple[ItemSum, ...]
+    buildings: tuple[BuildingSum, ...]
     exception_count: int
     exceptions: tuple[ExceptionRow, ...]
     content_sha256: str | None
@@ -126,29 +115,28 @@ class BillBatches:
     ) -> int:
         """Open a batch for the calendar month that holds ``month`` and return its id.
 
-        Without chosen items all active ones of the community are charged.
+        It bills the periods that end in the month, or begin in it for items in advance. Without
+        chosen items all active ones of the community whose time has come are charged.
 
         Raises:
             NotFound: no such community, or an item is not one of its active items.
-            PeriodNotOver: the month has not ended in Shanghai.
-            InvalidInput: the community has no active item.
+            PeriodNotOver: the month has not ended in Shanghai, or is far off.
+            PoolMissing, PoolAlreadyShared: a chosen item is shared and has nothing to share.
+            InvalidInput: the community has nothing to charge.
         """
         actor.must(Permission.GENERATE_BILLS)
         period = calendar_month(month)
 
         def work(tx: Transaction) -> int:
-            if period.ends_before > local_date(tx.now):
-                raise PeriodNotOver
             if tx.session.get(Community, community_id) is None:
                 raise NotFound
-            active = tx.session.scalars(
-                select(FeeItem.id).where(FeeItem.community_id == community_id, FeeItem.is_active)
-            ).all()
-            chosen = sorted(set(fee_item_ids)) or sorted(active)
-            if not set(chosen) <= set(active):
-                raise NotFound("没有这个收费项目，或它已停用")
-            if not chosen:
-                raise InvalidInput("小区还没有收费项目，请先添加")
+            chosen = choose_items(
+                tx,
+                community_id=community_id,
+                month=period,
+                chosen=fee_item_ids,
+                today=local_date(tx.now),
+            )
             batch = BillBatch(
                 community_id=community_id,
                 period_from=period.starts_on,
@@ -187,6 +175,7 @@ class BillBatches:
             if batch is None:
                 raise NotFound
             items = _sums(session, batch_id)
+            buildings = _sums_by_building(session, batch_id)
             exception_count = session.execute(
                 select(func.count())
                 .select_from(BillException)
@@ -211,6 +200,7 @@ class BillBatches:
             bill_count=batch.bill_count,
             amount_fen=batch.amount_fen,
             items=items,
+            buildings=buildings,
             exception_count=exception_count,
             exceptions=tuple(
                 ExceptionRow(house_label(building, unit_no, room_no), item, why)
@@ -225,7 +215,8 @@ class BillBatches:
         Raises:
             NotFound, BatchCannotMove: no such batch, or not under review.
             ReviewerIsMaker: the community asks for a second person.
-            BatchDoesNotAddUp: lines, bills and batch disagree.
+            FindingsNotTicked: differences or exceptions were not looked at.
+            BatchDoesNotAddUp: lines, bills, pools and batch disagree.
         """
         actor.must(Permission.REVIEW_BILLS)
 
@@ -234,6 +225,7 @@ class BillBatches:
             community = tx.session.get_one(Community, batch.community_id)
             if community.is_reviewer_other and actor.id == batch.made_by_staff_id:
                 raise ReviewerIsMaker
+            check_ticks(tx, batch_id)
             batch.content_sha256 = check_content(tx, batch)
             batch.state = BatchState.APPROVED
             batch.approved_by_staff_id = actor.id
@@ -299,14 +291,12 @@ def lock_batch(tx: Transaction, batch_id: int, new: BatchState) -> BillBatch:
 
 
 def check_content(tx: Transaction, batch: BillBatch) -> str:
-    """Check that lines, bills and batch add up and return the hash over all of them.
+    """Check that everything adds up and return the hash over all bills and lines.
 
     Raises:
-        BatchDoesNotAddUp: with the numbers of the bills that do not.
+        BatchDoesNotAddUp: with the rows that do not.
     """
-    broken = tx.session.scalars(_BROKEN_SUMS, {"batch_id": batch.id}).all()
-    if broken:
-        raise BatchDoesNotAddUp(f"明细与账单金额不一致：{'、'.join(broken)}")
+    check_gates(tx.session, batch.id)
     count, amount_fen = tx.session.execute(
         select(func.count(), func.coalesce(func.sum(Bill.amount_fen), 0)).where(
             Bill.batch_id == batch.id, Bill.state == BillState.PENDING_REVIEW
@@ -327,6 +317,18 @@ def _sums(session: Session, batch_id: int) -> tuple[ItemSum, ...]:
         .order_by(FeeItem.id)
     ).all()
     return tuple(ItemSum(item, count, int(amount_fen)) for item, count, amount_fen in rows)
+
+
+def _sums_by_building(session: Session, batch_id: int) -> tuple[BuildingSum, ...]:
+    rows = session.execute(
+        select(Building.name, func.count(), func.sum(Bill.amount_fen))
+        .join(House, House.id == Bill.house_id)
+        .join(Building, Building.id == House.building_id)
+        .where(Bill.batch_id == batch_id, Bill.state != BillState.CANCELLED)
+        .group_by(Building.id)
+        .order_by(Building.id)
+    ).all()
+    return tuple(BuildingSum(name, count, int(amount_fen)) for name, count, amount_fen in rows)
 
 
 def _record_move(

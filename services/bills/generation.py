@@ -30,6 +30,21 @@ from services.unit_of_work import Transaction, UnitOfWork
 CHUNK_HOUSES = 5_000
 """Houses per transaction: bounds memory and how much work a crash can cost."""
 
+# Only voided bills are looked at, and there are few of them.
+_NAME_REPLACED = text(
+    """
+    UPDATE bill SET replaces_bill_id = replaced.id
+      FROM (SELECT DISTINCT ON (house_id, fee_item_id, period_from, sequence)
+                   id, house_id, fee_item_id, period_from, sequence
+              FROM bill WHERE state = 'voided' AND community_id = :community_id
+             ORDER BY house_id, fee_item_id, period_from, sequence, id DESC) replaced
+     WHERE bill.batch_id = :batch_id AND bill.state = 'pending_review'
+       AND bill.replaces_bill_id IS NULL AND bill.house_id = replaced.house_id
+       AND bill.fee_item_id = replaced.fee_item_id AND bill.period_from = replaced.period_from
+       AND bill.sequence = replaced.sequence
+    """
+)
+
 Progress = Callable[[int, int], None]
 """Called with houses done and houses in all after each chunk."""
 
@@ -86,19 +101,18 @@ class Generation:
             raise NotFound
         # While this name is held nobody else bills the month, so what is billed already can be
         # read ahead of the transaction that writes.
-        name = f"bills:{batch.community_id}:{batch.period_from}"
-        with self.unit_of_work.exclusive(name) as is_ours:
+        with self.unit_of_work.exclusive(run_name(batch)) as is_ours:
             if not is_ours:
                 raise BatchBusy
-            run = self.unit_of_work.run(lambda tx: _begin(tx, actor, batch_id))
+            run = self.unit_of_work.run(lambda tx: begin(tx, actor, batch_id))
             try:
                 made = self._run_chunks(run, progress)
             except BatchBusy:
                 raise
             except Exception:
-                self.unit_of_work.run(lambda tx: _fail(tx, actor, run))
+                self.unit_of_work.run(lambda tx: fail(tx, actor, run))
                 raise
-            self.unit_of_work.run(lambda tx: _finish(tx, actor, run))
+            self.unit_of_work.run(lambda tx: finish(tx, actor, run))
         return made
 
     def _run_chunks(self, run: Run, progress: Progress) -> int:
@@ -138,6 +152,14 @@ class Generation:
         self.unit_of_work.run(work)
 
 
+def run_name(batch: BillBatch) -> str:
+    """Name what only one run may do at a time: the bills of a community, whatever the month.
+
+    Periods of several months reach into other months' runs.
+    """
+    return f"bills:{batch.community_id}"
+
+
 @contextmanager
 def _resting_collector() -> Iterator[None]:
     """Let the cycle collector rest: a chunk is hundreds of thousands of tuples without a cycle.
@@ -159,7 +181,19 @@ def _lock(tx: Transaction, batch_id: int) -> BillBatch:
     ).scalar_one()
 
 
-def _begin(tx: Transaction, actor: Actor, batch_id: int) -> Run:
+def begin(
+    tx: Transaction,
+    actor: Actor,
+    batch_id: int,
+    *,
+    counts_own_bills: bool = True,
+    keeps_exceptions: bool = False,
+) -> Run:
+    """Move a batch to ``generating`` and read what its run needs.
+
+    Raises:
+        BatchCannotMove: it is not to be generated any more.
+    """
     batch = _lock(tx, batch_id)
     state = BatchState(batch.state)
     if state is BatchState.REJECTED:
@@ -176,16 +210,17 @@ def _begin(tx: Transaction, actor: Actor, batch_id: int) -> Run:
             community_id=batch.community_id,
         )
     batch.state = BatchState.GENERATING
-    tx.session.execute(delete(BillException).where(BillException.batch_id == batch_id))
+    if not keeps_exceptions:
+        tx.session.execute(delete(BillException).where(BillException.batch_id == batch_id))
     batch.houses_total = tx.session.execute(
         select(func.count()).select_from(House).where(House.community_id == batch.community_id)
     ).scalar_one()
     batch.houses_done = 0
     community = tx.session.get_one(Community, batch.community_id)
-    return make_run(tx, batch, community, counts_own_bills=True)
+    return make_run(tx, batch, community, counts_own_bills=counts_own_bills)
 
 
-def _fail(tx: Transaction, actor: Actor, run: Run) -> None:
+def fail(tx: Transaction, actor: Actor, run: Run) -> None:
     """Note a run that met an error of ours, so that no sweep repeats it until a person does."""
     batch = _lock(tx, run.batch_id)
     if batch.state != BatchState.GENERATING:
@@ -208,7 +243,8 @@ def _fail(tx: Transaction, actor: Actor, run: Run) -> None:
     )
 
 
-def _finish(tx: Transaction, actor: Actor, run: Run) -> None:
+def finish(tx: Transaction, actor: Actor, run: Run) -> None:
+    """Count what the batch has and hand it to the reviewer."""
     batch = _lock(tx, run.batch_id)
     check_batch_move(BatchState(batch.state), BatchState.PENDING_REVIEW)
     batch.bill_count, batch.amount_fen = tx.session.execute(
@@ -217,6 +253,7 @@ def _finish(tx: Transaction, actor: Actor, run: Run) -> None:
         )
     ).one()
     batch.state = BatchState.PENDING_REVIEW
+    tx.session.execute(_NAME_REPLACED, {"batch_id": batch.id, "community_id": batch.community_id})
     # Review and publication are set-based: without fresh statistics their plans can be absurd.
     tx.session.execute(text("ANALYZE bill, bill_line"))
     record(

@@ -1,4 +1,4 @@
-"""Publishing a batch: two set-based statements and one check, whatever its size."""
+"""Publishing a batch: a few set-based statements and one check, whatever its size."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from domain.actors import Actor, Permission
 from domain.bill_states import BatchState
 from domain.errors import Conflict
 from domain.periods import local_date
+from domain.prepaid import PrepaidMove
 from models import Community
 from services.audit import record
 from services.bills.batches import check_content, lock_batch
+from services.bills.gates import BatchDoesNotAddUp
+from services.prepaid.ledger import account_of, move
 from services.unit_of_work import Transaction, UnitOfWork
 
 _PUBLISH = text(
@@ -20,6 +23,24 @@ _PUBLISH = text(
     UPDATE bill SET published_at = :now,
            state = CASE WHEN amount_fen = 0 THEN 'paid' ELSE 'published' END
      WHERE batch_id = :batch_id AND state = 'pending_review'
+    """
+)
+_APPLY_NOTES = text(
+    """
+    UPDATE bill_adjustment note SET state = 'applied', applied_bill_id = bill.id
+      FROM bill_line line JOIN bill ON bill.id = line.bill_id
+     WHERE bill.batch_id = :batch_id AND bill.state IN ('published', 'paid')
+       AND line.kind = 'adjustment' AND note.id = (line.trace ->> 'adjustment_id')::bigint
+       AND note.state = 'open'
+    RETURNING note.community_id, note.house_id, note.fee_item_id,
+              (line.trace ->> 'to_prepaid_fen')::bigint AS excess_fen, bill.bill_no
+    """
+)
+_COUNT_NOTES = text(
+    """
+    SELECT count(*) FROM bill_line line JOIN bill ON bill.id = line.bill_id
+     WHERE bill.batch_id = :batch_id AND bill.state IN ('published', 'paid')
+       AND line.kind = 'adjustment'
     """
 )
 _TELL = text(
@@ -98,6 +119,9 @@ class Publication:
         A bill of zero is paid at once and nobody is told of it. Owners who follow the official
         account are told there; the others by SMS, if the community pays for that.
 
+        Credit and debit notes on its bills are used up. Where the community says so, prepaid
+        balances are offset right after, by a job.
+
         Raises:
             NotFound, BatchCannotMove: no such batch, or not approved.
             BatchDoesNotAddUp, ContentChanged: the content is not what was approved.
@@ -111,6 +135,7 @@ class Publication:
             if check_content(tx, batch) != batch.content_sha256:
                 raise ContentChanged
             tx.session.execute(_PUBLISH, {"batch_id": batch_id, "now": tx.now})
+            _apply_notes(tx, actor, batch_id)
             batch.state, batch.published_at = BatchState.PUBLISHED, tx.now
             community = tx.session.get_one(Community, batch.community_id)
             tx.session.execute(_WITHOUT_NESTED_LOOPS)
@@ -139,6 +164,38 @@ class Publication:
                 },
             )
             tx.wake("deliver_messages")
+            if community.offsets_prepaid:
+                tx.wake("offset_prepaid")
             return published
 
         return self.unit_of_work.run(work)
+
+
+def _apply_notes(tx: Transaction, actor: Actor, batch_id: int) -> None:
+    """Use up the credit and debit notes of the bills; what a bill could not hold becomes prepaid.
+
+    Raises:
+        BatchDoesNotAddUp: another batch used one of them a moment ago.
+    """
+    expected = tx.session.execute(_COUNT_NOTES, {"batch_id": batch_id}).scalar_one()
+    if not expected:
+        return
+    applied = tx.session.execute(_APPLY_NOTES, {"batch_id": batch_id}).all()
+    if len(applied) != expected:
+        raise BatchDoesNotAddUp("有调整单刚被其他批次使用，请重新生成后再发布")
+    for note in applied:
+        if note.excess_fen:
+            account_id = account_of(
+                tx,
+                community_id=note.community_id,
+                house_id=note.house_id,
+                fee_item_id=note.fee_item_id,
+            )
+            move(
+                tx,
+                account_id=account_id,
+                kind=PrepaidMove.CORRECTION,
+                amount_fen=note.excess_fen,
+                note=f"账单 {note.bill_no} 调减后的余额",
+                staff_id=actor.id,
+            )

@@ -20,6 +20,7 @@ from domain.tiers import TierTable, TierWindow
 from domain.usage_charges import UsageTerms
 from models import DiscountHouse, DiscountItem, FeeItem, FeeStandard
 from models import DiscountRule as DiscountRuleRow
+from services.discount_rules import read_rule as read_rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,22 +171,3 @@ def _read_discounts(session: Session, item_ids: list[int]) -> dict[int, ItemDisc
             tuple(read_rule(row) for row in rows if row.is_for_all_houses), for_houses or None
         )
     return discounts
-
-
-def read_rule(row: DiscountRuleRow) -> DiscountRule:
-    """Read a discount rule as it is stored."""
-    return DiscountRule(
-        id=row.id,
-        name=row.name,
-        kind=DiscountKind(row.kind),
-        percent=row.percent,
-        amount_fen=row.amount_fen,
-        buy_months=row.buy_months,
-        free_months=row.free_months,
-        early_days=row.early_days,
-        priority=row.priority,
-        is_stackable=row.is_stackable,
-        cap_fen=row.cap_fen,
-        starts_on=row.starts_on,
-        ends_before=row.ends_on,
-    )

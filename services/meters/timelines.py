@@ -15,11 +15,13 @@ from domain.bill_states import LIVE_BILLS, BillState
 from domain.errors import Conflict
 from domain.meters import KIND_SHOWN, MeterKind, MeterSpan, Reading, check_reading
 from domain.periods import add_months
-from domain.usages import USUAL_MONTHS
+from domain.usages import USUAL_MONTHS, trim
 from models import Bill, FeeItem, Meter, MeterReading
 
 BILLED = LIVE_BILLS - {BillState.PENDING_REVIEW}
 """A bill in these states has told its owner what the readings said; others are made anew."""
+FIRST_YEAR = 1949
+"""No meter is older."""
 
 
 class ReadingBilled(Conflict):
@@ -124,7 +126,7 @@ def load_meters(
     meters = [_known(row) for row in session.scalars(chosen)]
     by_id = {meter.id: meter for meter in meters}
     for row in session.execute(_readings_of(list(by_id), since)):
-        by_id[row.meter_id].take(Reading(row.read_on, row.reading.normalize(), row.is_rollover))
+        by_id[row.meter_id].take(Reading(row.read_on, trim(row.reading), row.is_rollover))
     for meter in meters:
         # A reading may stand on the opening or closing day itself: one is enough.
         meter.readings = list({one.read_on: one for one in meter.readings}.values())
@@ -135,16 +137,16 @@ def load_meters(
 def since_for(days: Sequence[date]) -> date:
     """Tell from when on readings are needed to judge readings of these days."""
     first = min(days).replace(day=1)
-    if (first.year, first.month) < (2, 1):
-        # Nothing is on file of the year 1, which a hostile client may name.
+    if first.year < FIRST_YEAR:
+        # Counting back from the year 1 would leave the calendar, and nothing is on file there.
         return first
     return add_months(first, -(USUAL_MONTHS + 1))
 
 
 def _known(row: Meter) -> KnownMeter:
-    readings = [Reading(row.opened_on, row.opening_reading.normalize())]
+    readings = [Reading(row.opened_on, trim(row.opening_reading))]
     if row.closed_on is not None and row.closing_reading is not None:
-        readings.append(Reading(row.closed_on, row.closing_reading.normalize()))
+        readings.append(Reading(row.closed_on, trim(row.closing_reading)))
     return KnownMeter(
         id=row.id,
         community_id=row.community_id,
@@ -159,9 +161,7 @@ def _known(row: Meter) -> KnownMeter:
     )
 
 
-def _readings_of(
-    meter_ids: list[int], since: date | None
-) -> Select[tuple[int, date, Decimal, bool]]:
+def _readings_of(meter_ids: list[int], since: date | None) -> Select[int, date, Decimal, bool]:
     asked = select(
         MeterReading.meter_id, MeterReading.read_on, MeterReading.reading, MeterReading.is_rollover
     ).where(MeterReading.meter_id.in_(meter_ids), MeterReading.superseded_at.is_(None))
@@ -177,16 +177,14 @@ def _readings_of(
         )
         .scalar_subquery()
     )
-    return asked.where(
-        or_(MeterReading.read_on >= since, MeterReading.read_on == newest_before)
-    )
+    return asked.where(or_(MeterReading.read_on >= since, MeterReading.read_on == newest_before))
 
 
 def _tell_billed(session: Session, meters: Sequence[KnownMeter]) -> None:
     house_ids = {meter.house_id for meter in meters if meter.house_id is not None}
     if not house_ids:
         return
-    until = {
+    until: dict[tuple[int | None, str | None], date] = {
         (house_id, kind): day
         for house_id, kind, day in session.execute(
             select(Bill.house_id, FeeItem.meter_kind, func.max(Bill.period_until))

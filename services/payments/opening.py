@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 
 from domain.actors import Actor
 from domain.bill_states import PAYABLE_BILLS, BillState
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.payment_states import OrderState
-from domain.periods import SHANGHAI
+from domain.periods import local_date
 from models import (
     Bill,
     BillLock,
     Community,
     FeeItem,
+    House,
     HouseBinding,
-    IdempotencyKey,
     PaymentOrder,
     PaymentOrderBill,
     WechatIdentity,
 )
 from services.audit import record
 from services.bindings import sees_bills_of
+from services.keys import KeyUsedForOther as KeyUsedForOther
+from services.keys import claim_key, keep_result
+from services.payments.quotes import Quote, read_quotes
 from services.payments.sweep import FIRST_QUERY
+from services.payments.taking import BillAlreadyPaid as BillAlreadyPaid
+from services.payments.taking import BillInPayment as BillInPayment
+from services.payments.taking import new_trade_no
 from services.ports import PayChannel
 from services.unit_of_work import Transaction
 
@@ -37,20 +40,6 @@ CHANNEL = "wechat"
 ORDER_LIFE = timedelta(minutes=15)
 """How long the pay sheet stays payable; the bills are locked meanwhile."""
 _PAY = "pay"
-
-
-class BillAlreadyPaid(Conflict):
-    """Nothing is left to pay."""
-
-    code = "bill_already_paid"
-    message = "账单已缴清，无需重复支付"
-
-
-class BillInPayment(Conflict):
-    """Another open payment holds one of the bills."""
-
-    code = "bill_in_payment"
-    message = "账单正在支付中，请先完成或取消那笔支付"
 
 
 class BillsOfTwoCommunities(InvalidInput):
@@ -67,66 +56,99 @@ class WechatNeeded(Conflict):
     message = "请在微信小程序中登录后支付"
 
 
-class KeyUsedForOther(InvalidInput):
-    """The idempotency key came before with other bills."""
+@dataclass(frozen=True, slots=True)
+class TopUp:
+    """What a payer gives beyond bills, to the prepaid account of one of their houses."""
 
-    code = "key_used_for_other"
-    message = "请求编号已用于另一笔支付，请重新发起"
+    house_id: int
+    amount_fen: int
 
 
 def open_order(
-    tx: Transaction, actor: Actor, channel: PayChannel, bill_ids: list[int], key: str
+    tx: Transaction,
+    actor: Actor,
+    channel: PayChannel,
+    bill_ids: list[int],
+    key: str,
+    topup: TopUp | None = None,
 ) -> int:
-    """Write an order for what the bills leave open and lock them, or find the key's own order.
+    """Write an order for what the bills cost today and lock them, or find the key's own order.
 
-    Returns the order's id; the channel is called after the commit.
+    What is quoted, late fees and discounts included, holds for the order's life. Returns the
+    order's id; the channel is called after the commit.
 
     Raises:
         NotFound, BillAlreadyPaid, BillInPayment, BillsOfTwoCommunities, WechatNeeded,
         KeyUsedForOther: as they say.
     """
-    key_id, known_order_id = _take_key(tx, actor, bill_ids, key)
-    if known_order_id is not None:
-        return known_order_id
-    bills = _lock_bills(tx, actor, bill_ids)
-    openid = _payer_openid(tx, actor, channel)
-    order_id = _open_order_for(tx, actor, openid, bill_ids)
-    if order_id is None:
-        order_id = _insert_order(tx, actor, channel, openid, bills)
-    tx.session.execute(
-        update(IdempotencyKey).where(IdempotencyKey.id == key_id).values(order_id=order_id)
+    claim = claim_key(
+        tx,
+        subject=f"account:{actor.account_id}",
+        action=_PAY,
+        key=key,
+        body=bill_ids if topup is None else (bill_ids, topup.house_id, topup.amount_fen),
     )
+    if claim.order_id is not None:
+        return claim.order_id
+    bills = _lock_bills(tx, actor, bill_ids)
+    community_id = _find_community(tx, actor, bills, topup)
+    quotes = read_quotes(tx.session, bill_ids, local_date(tx.now))
+    if any(not quote.amount_fen for quote in quotes.values()):
+        raise BillAlreadyPaid
+    openid = _payer_openid(tx, actor, channel)
+    order_id = _open_order_for(tx, actor, openid, bill_ids, topup)
+    if order_id is None:
+        order = _new_order(tx, actor, channel, openid, community_id)
+        order.description = _describe(tx, community_id, bills)
+        order_id = _insert_order(tx, actor, order, [quotes[bill.id] for bill in bills], topup)
+    keep_result(tx, claim, order_id=order_id)
     return order_id
 
 
-def _insert_order(
-    tx: Transaction, actor: Actor, channel: PayChannel, openid: str, bills: Sequence[Bill]
-) -> int:
-    order = PaymentOrder(
-        community_id=bills[0].community_id,
+def _new_order(
+    tx: Transaction, actor: Actor, channel: PayChannel, openid: str, community_id: int
+) -> PaymentOrder:
+    return PaymentOrder(
+        community_id=community_id,
         account_id=actor.account_id,
         channel=CHANNEL,
         mchid=channel.mchid,
         appid=channel.appid,
         openid=openid,
-        out_trade_no=_new_out_trade_no(tx.now),
-        description=_describe(tx, bills),
+        out_trade_no=new_trade_no("P", tx.now),
         state=OrderState.CREATED,
-        amount_fen=sum(bill.amount_fen - bill.paid_fen for bill in bills),
         created_at=tx.now,
         # The channel takes whole seconds, and a re-order must repeat the same instant.
         expires_at=(tx.now + ORDER_LIFE).replace(microsecond=0),
         query_at=tx.now + FIRST_QUERY,
     )
+
+
+def _insert_order(
+    tx: Transaction,
+    actor: Actor,
+    order: PaymentOrder,
+    quotes: Sequence[Quote],
+    topup: TopUp | None,
+) -> int:
+    """Insert an order over what was quoted, with a lock on each bill."""
+    order.topup_fen = topup.amount_fen if topup else 0
+    order.topup_house_id = topup.house_id if topup else None
+    order.amount_fen = sum(quote.amount_fen for quote in quotes) + order.topup_fen
     tx.session.add(order)
     tx.session.flush()
-    for bill in bills:
+    for quote in quotes:
         tx.session.add(
             PaymentOrderBill(
-                order_id=order.id, bill_id=bill.id, amount_fen=bill.amount_fen - bill.paid_fen
+                order_id=order.id,
+                bill_id=quote.bill_id,
+                amount_fen=quote.principal_fen,
+                late_fee_fen=quote.late_fee_fen,
+                discount_fen=quote.discount_fen,
+                discount_rule_id=quote.discount.rule_id if quote.discount else None,
             )
         )
-        tx.session.add(BillLock(bill_id=bill.id, order_id=order.id))
+        tx.session.add(BillLock(bill_id=quote.bill_id, order_id=order.id))
     record(
         tx,
         actor,
@@ -134,38 +156,15 @@ def _insert_order(
         subject_type="payment_order",
         subject_id=order.id,
         community_id=order.community_id,
-        facts={"out_trade_no": order.out_trade_no, "amount_fen": order.amount_fen},
+        facts={
+            "out_trade_no": order.out_trade_no,
+            "amount_fen": order.amount_fen,
+            "late_fee_fen": sum(quote.late_fee_fen for quote in quotes),
+            "discount_fen": sum(quote.discount_fen for quote in quotes),
+            "topup_fen": order.topup_fen,
+        },
     )
     return order.id
-
-
-def _take_key(
-    tx: Transaction, actor: Actor, bill_ids: list[int], key: str
-) -> tuple[int, int | None]:
-    """Claim the key and give its id, or find the order that it opened before.
-
-    A second request with the key waits in the insert until the first has committed.
-    """
-    body_sha256 = hashlib.sha256(repr(bill_ids).encode()).hexdigest()
-    subject = f"account:{actor.account_id}"
-    key_id = tx.session.execute(
-        insert(IdempotencyKey)
-        .values(subject=subject, action=_PAY, key=key, body_sha256=body_sha256, created_at=tx.now)
-        .on_conflict_do_nothing()
-        .returning(IdempotencyKey.id)
-    ).scalar_one_or_none()
-    if key_id is not None:
-        return key_id, None
-    known = tx.session.execute(
-        select(IdempotencyKey).where(
-            IdempotencyKey.subject == subject,
-            IdempotencyKey.action == _PAY,
-            IdempotencyKey.key == key,
-        )
-    ).scalar_one()
-    if known.body_sha256 != body_sha256:
-        raise KeyUsedForOther
-    return known.id, known.order_id
 
 
 def _lock_bills(tx: Transaction, actor: Actor, bill_ids: list[int]) -> Sequence[Bill]:
@@ -187,11 +186,27 @@ def _lock_bills(tx: Transaction, actor: Actor, bill_ids: list[int]) -> Sequence[
     )
     if len(bills) != len(bill_ids):
         raise NotFound
-    if any(bill.state == BillState.PAID for bill in bills):
-        raise BillAlreadyPaid
-    if len({bill.community_id for bill in bills}) > 1:
-        raise BillsOfTwoCommunities
     return bills
+
+
+def _find_community(
+    tx: Transaction, actor: Actor, bills: Sequence[Bill], topup: TopUp | None
+) -> int:
+    """Tell to which community the money goes; a top-up is for one of the payer's own houses."""
+    communities = {bill.community_id for bill in bills}
+    if topup is not None:
+        of_topup = tx.session.scalars(
+            select(House.community_id)
+            .join(HouseBinding, sees_bills_of(House.id, actor))
+            .join(Community, Community.id == House.community_id)
+            .where(House.id == topup.house_id, Community.is_active)
+        ).first()
+        if of_topup is None:
+            raise NotFound
+        communities.add(of_topup)
+    if len(communities) > 1:
+        raise BillsOfTwoCommunities
+    return communities.pop()
 
 
 def _payer_openid(tx: Transaction, actor: Actor, channel: PayChannel) -> str:
@@ -214,8 +229,10 @@ def _payer_openid(tx: Transaction, actor: Actor, channel: PayChannel) -> str:
     return openid
 
 
-def _open_order_for(tx: Transaction, actor: Actor, openid: str, bill_ids: list[int]) -> int | None:
-    """Find the payer's own open order for just these bills; None when the bills are free."""
+def _open_order_for(
+    tx: Transaction, actor: Actor, openid: str, bill_ids: list[int], topup: TopUp | None
+) -> int | None:
+    """Find the payer's own open order for just this; None when the bills are free."""
     locked = tx.session.execute(
         select(BillLock.order_id).where(BillLock.bill_id.in_(bill_ids)).distinct()
     ).all()
@@ -227,6 +244,8 @@ def _open_order_for(tx: Transaction, actor: Actor, openid: str, bill_ids: list[i
             PaymentOrder.account_id == actor.account_id,
             PaymentOrder.openid == openid,
             PaymentOrder.expires_at > tx.now,
+            PaymentOrder.topup_fen == (topup.amount_fen if topup else 0),
+            PaymentOrder.topup_house_id.is_not_distinct_from(topup.house_id if topup else None),
         )
     ).scalar_one_or_none()
     held = tx.session.scalars(
@@ -237,20 +256,11 @@ def _open_order_for(tx: Transaction, actor: Actor, openid: str, bill_ids: list[i
     return own
 
 
-def _new_out_trade_no(now: datetime) -> str:
-    """Make ``P`` + local time + 12 random base32 characters.
-
-    Source: domain.md D0.
-    """
-    random = base64.b32encode(secrets.token_bytes(8)).decode()[:12]
-    return f"P{now.astimezone(SHANGHAI):%Y%m%d%H%M%S}{random}"
-
-
-def _describe(tx: Transaction, bills: Sequence[Bill]) -> str:
-    community, items = tx.session.execute(
-        select(Community.name, FeeItem.name)
-        .join(Community, Community.id == FeeItem.community_id)
-        .where(FeeItem.id == bills[0].fee_item_id)
-    ).one()
+def _describe(tx: Transaction, community_id: int, bills: Sequence[Bill]) -> str:
+    """Say on the pay sheet what is paid."""
+    community = tx.session.get_one(Community, community_id)
+    if not bills:
+        return f"{community.name[:20]} 预存"
+    item = tx.session.get_one(FeeItem, bills[0].fee_item_id)
     more = f"等{len(bills)}项" if len(bills) > 1 else ""
-    return f"{community[:20]} {items[:10]}{more}"
+    return f"{community.name[:20]} {item.name[:10]}{more}"

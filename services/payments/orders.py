@@ -11,13 +11,15 @@ from domain.actors import Actor, Permission
 from domain.errors import Conflict, InvalidInput, NotFound, PlatformRefused, PlatformUnavailable
 from domain.payment_states import OPEN_ORDERS, OrderState
 from models import BillLock, PaymentOrder
-from services.payments.opening import open_order
+from services.payments.opening import TopUp, open_order
 from services.payments.sweep import LAST_LOOK, PaymentSweep
 from services.payments.views import PaymentView, StartedPayment, read_payments
 from services.ports import OrderToOpen, PayChannel
 from services.unit_of_work import Transaction, UnitOfWork
 
 BILLS_CAP = 50
+TOPUP_CAP_FEN = 10_000_000
+"""The most that an owner may pay ahead at once: 100,000 yuan."""
 
 
 class PaymentEnded(Conflict):
@@ -36,16 +38,25 @@ class PaymentOrders:
     sweep: PaymentSweep
 
     def start(
-        self, *, actor: Actor, bill_ids: Sequence[int], idempotency_key: str
+        self,
+        *,
+        actor: Actor,
+        bill_ids: Sequence[int] = (),
+        idempotency_key: str,
+        topup_fen: int = 0,
+        topup_house_id: int | None = None,
     ) -> StartedPayment:
-        """Open a payment for the unpaid rest of the chosen bills.
+        """Open a payment for what the chosen bills cost today, or a top-up, or both.
 
-        The same key with the same bills gives the same payment, however often and from however
-        many requests. The channel is called between two transactions; if it does not answer, the
-        payment stays open and calling again with the same key goes on with the same order number.
+        What it costs, with late fees and what goes off for paying early, is fixed for the
+        payment's life; only what the payer gives on top is theirs to say. The same key with the
+        same request gives the same payment, however often and from however many requests. The
+        channel is called between two transactions; if it does not answer, the payment stays open
+        and calling again with the same key goes on with the same order number.
 
         Raises:
-            NotFound: a bill does not exist or is not this owner's.
+            InvalidInput: nothing is to be paid, or the top-up cannot be taken.
+            NotFound: a bill or house does not exist or is not this owner's.
             BillAlreadyPaid, BillInPayment, BillsOfTwoCommunities, WechatNeeded: as they say.
             KeyUsedForOther, PaymentEnded: the key cannot be used again.
             PlatformRefused: WeChat Pay said no; the bills are free again.
@@ -53,10 +64,11 @@ class PaymentOrders:
         """
         actor.must(Permission.PAY_OWN_BILLS)
         wanted = sorted(set(bill_ids))
-        if not wanted or len(wanted) > BILLS_CAP:
+        topup = _check_topup(topup_fen, topup_house_id)
+        if len(wanted) > BILLS_CAP or not (wanted or topup):
             raise InvalidInput(fields={"bill_ids": [f"请选择 1 至 {BILLS_CAP} 张账单"]})
         order_id = self.unit_of_work.run(
-            lambda tx: open_order(tx, actor, self.channel, wanted, idempotency_key)
+            lambda tx: open_order(tx, actor, self.channel, wanted, idempotency_key, topup)
         )
         return self._ticket(actor, order_id)
 
@@ -208,3 +220,13 @@ class PaymentOrders:
         if order is None:
             raise NotFound
         return order
+
+
+def _check_topup(topup_fen: int, topup_house_id: int | None) -> TopUp | None:
+    if topup_fen == 0 and topup_house_id is None:
+        return None
+    if not 1 <= topup_fen <= TOPUP_CAP_FEN:
+        raise InvalidInput(fields={"topup_fen": ["预存金额应为 0.01 至 100000.00 元"]})
+    if topup_house_id is None:
+        raise InvalidInput(fields={"topup_house_id": ["请选择为哪处房屋预存"]})
+    return TopUp(topup_house_id, topup_fen)

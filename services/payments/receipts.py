@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
@@ -13,6 +14,7 @@ from domain.errors import NotFound
 from domain.houses import house_label
 from domain.messages import Channel, MessageKind
 from domain.money import format_yuan
+from domain.payment_states import CHANNEL_SHOWN, PaymentChannel
 from domain.periods import SHANGHAI, Span, local_date
 from domain.phones import mask_phone
 from models import (
@@ -25,98 +27,189 @@ from models import (
     Payment,
     PaymentOrder,
     Receipt,
+    Staff,
 )
 from services.numbers import take_numbers
 from services.outbox import queue_message
-from services.recipients import official_openids
+from services.payments.crediting import Credit
+from services.recipients import official_openids, owner_openids
 from services.unit_of_work import Transaction, UnitOfWork
 
-CHANNEL_SHOWN = {"wechat": "微信支付"}
+PREPAID_ITEM = "预存"
+
+
+class HeldFor(NamedTuple):
+    """Money of a payment that no bill took: a top-up or a deposit of a house, by its name."""
+
+    kind: str
+    house_id: int
+    item: str
+    amount_fen: int
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptView:
-    """A receipt as it was issued. ``lines``: house, item, period, bill_no, amount_fen each."""
+    """A receipt as it was issued.
+
+    ``payment_id`` is the owner's payment, None over the counter; ``taken_id`` the money itself.
+    ``snapshot["lines"]``: house, item, period, bill_no, kind, amount_fen, discount_fen each.
+    """
 
     receipt_no: str
     issued_at: datetime
     amount_fen: int
-    payment_id: int
+    payment_id: int | None
+    taken_id: int
     snapshot: dict[str, Any]
 
 
+def topup_of(house_id: int, amount_fen: int) -> HeldFor:
+    """Say that money went to the prepaid account of a house."""
+    return HeldFor("prepaid", house_id, PREPAID_ITEM, amount_fen)
+
+
 def issue_receipt(
-    tx: Transaction, *, order: PaymentOrder, payment: Payment, placed: dict[int, int]
-) -> None:
-    """Number a receipt for what was placed, fen by bill id, and tell the payer."""
-    community = tx.session.get_one(Community, order.community_id)
-    phone = tx.session.execute(
-        select(Account.phone).where(Account.id == order.account_id)
-    ).scalar_one()
-    lines = _lines(tx, placed)
-    year = local_date(tx.now).year
-    number = take_numbers(tx, community_id=community.id, series=f"receipt:{year}")
+    tx: Transaction,
+    *,
+    community_id: int,
+    payment: Payment,
+    credits: Sequence[Credit],
+    held: Sequence[HeldFor] = (),
+    account_id: int | None = None,
+    remarks: Sequence[str] = (),
+) -> Receipt:
+    """Number a receipt for what was placed of a payment, and tell the payer.
+
+    Online the payer is an account; over the counter it is a name, and the owners of the house who
+    follow are told. The series of numbers is locked until the commit, after bills and accounts.
+    """
+    community = tx.session.get_one(Community, community_id)
+    phone = None
+    if account_id is not None:
+        phone = tx.session.execute(
+            select(Account.phone).where(Account.id == account_id)
+        ).scalar_one()
+    lines = [*_bill_lines(tx, credits), *_held_lines(tx, held)]
     receipt = Receipt(
         community_id=community.id,
         payment_id=payment.id,
-        receipt_no=f"{community.code}-{year}-{number:07d}",
-        amount_fen=sum(placed.values()),
+        receipt_no=_next_number(tx, community),
+        amount_fen=sum(line["amount_fen"] for line in lines),
         issued_at=tx.now,
         snapshot={
             "community": community.name,
-            "channel": CHANNEL_SHOWN[order.channel],
+            "channel": CHANNEL_SHOWN[PaymentChannel(payment.channel)],
             "transaction_id": payment.provider_transaction_id,
-            "out_trade_no": order.out_trade_no,
-            "payer_phone": mask_phone(phone),
+            "out_trade_no": payment.out_trade_no,
+            "payer_phone": mask_phone(phone) if phone else "",
+            "payer_name": payment.payer_name,
+            "voucher_no": payment.voucher_no,
+            "cashier": _cashier(tx, payment),
             "paid_at": payment.paid_at.isoformat(),
             "lines": lines,
+            "remarks": list(remarks),
         },
     )
     tx.session.add(receipt)
-    _tell_payer(tx, order=order, payment=payment, receipt=receipt, phone=phone, lines=lines)
+    recipients = _recipients(tx, payment, account_id, phone)
+    _tell(tx, payment=payment, receipt=receipt, recipients=recipients, phone=phone)
+    return receipt
 
 
-def _lines(tx: Transaction, placed: dict[int, int]) -> list[dict[str, Any]]:
+def _next_number(tx: Transaction, community: Community) -> str:
+    year = local_date(tx.now).year
+    number = take_numbers(tx, community_id=community.id, series=f"receipt:{year}")
+    return f"{community.code}-{year}-{number:07d}"
+
+
+def _cashier(tx: Transaction, payment: Payment) -> str:
+    if payment.taken_by_staff_id is None:
+        return ""
+    return tx.session.get_one(Staff, payment.taken_by_staff_id).name
+
+
+def _bill_lines(tx: Transaction, credits: Sequence[Credit]) -> list[dict[str, Any]]:
+    by_bill = {one.bill.id: one for one in credits}
     rows = tx.session.execute(
         select(Bill, FeeItem.name, Building.name, House.unit_no, House.room_no)
         .join(FeeItem, FeeItem.id == Bill.fee_item_id)
         .join(House, House.id == Bill.house_id)
         .join(Building, Building.id == House.building_id)
-        .where(Bill.id.in_(placed))
+        .where(Bill.id.in_(by_bill))
         .order_by(Bill.due_date, Bill.id)
     ).all()
+    lines = []
+    for bill, item, building, unit_no, room_no in rows:
+        one = by_bill[bill.id]
+        for kind, name, amount_fen in (
+            ("principal", item, one.principal_fen),
+            ("late_fee", f"{item}滞纳金", one.late_fee_fen),
+        ):
+            if amount_fen:
+                lines.append(
+                    {
+                        "house": house_label(building, unit_no, room_no),
+                        "item": name,
+                        "period": str(Span(bill.period_from, bill.period_until)),
+                        "bill_no": bill.bill_no,
+                        "kind": kind,
+                        "amount_fen": amount_fen,
+                        "discount_fen": one.discount_fen if kind == "principal" else 0,
+                    }
+                )
+    return lines
+
+
+def _held_lines(tx: Transaction, held: Sequence[HeldFor]) -> list[dict[str, Any]]:
+    if not held:
+        return []
+    labels = {
+        house_id: house_label(building, unit_no, room_no)
+        for house_id, building, unit_no, room_no in tx.session.execute(
+            select(House.id, Building.name, House.unit_no, House.room_no)
+            .join(Building, Building.id == House.building_id)
+            .where(House.id.in_({one.house_id for one in held}))
+        )
+    }
     return [
         {
-            "house": house_label(building, unit_no, room_no),
-            "item": item,
-            "period": str(Span(bill.period_from, bill.period_until)),
-            "bill_no": bill.bill_no,
-            "amount_fen": placed[bill.id],
+            "house": labels[one.house_id],
+            "item": one.item,
+            "period": "",
+            "bill_no": "",
+            "kind": one.kind,
+            "amount_fen": one.amount_fen,
+            "discount_fen": 0,
         }
-        for bill, item, building, unit_no, room_no in rows
+        for one in held
     ]
 
 
-def _tell_payer(
+def _recipients(
+    tx: Transaction, payment: Payment, account_id: int | None, phone: str | None
+) -> list[tuple[Channel, str]]:
+    if account_id is None or phone is None:
+        openids = owner_openids(tx, house_id=payment.house_id) if payment.house_id else []
+        return [(Channel.OFFICIAL_TEMPLATE, openid) for openid in openids]
+    openids = official_openids(tx, account_id=account_id)
+    return [(Channel.OFFICIAL_TEMPLATE, openid) for openid in openids] or [(Channel.SMS, phone)]
+
+
+def _tell(
     tx: Transaction,
     *,
-    order: PaymentOrder,
     payment: Payment,
     receipt: Receipt,
-    phone: str,
-    lines: list[dict[str, Any]],
+    recipients: Sequence[tuple[Channel, str]],
+    phone: str | None,
 ) -> None:
-    houses = sorted({line["house"] for line in lines})
+    houses = sorted({line["house"] for line in receipt.snapshot["lines"]})
     payload = {
         "house": houses[0] if len(houses) == 1 else f"{houses[0]}等{len(houses)}处",
         "amount": format_yuan(receipt.amount_fen),
         "paid_at": payment.paid_at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M"),
         "receipt_no": receipt.receipt_no,
     }
-    openids = official_openids(tx, account_id=order.account_id)
-    recipients = [(Channel.OFFICIAL_TEMPLATE, openid) for openid in openids] or [
-        (Channel.SMS, phone)
-    ]
     for channel, recipient in recipients:
         queue_message(
             tx,
@@ -125,14 +218,26 @@ def _tell_payer(
             recipient=recipient,
             payload=payload,
             dedup_key=f"payment_received:{payment.id}:{recipient}",
-            community_id=order.community_id,
+            community_id=receipt.community_id,
             fallback_phone=phone,
         )
 
 
+def read_receipt(receipt: Receipt, order_id: int | None) -> ReceiptView:
+    """Show a receipt's row."""
+    return ReceiptView(
+        receipt_no=receipt.receipt_no,
+        issued_at=receipt.issued_at,
+        amount_fen=receipt.amount_fen,
+        payment_id=order_id,
+        taken_id=receipt.payment_id,
+        snapshot=receipt.snapshot,
+    )
+
+
 @dataclass(frozen=True)
 class Receipts:
-    """Receipts as their payer may see them."""
+    """Receipts as their payer and the staff may see them."""
 
     unit_of_work: UnitOfWork
 
@@ -154,7 +259,21 @@ class Receipts:
             ).one_or_none()
         if found is None:
             raise NotFound
-        receipt, order_id = found
-        return ReceiptView(
-            receipt.receipt_no, receipt.issued_at, receipt.amount_fen, order_id, receipt.snapshot
-        )
+        return read_receipt(*found)
+
+    def show_any(self, *, actor: Actor, community_id: int, receipt_no: str) -> ReceiptView:
+        """Show staff any receipt of a community.
+
+        Raises:
+            NotFound: none.
+        """
+        actor.must(Permission.VIEW_HOUSE_MONEY)
+        with self.unit_of_work.reading() as session:
+            found = session.execute(
+                select(Receipt, Payment.order_id)
+                .join(Payment, Payment.id == Receipt.payment_id)
+                .where(Receipt.receipt_no == receipt_no, Receipt.community_id == community_id)
+            ).one_or_none()
+        if found is None:
+            raise NotFound
+        return read_receipt(*found)

@@ -1,30 +1,32 @@
-"""Booking money: the one function for notices and queries. Nothing else credits a bill."""
+"""Booking what a channel took: the one function for notices and queries."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import case, delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.actors import Actor, Permission
-from domain.bill_states import PAYABLE_BILLS, BillState
 from domain.payment_states import OPEN_ORDERS, OrderState
+from domain.prepaid import PrepaidMove
 from models import (
-    Allocation,
     Bill,
-    BillLine,
     BillLock,
     Payment,
     PaymentOrder,
     PaymentOrderBill,
+    Receipt,
     Suspense,
 )
 from services.audit import record
-from services.payments.receipts import issue_receipt
+from services.payments.crediting import credit
+from services.payments.meant import Surplus, fit, quoted_on
+from services.payments.receipts import HeldFor, issue_receipt, topup_of
 from services.ports import ChannelTrade, TradeState
+from services.prepaid.ledger import account_of, move
 from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -38,12 +40,6 @@ class Verdict(StrEnum):
     ALREADY_BOOKED = "already_booked"
     IN_SUSPENSE = "in_suspense"
     """Some or all of the money fits nothing and waits for a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Surplus:
-    amount_fen: int
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -78,16 +74,29 @@ class Settlement:
             return Verdict.ALREADY_BOOKED
         order, bills = _lock_order_and_bills(tx, trade.out_trade_no)
         if order is None:
-            return self._keep(tx, actor, payment, [_Surplus(payment.amount_fen, "unknown_order")])
+            return self._keep(tx, actor, payment, [Surplus(payment.amount_fen, "unknown_order")])
         mismatch = find_mismatch(
             trade, mchid=order.mchid, appid=order.appid, amount_fen=order.amount_fen
         )
         _end_order(tx, order, OrderState.CLOSED if mismatch else OrderState.SUCCEEDED)
         if mismatch:
-            return self._keep(tx, actor, payment, [_Surplus(payment.amount_fen, mismatch)])
-        placed, surpluses = _place(tx, payment, order, bills)
-        if placed:
-            issue_receipt(tx, order=order, payment=payment, placed=placed)
+            return self._keep(tx, actor, payment, [Surplus(payment.amount_fen, mismatch)])
+        if _is_booked(tx, order):
+            return self._keep(
+                tx, actor, payment, [Surplus(payment.amount_fen, "order_already_paid")]
+            )
+        credits, surpluses = fit(tx, order, bills)
+        credit(tx, payment_id=payment.id, credits=credits, paid_on=quoted_on(order))
+        held = _top_up(tx, payment, order)
+        if credits or held:
+            issue_receipt(
+                tx,
+                community_id=order.community_id,
+                payment=payment,
+                credits=credits,
+                held=held,
+                account_id=order.account_id,
+            )
         record(
             tx,
             actor,
@@ -99,7 +108,8 @@ class Settlement:
                 "out_trade_no": order.out_trade_no,
                 "transaction_id": trade.transaction_id,
                 "amount_fen": payment.amount_fen,
-                "placed_fen": placed,
+                "placed_fen": {one.bill.id: one.amount_fen for one in credits},
+                "topup_fen": order.topup_fen,
             },
         )
         if surpluses:
@@ -107,7 +117,7 @@ class Settlement:
         return Verdict.BOOKED
 
     def _keep(
-        self, tx: Transaction, actor: Actor, payment: Payment, surpluses: list[_Surplus]
+        self, tx: Transaction, actor: Actor, payment: Payment, surpluses: Sequence[Surplus]
     ) -> Verdict:
         for surplus in surpluses:
             tx.session.add(
@@ -180,6 +190,7 @@ def _lock_order_and_bills(
         .where(PaymentOrder.out_trade_no == out_trade_no)
         .order_by(Bill.id)
         .with_for_update(of=Bill)
+        .execution_options(populate_existing=True)
     ).all()
     order = tx.session.execute(
         select(PaymentOrder).where(PaymentOrder.out_trade_no == out_trade_no).with_for_update()
@@ -216,82 +227,29 @@ def find_mismatch(trade: ChannelTrade, *, mchid: str, appid: str, amount_fen: in
     return ""
 
 
-def _place(
-    tx: Transaction, payment: Payment, order: PaymentOrder, bills: dict[int, Bill]
-) -> tuple[dict[int, int], list[_Surplus]]:
-    """Put the order's money to its bills; tell fen by bill id, and what did not fit."""
-    placed: dict[int, int] = {}
-    surpluses: list[_Surplus] = []
-    meant = tx.session.execute(
-        select(PaymentOrderBill.bill_id, PaymentOrderBill.amount_fen)
-        .where(PaymentOrderBill.order_id == order.id)
-        .order_by(PaymentOrderBill.bill_id)
-    ).all()
-    for bill_id, meant_fen in meant:
-        bill = bills[bill_id]
-        payable = bill.state in PAYABLE_BILLS
-        fits_fen = min(meant_fen, bill.amount_fen - bill.paid_fen) if payable else 0
-        if fits_fen:
-            _credit(tx, payment, bill_id, fits_fen)
-            placed[bill_id] = fits_fen
-        if meant_fen > fits_fen:
-            reason = "bill_already_paid" if bill.state != BillState.VOIDED else "bill_voided"
-            surpluses.append(_Surplus(meant_fen - fits_fen, reason))
-    return placed, surpluses
-
-
-def _credit(tx: Transaction, payment: Payment, bill_id: int, amount_fen: int) -> None:
-    """Raise what is paid of a bill by a conditional update, and allocate it to its lines.
-
-    The bill is locked, so the update cannot miss; if it ever does, nothing of all this commits.
-    """
-    credited = tx.session.execute(
-        update(Bill)
-        .where(
-            Bill.id == bill_id,
-            Bill.state.in_(PAYABLE_BILLS),
-            Bill.paid_fen + amount_fen <= Bill.amount_fen,
-        )
-        .values(
-            paid_fen=Bill.paid_fen + amount_fen,
-            state=case(
-                (Bill.paid_fen + amount_fen == Bill.amount_fen, BillState.PAID.value),
-                else_=BillState.PARTIALLY_PAID.value,
-            ),
-        )
-        .returning(Bill.id)
-        .execution_options(synchronize_session=False)
-    ).scalar_one_or_none()
-    if credited is None:
-        raise RuntimeError(f"bill {bill_id} changed under its lock")
-    left_fen = amount_fen
-    for line_no, open_fen in _open_lines(tx, bill_id):
-        part_fen = min(left_fen, open_fen)
-        if part_fen > 0:
-            left_fen -= part_fen
-            tx.session.add(
-                Allocation(
-                    payment_id=payment.id,
-                    bill_id=bill_id,
-                    line_no=line_no,
-                    kind="principal",
-                    amount_fen=part_fen,
-                    created_at=tx.now,
-                )
-            )
-    if left_fen:
-        raise RuntimeError(f"lines of bill {bill_id} hold {left_fen} fen less than the bill")
-
-
-def _open_lines(tx: Transaction, bill_id: int) -> list[tuple[int, int]]:
-    paid = (
-        select(func.coalesce(func.sum(Allocation.amount_fen), 0))
-        .where(Allocation.bill_id == BillLine.bill_id, Allocation.line_no == BillLine.line_no)
-        .scalar_subquery()
+def _is_booked(tx: Transaction, order: PaymentOrder) -> bool:
+    """Tell whether other money was placed for the order, which is locked, before."""
+    return (
+        tx.session.execute(
+            select(Receipt.id)
+            .join(Payment, Payment.id == Receipt.payment_id)
+            .where(Payment.order_id == order.id)
+        ).first()
+        is not None
     )
-    rows: Any = tx.session.execute(
-        select(BillLine.line_no, BillLine.amount_fen - paid)
-        .where(BillLine.bill_id == bill_id)
-        .order_by(BillLine.line_no)
-    ).all()
-    return [(int(line_no), int(open_fen)) for line_no, open_fen in rows]
+
+
+def _top_up(tx: Transaction, payment: Payment, order: PaymentOrder) -> list[HeldFor]:
+    """Put what the payer gave beyond bills to the house's prepaid account."""
+    if not order.topup_fen or order.topup_house_id is None:
+        return []
+    account_id = account_of(tx, community_id=order.community_id, house_id=order.topup_house_id)
+    move(
+        tx,
+        account_id=account_id,
+        kind=PrepaidMove.TOPUP,
+        amount_fen=order.topup_fen,
+        payment_id=payment.id,
+        note="线上预存",
+    )
+    return [topup_of(order.topup_house_id, order.topup_fen)]

@@ -39,6 +39,9 @@ OWNER = {
     ("POST", "/api/v1/payments/<row_id:payment_id>/cancel"),
     ("POST", "/api/v1/payments/<row_id:payment_id>/refresh"),
 }
+STAFF = {
+    ("POST", "/api/v1/staff/meter-readings"),
+}
 _MADE_BY_SMOREST = "api-docs.openapi_json"
 GARBAGE = ["", "Bearer", "Bearer x", "Bearer " + "x" * 43, "Basic " + "x" * 43, "Bearer é" * 30]
 
@@ -64,7 +67,7 @@ def of(routes, access):
 
 
 def test_every_route_says_who_may_use_it(routes):
-    assert {access for _, _, access in routes} == {"owner", "open", "platform"}
+    assert {access for _, _, access in routes} == {"owner", "open", "platform", "staff"}
 
 
 def test_the_open_routes_are_those_that_were_reviewed(routes):
@@ -79,6 +82,10 @@ def test_the_owners_routes_are_those_that_were_reviewed(routes):
     assert of(routes, "owner") == OWNER
 
 
+def test_the_routes_of_staff_are_those_that_were_reviewed(routes):
+    assert of(routes, "staff") == STAFF
+
+
 def test_every_view_says_it_by_its_mark_and_not_by_chance(app):
     marked = [getattr(view, "access", None) for view in app.view_functions.values()]
 
@@ -86,10 +93,10 @@ def test_every_view_says_it_by_its_mark_and_not_by_chance(app):
 
 
 @pytest.mark.parametrize("token", [None, *GARBAGE], ids=range(len(GARBAGE) + 1))
-def test_every_owner_route_asks_for_a_session(client, routes, token):
+def test_every_guarded_route_asks_for_a_session(client, routes, token):
     headers = {} if token is None else {"Authorization": token}
 
-    for method, rule in of(routes, "owner"):
+    for method, rule in of(routes, "owner") | of(routes, "staff"):
         path = re.sub(r"<[^>]*receipt_no>", "CH1-2026-0000001", rule)
         path = re.sub(r"<[^>]+>", "1", path)
         answer = client.open(path, method=method, headers=headers)

@@ -11,6 +11,7 @@ from domain.cells import (
     read_date,
     read_email,
     read_phone,
+    read_reading,
     read_share,
     read_text,
 )
@@ -263,3 +264,35 @@ class TestReadShare:
         except BadCell:
             return
         assert share is None or 0 < share <= 1
+
+
+class TestReadReading:
+    @pytest.mark.parametrize(
+        ("cell", "reading"),
+        [
+            (591.75, "591.75"),
+            ("591.75", "591.75"),
+            ("５９１", "591"),
+            (0, "0"),
+            ("0", "0"),
+            ("12度", "12"),
+            ("12.5 kWh", "12.5"),
+            (9_999_999_999.9999, "9999999999.9999"),
+            (0.1 + 0.2, "0.3"),
+        ],
+        ids=repr,
+    )
+    def test_a_number_from_nothing_on_with_or_without_its_unit(self, cell, reading):
+        assert read_reading(cell) == Decimal(reading)
+
+    @pytest.mark.parametrize(
+        "cell",
+        [
+            *(-1, "-1", -0.5, 1e10, "10000000000", -1e300, 1e300, "1.00001", 1.00001),
+            *(True, "", "x", "1,000", "1e3", "NaN", "12吨吨", "12㎡"),
+        ],
+        ids=repr,
+    )
+    def test_the_rest_is_refused(self, cell):
+        with pytest.raises(BadCell):
+            read_reading(cell)

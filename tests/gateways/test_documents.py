@@ -5,6 +5,7 @@ import re
 import zipfile
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from threading import Barrier, Thread
 
 import openpyxl
@@ -18,6 +19,7 @@ from gateways.documents import OfficeDocuments
 from gateways.pdf_text import break_lines, glyphs, length
 from services.ports import Column, ColumnKind, TableDocument
 
+ROOT = Path(__file__).parents[2]
 COLUMNS = [
     Column("账单号", ColumnKind.TEXT, 10),
     Column("收费项目", ColumnKind.TEXT, 10),
@@ -157,17 +159,17 @@ class TestWorkbook:
         content = OfficeDocuments().write_workbook([make_document(1)])
         sheet = openpyxl.load_workbook(io.BytesIO(content)).active
 
-        assert [cell.number_format for cell in sheet[6]] == [
+        assert [cell.number_format for cell in sheet[7]] == [
             "General",
             "General",
             "yyyy-mm-dd",
             "#,##0",
             "#,##0.00",
         ]
-        assert not sheet["E6"].font.bold
-        assert [cell.font.bold for cell in sheet[7]] == [True] * 5
-        assert sheet.freeze_panes == "A6"
-        assert sheet.print_title_rows == "$5:$5"
+        assert not sheet["E7"].font.bold
+        assert [cell.font.bold for cell in sheet[8]] == [True] * 5
+        assert sheet.freeze_panes == "A7"
+        assert sheet.print_title_rows == "$6:$6"
 
     def test_days_before_spreadsheets_are_text(self):
         [rows] = sheets(make_document(rows=[["a", "b", date(1899, 12, 31), 1, 1]])).values()
@@ -214,10 +216,8 @@ class TestWorkbook:
 
         content = OfficeDocuments().write_workbook([make_document(columns=columns)])
 
-        assert openpyxl.load_workbook(io.BytesIO(content)).active.page_setup.orientation in (
-            orientation,
-            None if orientation == "portrait" else orientation,
-        )
+        setup = openpyxl.load_workbook(io.BytesIO(content)).active.page_setup
+        assert (setup.orientation, setup.paperSize) == (orientation, 9)
 
     def test_no_document_is_a_mistake_of_ours(self):
         with pytest.raises(ValueError, match="needs a sheet"):
@@ -255,7 +255,6 @@ class TestPdf:
         for number, text in enumerate(texts, 1):
             assert "账单号收费项目到期日" in text
             assert f"第{number}/{len(texts)}页" in text
-        assert "25,219,900" not in texts[-1]
         assert "252,199.00" in texts[-1]
         assert sum("合计" in text for text in texts) == 1
 
@@ -355,9 +354,8 @@ class TestPdf:
         assert len(content) < 100_000
 
     def test_ships_the_licence_of_its_font(self):
-        from gateways import pdf_text
+        folder = ROOT / "gateways" / "fonts"
 
-        folder = pdf_text._FONT_FILE.parent
         assert "Font exception" in (folder / "LICENSE-wqy-microhei.txt").read_text("utf-8")
         assert {path.name for path in folder.glob("LICENSE*")} >= {
             "LICENSE-Apache-2.0.txt",

@@ -82,6 +82,14 @@ def owner(make_signed_in):
 
 
 @pytest.fixture
+def staff_key(database):
+    """The key of a program that belongs to an engineer."""
+    with database.session() as session:
+        staff = factories.make_staff(session, role="engineer")
+        return factories.make_staff_token(session, staff=staff)
+
+
+@pytest.fixture
 def craft(simulator):
     """Make a payment notice that nobody sends; `faults` spoil it."""
 

@@ -44,6 +44,11 @@ class TestDescription:
         }
 
         assert found == wanted
+        assert {
+            path
+            for _, path, operation in operations(description)
+            if operation.get("security") == [{"staff_key": []}]
+        } == {"/api/v1/staff/meter-readings"}
         assert description["components"]["securitySchemes"]["session"]["scheme"] == "bearer"
 
     def test_every_refusal_has_the_one_shape(self, description):

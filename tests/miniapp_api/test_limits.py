@@ -132,6 +132,7 @@ class TestDescription:
             "/api/v1/payments",
             "/api/v1/payments/{payment_id}/refresh",
             "/api/v1/payments/{payment_id}/cancel",
+            "/api/v1/staff/meter-readings",
         }
 
 

@@ -94,6 +94,26 @@ def generate(services, desk):
 
 
 @pytest.fixture
+def tick_all(services, desk):
+    """Look at every finding of a batch, as a reviewer must before approving it."""
+
+    def tick_all(batch_id):
+        findings = services.bill_findings
+        found = findings.list_findings(actor=desk.reviewer, batch_id=batch_id)
+        for one in found:
+            findings.tick(
+                actor=desk.reviewer,
+                batch_id=batch_id,
+                kind=one.kind,
+                fee_item_id=one.fee_item_id,
+                row_count=one.row_count,
+            )
+        return [(one.kind, one.item, one.row_count) for one in found]
+
+    return tick_all
+
+
+@pytest.fixture
 def approve(services, desk):
     return lambda batch_id, **more: services.batches.approve(
         **{"actor": desk.reviewer, "batch_id": batch_id, **more}

@@ -9,7 +9,7 @@ from domain.errors import NotAllowed, NotFound
 from domain.houses import house_label
 from domain.messages import MESSAGES, MessageKind
 from domain.money import format_yuan
-from services.bills.batches import BatchDoesNotAddUp
+from services.bills.gates import BatchDoesNotAddUp
 from services.bills.publication import ContentChanged, Published
 from tests import factories
 from tests.factories import actor_without
@@ -74,12 +74,24 @@ class TestPublish:
         ]
 
     def test_a_bill_of_zero_is_paid_and_nobody_is_told(
-        self, approved, publish, make_houses, make_item, put_owner, bills, messages
+        self,
+        generated,
+        tick_all,
+        approve,
+        publish,
+        make_houses,
+        make_item,
+        put_owner,
+        bills,
+        messages,
     ):
         make_item(price="0.000001")
         put_owner(make_houses("10")[0])
+        batch_id = generated()
+        tick_all(batch_id)
+        approve(batch_id)
 
-        publish(approved())
+        publish(batch_id)
 
         assert [bill["state"] for bill in bills()] == ["paid"]
         assert messages() == []
@@ -406,7 +418,7 @@ class TestTell:
 
         publish(batch_id)
 
-        assert queue.jobs == [("deliver_messages", {})]
+        assert queue.jobs == [("deliver_messages", {}), ("offset_prepaid", {})]
 
 
 class TestScale:

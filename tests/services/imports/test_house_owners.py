@@ -13,7 +13,7 @@ from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.sheets import HeaderMissing
 from domain.periods import local_date
 from services.imports import house_owners
-from services.imports.house_owners import ImportRunning
+from services.imports.batches import ImportRunning
 from tests import factories
 from tests.factories import actor_without
 from tests.services.imports.conftest import numbered, row, workbook

@@ -10,7 +10,8 @@ from domain.charges import ChargeMethod, Price
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.money import Rounding
 from domain.periods import Proration
-from services.fees import FeeItemCodeTaken, NewFeeItem, PriceNotLater
+from services.fees.checks import NewFeeItem, NewPrice
+from services.fees.items import FeeItemCodeTaken, PriceNotLater
 from tests import factories
 from tests.factories import actor_without
 
@@ -45,7 +46,7 @@ def set_price(services, manager):
         services.fees.set_price(
             actor=actor,
             fee_item_id=fee_item_id,
-            unit_price=Decimal(unit_price),
+            price=NewPrice(Decimal(unit_price)),
             priced_from=priced_from,
         )
 
@@ -88,6 +89,7 @@ class TestAddItem:
             {
                 "code": "WY",
                 "name": "物业费",
+                "charge_method": "area",
                 "unit_price": "2.35",
                 "priced_from": "2026-01-01",
             }
@@ -147,7 +149,7 @@ class TestAddItem:
 
     def test_another_breach_is_not_called_a_taken_code(self, add):
         with pytest.raises(IntegrityError):
-            add(charge_method="by_mood")
+            add(proration="by_mood")
 
     def test_only_with_the_permission(self, add, database):
         with pytest.raises(NotAllowed):
@@ -173,7 +175,11 @@ class TestSetPrice:
         set_price(add(), "2.50", date(2026, 6, 16))
 
         assert audit("price_set") == [
-            {"before": "2.350000", "after": "2.50", "priced_from": "2026-06-16"}
+            {
+                "before": {"unit_price": "2.350000"},
+                "after": {"unit_price": "2.50"},
+                "priced_from": "2026-06-16",
+            }
         ]
 
     @pytest.mark.parametrize("day", [date(2026, 1, 1), date(2025, 12, 31)])

@@ -1,0 +1,1 @@
+"""Money that is given away or paid back: asked for by one member of staff, decided by another."""

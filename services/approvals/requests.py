@@ -1,0 +1,374 @@
+"""Asking for a money act: what is asked is checked now, and again when it is carried out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from domain.actors import Actor, ActorKind, Permission
+from domain.approvals import APPROVAL_SHOWN, ApprovalKind, ApprovalState
+from domain.bill_states import OWNER_SEES, PAYABLE_BILLS, BillState
+from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from domain.money import MAX_FEN
+from domain.periods import local_date
+from models import ApprovalRequest, Bill, Deposit, PrepaidAccount
+from services.accrued_late_fees import read_accrued
+from services.audit import record
+from services.unit_of_work import Transaction, UnitOfWork, violates
+
+_PHONE = re.compile(r"\A1[3-9][0-9]{9}\Z", re.ASCII)
+_PAID_OUT_BY = ("cash", "bank_transfer")
+
+
+class RequestPending(Conflict):
+    """The same was asked for already and is not decided yet."""
+
+    code = "request_pending"
+    message = "同样的申请正在等待审批"
+
+
+class BillHasPayment(Conflict):
+    """Something was paid of the bill: it cannot be voided."""
+
+    code = "bill_has_payment"
+    message = "账单已有缴费，不能作废，请改用账单调整"
+
+
+class BillNotOpen(Conflict):
+    """The bill is not in a state that allows it."""
+
+    code = "bill_not_open"
+    message = "账单当前状态不能这样处理"
+
+
+class MoreThanOpen(InvalidInput):
+    """More is asked for than there is."""
+
+    code = "more_than_open"
+    message = "金额超过可处理的余额"
+
+
+@dataclass(frozen=True, slots=True)
+class Payout:
+    """To whom money is paid back, and how: ``cash`` or ``bank_transfer`` with its voucher.
+
+    Source: domain.md D5, cash refunds need a payee's name and phone.
+    """
+
+    channel: str
+    payee_name: str
+    payee_phone: str
+    voucher_no: str = ""
+
+
+@dataclass(frozen=True)
+class MoneyRequests:
+    """What staff may ask for."""
+
+    unit_of_work: UnitOfWork
+
+    def request_waiver(self, *, actor: Actor, bill_id: int, amount_fen: int, reason: str) -> int:
+        """Ask to take something off an open bill and return the request's id.
+
+        Raises:
+            NotFound: no such bill.
+            BillNotOpen, MoreThanOpen: nothing, or less, is open.
+            RequestPending: the same is waiting to be decided.
+            InvalidInput: no amount or no reason.
+        """
+        actor.must(Permission.REQUEST_MONEY_OUT)
+
+        def work(tx: Transaction) -> int:
+            bill = _read_bill(tx, bill_id)
+            check_open(bill, amount_fen)
+            return _ask(tx, actor, ApprovalKind.WAIVER, bill, amount_fen, reason)
+
+        return self._run(work, amount_fen, reason)
+
+    def request_write_off(self, *, actor: Actor, bill_id: int, reason: str) -> int:
+        """Ask to give up what is open of a bill and return the request's id.
+
+        Raises:
+            NotFound, BillNotOpen, RequestPending, InvalidInput: as in `request_waiver`.
+        """
+        actor.must(Permission.REQUEST_MONEY_OUT)
+
+        def work(tx: Transaction) -> int:
+            bill = _read_bill(tx, bill_id)
+            check_open(bill, 1)
+            open_fen = bill.amount_fen - bill.paid_fen
+            return _ask(tx, actor, ApprovalKind.WRITE_OFF, bill, open_fen, reason)
+
+        return self._run(work, 1, reason)
+
+    def request_void(self, *, actor: Actor, bill_id: int, reason: str) -> int:
+        """Ask to void a published bill of which nothing was paid and return the request's id.
+
+        Raises:
+            BillHasPayment: something was paid.
+            NotFound, BillNotOpen, RequestPending, InvalidInput: as in `request_waiver`.
+        """
+        actor.must(Permission.VOID_BILLS)
+
+        def work(tx: Transaction) -> int:
+            bill = _read_bill(tx, bill_id)
+            check_voidable(bill)
+            return _ask(tx, actor, ApprovalKind.VOID, bill, bill.amount_fen, reason)
+
+        return self._run(work, 1, reason)
+
+    def request_late_fee_waiver(
+        self, *, actor: Actor, bill_id: int, amount_fen: int, reason: str
+    ) -> int:
+        """Ask to take something off a bill's late fee and return the request's id.
+
+        Raises:
+            MoreThanOpen: less is open as of today.
+            NotFound, RequestPending, InvalidInput: as in `request_waiver`.
+        """
+        actor.must(Permission.REQUEST_MONEY_OUT)
+
+        def work(tx: Transaction) -> int:
+            bill = _read_bill(tx, bill_id)
+            accrued = read_accrued(tx.session, [bill_id], local_date(tx.now)).get(bill_id)
+            if accrued is None or accrued.open_fen < amount_fen:
+                raise MoreThanOpen("滞纳金未缴部分不足")
+            return _ask(tx, actor, ApprovalKind.LATE_FEE_WAIVER, bill, amount_fen, reason)
+
+        return self._run(work, amount_fen, reason)
+
+    def request_adjustment(
+        self, *, actor: Actor, bill_id: int, amount_fen: int, reason: str
+    ) -> int:
+        """Ask for a credit (below zero) or debit note on the next bill and return the request's id.
+
+        Raises:
+            NotFound, BillNotOpen, RequestPending, InvalidInput: as in `request_waiver`.
+        """
+        actor.must(Permission.REQUEST_MONEY_OUT)
+
+        def work(tx: Transaction) -> int:
+            bill = _read_bill(tx, bill_id)
+            if bill.state not in OWNER_SEES:
+                raise BillNotOpen
+            if -amount_fen > bill.amount_fen:
+                raise MoreThanOpen("调减金额超过原账单金额")
+            facts = {"note_fen": amount_fen}
+            kind = ApprovalKind.ADJUSTMENT
+            return _ask(tx, actor, kind, bill, abs(amount_fen), reason, facts)
+
+        return self._run(work, abs(amount_fen), reason)
+
+    def request_prepaid_refund(
+        self, *, actor: Actor, account_id: int, amount_fen: int, payout: Payout, reason: str
+    ) -> int:
+        """Ask to pay a prepaid balance back and return the request's id.
+
+        Raises:
+            NotFound: no such account.
+            MoreThanOpen: it holds less.
+            RequestPending, InvalidInput: as in `request_waiver`; the payee must be named.
+        """
+        actor.must(Permission.REQUEST_MONEY_OUT)
+        _check_payout(payout)
+
+        def work(tx: Transaction) -> int:
+            account = tx.session.get(PrepaidAccount, account_id)
+            if account is None:
+                raise NotFound
+            if account.balance_fen < amount_fen:
+                raise MoreThanOpen("预存余额不足")
+            return _ask_about(
+                tx,
+                actor,
+                ApprovalKind.PREPAID_REFUND,
+                subject=f"prepaid:{account_id}",
+                community_id=account.community_id,
+                house_id=account.house_id,
+                amount_fen=amount_fen,
+                reason=reason,
+                facts={"account_id": account_id, **asdict(payout)},
+            )
+
+        return self._run(work, amount_fen, reason)
+
+    def request_deposit_return(
+        self, *, actor: Actor, deposit_id: int, amount_fen: int, payout: Payout, reason: str
+    ) -> int:
+        """Ask to pay a deposit back and return the request's id.
+
+        Raises:
+            NotFound: no such deposit.
+            MoreThanOpen: less is left of it.
+            RequestPending, InvalidInput: as in `request_prepaid_refund`.
+        """
+        actor.must(Permission.REQUEST_MONEY_OUT)
+        _check_payout(payout)
+
+        def work(tx: Transaction) -> int:
+            deposit = tx.session.get(Deposit, deposit_id)
+            if deposit is None:
+                raise NotFound
+            left_fen = deposit.amount_fen - deposit.deducted_fen - deposit.returned_fen
+            if left_fen < amount_fen:
+                raise MoreThanOpen("押金余额不足")
+            return _ask_about(
+                tx,
+                actor,
+                ApprovalKind.DEPOSIT_RETURN,
+                subject=f"deposit:{deposit_id}",
+                community_id=deposit.community_id,
+                house_id=deposit.house_id,
+                amount_fen=amount_fen,
+                reason=reason,
+                facts={"deposit_id": deposit_id, **asdict(payout)},
+            )
+
+        return self._run(work, amount_fen, reason)
+
+    def _run(self, work: Any, amount_fen: int, reason: str) -> int:
+        fields = {}
+        if not 1 <= amount_fen <= MAX_FEN:
+            fields["amount_fen"] = ["金额应大于 0"]
+        if not 1 <= len(reason.strip()) <= 200:
+            fields["reason"] = ["请填写原因，200 字以内"]
+        if fields:
+            raise InvalidInput(fields=fields)
+        try:
+            asked: int = self.unit_of_work.run(work)
+        except IntegrityError as error:
+            if violates(error, "uq_approval_request_open"):
+                raise RequestPending from error
+            raise
+        return asked
+
+
+def check_open(bill: Bill, amount_fen: int) -> None:
+    """Refuse unless so much of a bill is open.
+
+    Raises:
+        BillNotOpen, MoreThanOpen: it is not.
+    """
+    if bill.state not in PAYABLE_BILLS:
+        raise BillNotOpen
+    if bill.amount_fen - bill.paid_fen < amount_fen:
+        raise MoreThanOpen("金额超过账单未缴部分")
+
+
+def check_voidable(bill: Bill) -> None:
+    """Refuse unless a bill is published and nothing was paid of it.
+
+    Raises:
+        BillHasPayment, BillNotOpen: it is not.
+
+    Source: domain.md D4.
+    """
+    if bill.paid_fen:
+        raise BillHasPayment
+    if bill.state != BillState.PUBLISHED:
+        raise BillNotOpen
+
+
+def _read_bill(tx: Transaction, bill_id: int) -> Bill:
+    bill = tx.session.execute(
+        select(Bill).where(
+            Bill.id == bill_id, Bill.state.not_in([BillState.PENDING_REVIEW, BillState.CANCELLED])
+        )
+    ).scalar_one_or_none()
+    if bill is None:
+        raise NotFound
+    return bill
+
+
+def _ask(
+    tx: Transaction,
+    actor: Actor,
+    kind: ApprovalKind,
+    bill: Bill,
+    amount_fen: int,
+    reason: str,
+    facts: dict[str, Any] | None = None,
+) -> int:
+    return _ask_about(
+        tx,
+        actor,
+        kind,
+        subject=f"bill:{bill.id}",
+        community_id=bill.community_id,
+        house_id=bill.house_id,
+        amount_fen=amount_fen,
+        reason=reason,
+        facts=facts or {},
+        bill_id=bill.id,
+    )
+
+
+def _ask_about(
+    tx: Transaction,
+    actor: Actor,
+    kind: ApprovalKind,
+    *,
+    subject: str,
+    community_id: int,
+    house_id: int,
+    amount_fen: int,
+    reason: str,
+    facts: dict[str, Any],
+    bill_id: int | None = None,
+) -> int:
+    request = ApprovalRequest(
+        community_id=community_id,
+        kind=kind,
+        subject=subject,
+        house_id=house_id,
+        bill_id=bill_id,
+        amount_fen=amount_fen,
+        reason=reason.strip(),
+        facts=facts,
+        state=ApprovalState.REQUESTED,
+        requested_by_staff_id=staff_id_of(actor),
+        requested_at=tx.now,
+    )
+    tx.session.add(request)
+    tx.session.flush()
+    record(
+        tx,
+        actor,
+        "approval_requested",
+        subject_type="approval_request",
+        subject_id=request.id,
+        community_id=community_id,
+        facts={"kind": APPROVAL_SHOWN[kind], "amount_fen": amount_fen, "reason": request.reason},
+    )
+    return request.id
+
+
+def staff_id_of(actor: Actor) -> int:
+    """Tell which member of staff acts: requests and decisions name people.
+
+    Raises:
+        NotAllowed: nobody of the staff.
+    """
+    if actor.kind is not ActorKind.STAFF or actor.id is None:
+        raise NotAllowed("请以员工身份操作")
+    return actor.id
+
+
+def _check_payout(payout: Payout) -> None:
+    fields = {}
+    if payout.channel not in _PAID_OUT_BY:
+        fields["channel"] = ["退款方式应为现金或银行转账"]
+    if not 1 <= len(payout.payee_name.strip()) <= 50:
+        fields["payee_name"] = ["请填写收款人姓名"]
+    if not _PHONE.match(payout.payee_phone):
+        fields["payee_phone"] = ["请填写收款人 11 位手机号"]
+    if len(payout.voucher_no) > 64:
+        fields["voucher_no"] = ["凭证号请在 64 个字以内"]
+    if payout.channel == "bank_transfer" and not payout.voucher_no.strip():
+        fields["voucher_no"] = ["银行转账请填写流水号"]
+    if fields:
+        raise InvalidInput(fields=fields)

@@ -1,0 +1,1 @@
+"""What a community charges: items and prices, pools, one-off charges, discounts, trials."""

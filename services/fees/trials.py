@@ -1,0 +1,199 @@
+"""Trying an item on some houses: what they would owe, before anything is saved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from domain.actors import Actor, Permission
+from domain.charges import PRICED_METHODS, Price
+from domain.errors import InvalidInput, NotFound
+from domain.houses import house_label
+from domain.periods import LiableFromRule, Span, add_months, calendar_month, local_date
+from domain.traces import explain
+from models import Building, Community, FeeItem, House
+from services.bills.house_facts import read_chosen_houses, read_facts
+from services.bills.plans import Chunk
+from services.bills.run_items import RunItem, make_run_item, read_price, read_run_items
+from services.bills.runs import make_charging, want
+from services.fees.checks import NewFeeItem, check_item
+from services.fees.rows import make_row, make_standard
+from services.unit_of_work import UnitOfWork
+
+SAMPLE_HOUSES = 20
+"""How many houses a trial looks at unless some are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """What one house would owe for a period, with its explanations; or why it cannot be charged."""
+
+    house_id: int
+    house: str
+    period: Span | None
+    amount_fen: int
+    explanations: tuple[str, ...]
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class FeeTrials:
+    """Tries items on houses; nothing is written."""
+
+    unit_of_work: UnitOfWork
+
+    def try_new(
+        self,
+        *,
+        actor: Actor,
+        community_id: int,
+        item: NewFeeItem,
+        month: date,
+        house_ids: Sequence[int] = (),
+    ) -> Sequence[TrialRow]:
+        """Tell what an item that is not saved yet would charge in the run of a month.
+
+        Without named houses up to 20 spread over the community are taken.
+
+        Raises:
+            InvalidInput: a field cannot be used.
+            NotFound: no such community, or a house is not one of it.
+        """
+        actor.must(Permission.MANAGE_FEES)
+        check_item(item)
+        with self.unit_of_work.reading() as session:
+            community = _community(session, community_id)
+            run_item = _unsaved(community_id, item)
+            return _try(session, community, run_item, calendar_month(month), house_ids)
+
+    def try_item(
+        self,
+        *,
+        actor: Actor,
+        community_id: int,
+        fee_item_id: int,
+        month: date,
+        house_ids: Sequence[int] = (),
+    ) -> Sequence[TrialRow]:
+        """Tell what an item of the community would charge in the run of a month.
+
+        Raises:
+            NotFound: no such community or item, or a house is not one of it.
+        """
+        actor.must(Permission.MANAGE_FEES)
+        with self.unit_of_work.reading() as session:
+            community = _community(session, community_id)
+            known = session.execute(
+                select(FeeItem.id).where(
+                    FeeItem.id == fee_item_id, FeeItem.community_id == community_id
+                )
+            ).scalar_one_or_none()
+            if known is None:
+                raise NotFound
+            [run_item] = read_run_items(session, [fee_item_id])
+            return _try(session, community, run_item, calendar_month(month), house_ids)
+
+
+def refuse_hopeless_formula(
+    session: Session, community: Community, item: NewFeeItem, *, today: datetime
+) -> None:
+    """Refuse a formula that fails for every house it was tried on.
+
+    Raises:
+        InvalidInput: with the reasons.
+    """
+    first = max(item.starts_on, local_date(today)).replace(day=1)
+    month = calendar_month(add_months(first, item.cycle_months))
+    rows = _try(session, community, _unsaved(community.id, item), month, ())
+    reasons = dict.fromkeys(row.why_not for row in rows)
+    if rows and all(reason.startswith("公式") for reason in reasons):
+        raise InvalidInput(fields={"formula": list(reasons)})
+
+
+def _community(session: Session, community_id: int) -> Community:
+    community = session.get(Community, community_id)
+    if community is None:
+        raise NotFound
+    return community
+
+
+def _unsaved(community_id: int, item: NewFeeItem) -> RunItem:
+    row = make_row(community_id, item)
+    row.id = 0
+    prices: tuple[Price, ...] = ()
+    if item.charge_method in PRICED_METHODS:
+        prices = (read_price(make_standard(0, item.price, item.starts_on)),)
+    return make_run_item(row, prices)
+
+
+def _try(
+    session: Session,
+    community: Community,
+    item: RunItem,
+    month: Span,
+    house_ids: Sequence[int],
+) -> list[TrialRow]:
+    chosen = list(house_ids) or _sample(session, community.id)
+    houses = read_chosen_houses(session, community.id, chosen)
+    if len(houses) != len(set(chosen)):
+        raise NotFound("有房屋不属于这个小区")
+    total = session.execute(
+        select(func.count()).select_from(House).where(House.community_id == community.id)
+    ).scalar_one()
+    rule = LiableFromRule(community.liable_from_rule)
+    charging = make_charging(session, community.id, month, [item], rule, houses_total=total)
+    wanted = want(community.id, month, [item], apart_from=0)
+    facts = read_facts(session, wanted, houses)
+    facts.billed.clear()
+    return _rows(charging.charge(facts), _labels(session, chosen))
+
+
+def _sample(session: Session, community_id: int) -> list[int]:
+    """Choose houses spread evenly over the community by id."""
+    numbered = (
+        select(
+            House.id,
+            func.ntile(SAMPLE_HOUSES).over(order_by=House.id).label("tile"),
+        )
+        .where(House.community_id == community_id)
+        .subquery()
+    )
+    return list(
+        session.scalars(
+            select(func.min(numbered.c.id)).group_by(numbered.c.tile).order_by(numbered.c.tile)
+        )
+    )
+
+
+def _labels(session: Session, house_ids: Sequence[int]) -> dict[int, str]:
+    rows = session.execute(
+        select(House.id, Building.name, House.unit_no, House.room_no)
+        .join(Building, Building.id == House.building_id)
+        .where(House.id.in_(house_ids))
+    )
+    return {id_: house_label(building, unit, room) for id_, building, unit, room in rows}
+
+
+def _rows(chunk: Chunk, labels: dict[int, str]) -> list[TrialRow]:
+    rows = [
+        TrialRow(
+            house_id=bill.house_id,
+            house=labels[bill.house_id],
+            period=bill.period or bill.plan.period,
+            amount_fen=bill.amount_fen,
+            explanations=tuple(
+                explain(json.loads(line.trace), line.amount_fen) for line in bill.lines
+            ),
+        )
+        for bill in chunk.bills
+    ]
+    rows += [
+        TrialRow(house_id, labels[house_id], None, 0, (), why)
+        for house_id, _, why in chunk.exceptions
+    ]
+    return sorted(rows, key=lambda row: row.house_id)

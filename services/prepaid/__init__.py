@@ -1,0 +1,1 @@
+"""Money that houses have paid ahead: accounts and every move of them."""
