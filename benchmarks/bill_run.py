@@ -24,7 +24,7 @@ from localstack.engine import Engine
 from localstack.engines import start_postgres
 
 ROUNDS = 3
-ITEMS = 2
+ITEMS = 3
 MEMORY_MIB = 200
 _SETTINGS = {
     "ANJU_ENV": "development",
@@ -48,8 +48,18 @@ VALUES (1, 'bench', '基准', 'finance', now());
 INSERT INTO fee_item (id, community_id, code, name, charge_method, starts_on, created_at)
 VALUES (1, 1, 'WY', '物业费', 'area', '2020-01-01', now()),
        (2, 1, 'LJ', '垃圾清运费', 'fixed', '2020-01-01', now());
-INSERT INTO fee_standard (fee_item_id, unit_price, priced_from)
-VALUES (1, 2.35, '2020-01-01'), (2, 12, '2020-01-01');
+INSERT INTO fee_item (id, community_id, code, name, charge_method, starts_on, created_at,
+                      meter_kind)
+VALUES (3, 1, 'SF', '水费', 'meter', '2020-01-01', now(), 'cold_water');
+INSERT INTO fee_standard (fee_item_id, unit_price, tiers, priced_from)
+VALUES (1, 2.35, NULL, '2020-01-01'), (2, 12, NULL, '2020-01-01'),
+       (3, NULL, '[["12", "3"], ["25", "4.45"], [null, "6.9"]]', '2020-01-01');
+INSERT INTO meter (community_id, house_id, meter_no, kind, opening_reading, opened_on, created_at)
+SELECT 1, id, 'W' || id, 'cold_water', id % 900, '2026-08-31', now() FROM house;
+INSERT INTO meter_reading (meter_id, read_on, reading, source, created_at)
+SELECT meter.id, day, opening_reading + (day - date '2026-08-31') * (meter.id % 127) / 100.0,
+       'excel', now()
+  FROM meter, unnest(ARRAY[date '2026-09-30', date '2026-10-31']) day;
 ANALYZE;
 """
 

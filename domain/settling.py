@@ -78,3 +78,10 @@ def _parts(bill: OpenBill, *, late_fee_first: bool) -> list[tuple[AllocationKind
         (AllocationKind.LATE_FEE, bill.late_fee_fen),
     ]
     return parts[::-1] if late_fee_first else parts
+
+
+def say_rule(*, names_bills: bool, late_fee_first: bool) -> str:
+    """Say in Chinese by which rule `place` spreads a payment."""
+    which = "只抵扣指定的账单，按指定的顺序" if names_bills else "先到期的账单先抵扣"
+    within = "先滞纳金、后本金" if late_fee_first else "先本金、后滞纳金"
+    return f"{which}；同一张账单{within}；多出的金额转入该房屋的预存账户"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -42,38 +42,65 @@ class UsageTerms:
         return Span(starts_on, period.starts_on)
 
 
-def charge_usage(
-    terms: UsageTerms,
-    *,
-    segments: Sequence[Segment],
-    period: Span,
-    used_before: int = 0,
-    people: int | None = None,
-) -> list[ChargedLine]:
-    """Compute the lines for what some meters of a house counted in a period.
+class UsageCharger:
+    """Charges one metered item; houses that used the same share the work.
 
     By unit price there is a line per price that held: the usage of a segment is spread evenly
     over its days. By tiers there is one line, by the table in force as the window began; a newer
-    table starts with the next window. ``used_before`` is what the window had used before, in the
-    scale of `domain.tiers.USAGE_SCALE`; ``people`` count only where limits are per person, and an
-    unknown number counts as one. A surcharge is per month of the period.
-
-    Raises:
-        PriceMissing: part of the days has no price.
+    table starts with the next window. A surcharge is per month of the period.
 
     Source: domain.md D1.
     """
-    table = _table(terms, period)
-    if table is None:
-        return _by_unit_price(terms, segments, period)
-    scale = (people or 1) if terms.is_per_person else 1
-    if terms.window is TierWindow.MONTH:
-        scale *= terms.months
-    if scale != 1:
-        table = table.for_people(scale)
-    usage = sum(segment.usage for segment in segments)
-    price = _price_at(terms.prices, period)
-    surcharge, head = _surcharge(price, period)
+
+    def __init__(self, terms: UsageTerms) -> None:
+        self.terms = terms
+        self._known: dict[tuple[Span, int], tuple[int, str, str]] = {}
+
+    def charge(
+        self,
+        *,
+        segments: Sequence[Segment],
+        period: Span,
+        used_before: int = 0,
+        people: int | None = None,
+    ) -> list[ChargedLine]:
+        """Compute the lines for what some meters of a house counted in a period.
+
+        ``used_before`` is what the tier window had used before, in the scale of
+        `domain.tiers.USAGE_SCALE`; ``people`` count only where limits are per person, and an
+        unknown number counts as one.
+
+        Raises:
+            PriceMissing: part of the days has no price.
+        """
+        terms = self.terms
+        table = _table(terms, period)
+        if table is None:
+            return _by_unit_price(terms, segments, period)
+        scale = (people or 1) if terms.is_per_person else 1
+        if terms.window is TierWindow.MONTH:
+            scale *= terms.months
+        if scale != 1:
+            table = table.for_people(scale)
+        usage = sum(segment.usage for segment in segments)
+        amount_fen, head, tail = _tiered(terms, table, period, used_before, usage)
+        if used_before == 0 and not terms.is_per_person:
+            self._known[period, usage] = (amount_fen, head, tail)
+        return [ChargedLine(amount_fen, f"{head}{_segments_text(segments)}{tail}")]
+
+    def recall(self, period: Span, usage: int) -> tuple[int, str, str] | None:
+        """Tell fen and both ends of the trace of a usage that some house had before, if any.
+
+        Between the two stands the text of the segments (`segment_text`). Only for houses
+        that used nothing earlier in their tier window.
+        """
+        return self._known.get((period, usage))
+
+
+def _tiered(
+    terms: UsageTerms, table: TierTable, period: Span, used_before: int, usage: int
+) -> tuple[int, str, str]:
+    surcharge, head = _surcharge(_price_at(terms.prices, period), period)
     numerator, denominator = table.charge(used_before, usage), _CHARGE_PER_FEN
     if surcharge:
         numerator = numerator * surcharge.denominator + surcharge.numerator * CHARGE_SCALE
@@ -86,7 +113,7 @@ def charge_usage(
         f'"tiers":[{tiers}],"used_before":"{usage_text(used_before)}"'
         f',"window":"{terms.window}"{head}'
     )
-    return [_line(terms, segments, period, usage, numerator, denominator, middle)]
+    return _line(terms, period, usage, numerator, denominator, middle)
 
 
 def _table(terms: UsageTerms, period: Span) -> TierTable | None:
@@ -124,17 +151,15 @@ def _by_unit_price(
         surcharge, head = _surcharge(price, days)
         exact = part * Fraction(price.unit_price or 0) / USAGE_SCALE + surcharge
         since = ',"since":["price"]' if lines else ""
-        lines.append(
-            _line(
-                terms,
-                segments,
-                days or period,
-                part,
-                100 * exact.numerator,
-                exact.denominator,
-                f'"unit_price":"{trim(price.unit_price or Decimal(0))}"{head}{since}',
-            )
+        amount_fen, before, after = _line(
+            terms,
+            days or period,
+            part,
+            100 * exact.numerator,
+            exact.denominator,
+            f'"unit_price":"{trim(price.unit_price or Decimal(0))}"{head}{since}',
         )
+        lines.append(ChargedLine(amount_fen, f"{before}{_segments_text(segments)}{after}"))
     if covered != total or not lines:
         raise PriceMissing(period)
     return lines
@@ -171,32 +196,57 @@ def _surcharge(price: Price, days: Span) -> tuple[Fraction, str]:
 
 def _line(
     terms: UsageTerms,
-    segments: Sequence[Segment],
     days: Span,
     usage: int | Fraction,
     numerator: int,
     denominator: int,
     middle: str,
-) -> ChargedLine:
+) -> tuple[int, str, str]:
+    """Round a line and write its trace but for the segments: fen, what is before, what after."""
     step = terms.rounding.step_fen
     amount_fen = divide_half_up(numerator, denominator, step)
     rounding_fen = 0 if step == 1 else amount_fen - divide_half_up(numerator, denominator)
-    read = ",".join(map(_segment_text, segments))
-    return ChargedLine(
+    return (
         amount_fen,
-        f'{{"method":"meter","meter_kind":"{terms.meter_kind}","from":"{days.starts_on}"'
-        f',"until":"{days.ends_before}","usage":"{usage_text(usage)}","segments":[{read}],{middle}'
-        f',"rounding":"{terms.rounding}","rounding_fen":{rounding_fen}}}',
+        (
+            f'{{"method":"meter","meter_kind":"{terms.meter_kind}","from":"{days.starts_on}"'
+            f',"until":"{days.ends_before}","usage":"{usage_text(usage)}","segments":['
+        ),
+        f'],{middle},"rounding":"{terms.rounding}","rounding_fen":{rounding_fen}}}',
     )
 
 
-def _segment_text(segment: Segment) -> str:
-    number = json.dumps(segment.meter_no, ensure_ascii=False)
+def _segments_text(segments: Sequence[Segment]) -> str:
+    return ",".join(
+        segment_text(
+            json.dumps(segment.meter_no, ensure_ascii=False),
+            segment.from_on,
+            trim(segment.from_reading),
+            segment.until_on,
+            trim(segment.until_reading),
+            usage_text(segment.usage),
+            trim(segment.multiplier),
+            trim(segment.turned),
+        )
+        for segment in segments
+    )
+
+
+def segment_text(
+    meter_no_json: str,
+    from_on: date,
+    from_reading: str,
+    until_on: date,
+    until_reading: str,
+    usage: str,
+    multiplier: str = "1",
+    turned: str = "0",
+) -> str:
+    """Write a segment for a trace; numbers come as text without trailing zeros."""
     return (
-        f'{{"meter_no":{number},"from_on":"{segment.from_on}","from":"{trim(segment.from_reading)}"'
-        f',"until_on":"{segment.until_on}","until":"{trim(segment.until_reading)}"'
-        f',"multiplier":"{trim(segment.multiplier)}","turned":"{trim(segment.turned)}"'
-        f',"usage":"{usage_text(segment.usage)}"}}'
+        f'{{"meter_no":{meter_no_json},"from_on":"{from_on}","from":"{from_reading}"'
+        f',"until_on":"{until_on}","until":"{until_reading}"'
+        f',"multiplier":"{multiplier}","turned":"{turned}","usage":"{usage}"}}'
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from redis import Redis
 
 from domain.messages import MessageKind
+from gateways.documents import OfficeDocuments
 from gateways.mini_program import TokenProbe, WechatMiniProgram
 from gateways.official_account import WechatOfficialAccount
 from gateways.sms import SmsAccount, SmsProbe, TencentSms
@@ -15,6 +16,7 @@ from gateways.wechat_pay import PayProbe, WechatPay
 from gateways.workbooks import XlsxReader
 from services.ports import (
     Clock,
+    DocumentWriter,
     MiniProgram,
     OfficialAccount,
     PayChannel,
@@ -37,6 +39,7 @@ class Gateways:
     pay_channel: PayChannel
     workbooks: WorkbookReader
     probes: tuple[Probe, ...]
+    documents: DocumentWriter = OfficeDocuments()
 
 
 def build(settings: Settings, redis: Redis, clock: Clock) -> Gateways:

@@ -49,6 +49,16 @@ def resume_generation() -> int:
     return _services().generation.resume(actor=_actor("账单生成"))
 
 
+def fold_summary() -> int:
+    """Fold what changed into the sums that report pages read."""
+    return _services().reports.fold_summary(actor=_actor("报表汇总"))
+
+
+def offset_prepaid() -> int:
+    """Pay published bills from what their houses have paid ahead."""
+    return _services().prepaid_offsets.offset_due(actor=_actor("预存抵扣"))
+
+
 def drop_old_slots() -> int:
     """Forget old slots of the timetable."""
     return _services().timetable.drop_old_slots()
@@ -78,6 +88,8 @@ JOBS: dict[str, Callable[..., Any]] = {
         sweep_payments,
         sweep_messages,
         resume_generation,
+        offset_prepaid,
+        fold_summary,
         drop_old_slots,
     )
 }

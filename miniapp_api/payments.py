@@ -13,6 +13,7 @@ from miniapp_api.schemas import (
     PaymentIn,
     PaymentOut,
     PaymentsOut,
+    PrepaidOut,
     ReceiptOut,
     StartedPaymentOut,
 )
@@ -31,13 +32,18 @@ bp = ApiBlueprint("payments", __name__, description="缴费与收据")
 @bp.response(201, StartedPaymentOut)
 @bp.refusals(401, 404, 409, 422, 429, 502, 503)
 def start_payment(headers: dict[str, Any], form: dict[str, Any]) -> StartedPayment:
-    """Open a WeChat payment for the unpaid rest of the chosen bills.
+    """Open a WeChat payment for what the chosen bills cost today, a top-up, or both.
 
-    The same key with the same bills gives the same payment. After 503 call again with the same
+    The same key with the same request gives the same payment. After 503 call again with the same
     key; after 409 ``payment_ended`` take a new one.
     """
+    topup = form.get("topup") or {}
     return own_services().payments.start(
-        actor=actor(), bill_ids=form["bill_ids"], idempotency_key=headers["idempotency_key"]
+        actor=actor(),
+        bill_ids=form.get("bill_ids") or [],
+        idempotency_key=headers["idempotency_key"],
+        topup_fen=topup.get("amount_fen", 0),
+        topup_house_id=topup.get("house_id"),
     )
 
 
@@ -81,6 +87,15 @@ def refresh_payment(payment_id: int) -> PaymentView:
 def cancel_payment(payment_id: int) -> PaymentView:
     """Give an open payment up; if it was paid meanwhile it is booked instead."""
     return own_services().payments.cancel(actor=actor(), payment_id=payment_id)
+
+
+@bp.route("/prepaid", methods=["GET"])
+@signed_in
+@bp.response(200, PrepaidOut)
+@bp.refusals(401, 503)
+def list_prepaid() -> dict[str, Any]:
+    """List what own houses have paid ahead, and the last moves of each account."""
+    return {"items": own_services().prepaid.list_own(actor=actor())}
 
 
 @bp.route("/receipts/<number:receipt_no>", methods=["GET"])

@@ -8,9 +8,10 @@ from marshmallow import Schema, fields
 
 from domain.bill_states import OWNER_SEES
 from domain.payment_states import OrderState
+from domain.prepaid import PrepaidMove
 from miniapp_api.fields import Count, Day, Flag, Input, ListOf, NestedIn, OneOf, RowId, Words
 from services.bills.own_bills import BillFilter
-from services.payments.orders import BILLS_CAP
+from services.payments.orders import BILLS_CAP, TOPUP_CAP_FEN
 
 PAGE = 20
 PAGE_CAP = 100
@@ -91,7 +92,11 @@ class BillQuery(PageIn):
 
 
 class BillOut(Schema):
-    """One bill. ``period_until`` is the first day after the period."""
+    """One bill. ``period_until`` is the first day after the period.
+
+    ``outstanding_fen`` is what paying it today costs: ``late_fee_fen`` is in it, and
+    ``discount_fen`` is off for paying early.
+    """
 
     id = fields.Integer(required=True)
     bill_no = fields.String(required=True)
@@ -106,6 +111,8 @@ class BillOut(Schema):
     )
     amount_fen = fields.Integer(required=True)
     paid_fen = fields.Integer(required=True)
+    late_fee_fen = fields.Integer(required=True)
+    discount_fen = fields.Integer(required=True)
     outstanding_fen = fields.Integer(required=True)
     is_overdue = fields.Boolean(required=True)
     is_in_payment = fields.Boolean(required=True)
@@ -127,24 +134,59 @@ class LineOut(Schema):
     trace = fields.Dict(required=True)
 
 
+class LateFeeSegmentOut(Schema):
+    """Days with one principal and one rate; both ends count."""
+
+    from_on = fields.Date(required=True)
+    until_on = fields.Date(required=True)
+    days = fields.Integer(required=True)
+    principal_fen = fields.Integer(required=True)
+    daily_rate = fields.Decimal(required=True, as_string=True)
+
+
+class LateFeeOut(Schema):
+    """A bill's late fee as of today; ``next_day_open_fen`` is what will be open tomorrow."""
+
+    as_of = fields.Date(required=True)
+    total_fen = fields.Integer(required=True)
+    paid_fen = fields.Integer(required=True)
+    waived_fen = fields.Integer(required=True)
+    open_fen = fields.Integer(required=True)
+    next_day_open_fen = fields.Integer(required=True)
+    is_frozen = fields.Boolean(required=True)
+    segments = fields.List(fields.Nested(LateFeeSegmentOut), required=True)
+    explanation = fields.String(required=True)
+
+
 class BillDetailOut(Schema):
-    """A bill and its lines."""
+    """A bill, its lines, and its late fee."""
 
     bill = fields.Nested(BillOut, required=True)
     lines = fields.List(fields.Nested(LineOut), required=True)
+    late_fee = fields.Nested(LateFeeOut, required=True)
 
 
 class OutstandingOut(Schema):
-    """What is left to pay over all own houses."""
+    """What paying everything today costs over all own houses, late fees and discounts counted."""
 
     bill_count = fields.Integer(required=True)
     amount_fen = fields.Integer(required=True)
+    late_fee_fen = fields.Integer(required=True)
+    discount_fen = fields.Integer(required=True)
+
+
+class TopUpIn(Input):
+    """What the payer gives beyond bills, to the prepaid account of one of their houses."""
+
+    house_id = RowId(required=True)
+    amount_fen = Count(most=TOPUP_CAP_FEN, required=True, metadata={"example": 50000})
 
 
 class PaymentIn(Input):
-    """The bills to pay; never an amount: that comes from the bills."""
+    """The bills to pay, never their amount: that comes from the bills; and a top-up, if any."""
 
-    bill_ids = ListOf(RowId(), most=BILLS_CAP, required=True, metadata={"example": [5]})
+    bill_ids = ListOf(RowId(), most=BILLS_CAP, metadata={"example": [5]})
+    topup = NestedIn(TopUpIn)
 
 
 class IdempotencyHeader(Schema):
@@ -174,12 +216,18 @@ class TicketOut(Schema):
 
 
 class PaymentOut(Schema):
-    """A payment; ``receipt_no`` is set once the money was booked to bills."""
+    """A payment; ``receipt_no`` is set once the money was booked.
+
+    ``amount_fen`` has the late fees and the top-up in it, and the discounts off.
+    """
 
     id = fields.Integer(required=True)
     out_trade_no = fields.String(required=True)
     state = fields.String(required=True, metadata={"enum": [str(state) for state in OrderState]})
     amount_fen = fields.Integer(required=True)
+    late_fee_fen = fields.Integer(required=True)
+    discount_fen = fields.Integer(required=True)
+    topup_fen = fields.Integer(required=True)
     description = fields.String(required=True)
     bill_ids = fields.List(fields.Integer(), required=True)
     created_at = fields.AwareDateTime(required=True)
@@ -200,6 +248,36 @@ class PaymentsOut(Schema):
 
     items = fields.List(fields.Nested(PaymentOut), required=True)
     next_before_id = fields.Integer(required=True, allow_none=True)
+
+
+class PrepaidEntryOut(Schema):
+    """One move of a prepaid account; below zero it took away."""
+
+    id = fields.Integer(required=True)
+    at = fields.AwareDateTime(required=True)
+    kind = fields.String(required=True, metadata={"enum": [str(kind) for kind in PrepaidMove]})
+    kind_shown = fields.String(required=True)
+    amount_fen = fields.Integer(required=True)
+    balance_fen = fields.Integer(required=True)
+    note = fields.String(required=True)
+
+
+class PrepaidAccountOut(Schema):
+    """What a house has paid ahead, for one item or (``fee_item_id`` null) for all."""
+
+    id = fields.Integer(required=True)
+    house_id = fields.Integer(required=True)
+    house = fields.String(required=True)
+    fee_item_id = fields.Integer(required=True, allow_none=True)
+    item = fields.String(required=True)
+    balance_fen = fields.Integer(required=True)
+    entries = fields.List(fields.Nested(PrepaidEntryOut), required=True)
+
+
+class PrepaidOut(Schema):
+    """All accounts of own houses, each with its last entries, newest first."""
+
+    items = fields.List(fields.Nested(PrepaidAccountOut), required=True)
 
 
 class ReceiptOut(Schema):

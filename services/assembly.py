@@ -15,6 +15,8 @@ from services.bills.generation import Generation
 from services.bills.own_bills import OwnBills
 from services.bills.publication import Publication
 from services.bills.regeneration import Regeneration
+from services.counter.cashiers import Counter
+from services.deposits import Deposits
 from services.doctor import Doctor
 from services.estate import Estate
 from services.fees.discounts import Discounts
@@ -26,6 +28,7 @@ from services.houses import Houses
 from services.imports.house_owners import HouseOwnerImport
 from services.imports.meter_readings import MeterReadingImport
 from services.inbox import Inbox
+from services.late_fees import LateFees
 from services.ledger import Ledger
 from services.login import Login
 from services.meters.lists import MeterLists
@@ -33,12 +36,14 @@ from services.meters.readings import MeterReadings
 from services.meters.register import MeterRegister
 from services.outbox import Outbox
 from services.payments.notices import PaymentNotices
+from services.payments.offset import PrepaidOffsets
 from services.payments.orders import PaymentOrders
 from services.payments.receipts import Receipts
 from services.payments.settle import Settlement
 from services.payments.sweep import PaymentSweep
 from services.ports import (
     Clock,
+    DocumentWriter,
     JobQueue,
     MiniProgram,
     OfficialAccount,
@@ -47,8 +52,11 @@ from services.ports import (
     SmsSender,
     WorkbookReader,
 )
+from services.prepaid.accounts import PrepaidAccounts
+from services.reports.reporting import Reports
 from services.staff import StaffAccounts
 from services.staff_tokens import StaffTokens
+from services.statements import Statements
 from services.timetable import Timetable
 from services.unit_of_work import UnitOfWork
 
@@ -61,6 +69,8 @@ class Services:
     batches: BillBatches
     bill_findings: BillFindings
     clock: Clock
+    counter: Counter
+    deposits: Deposits
     discounts: Discounts
     doctor: Doctor
     estate: Estate
@@ -70,6 +80,7 @@ class Services:
     house_owner_import: HouseOwnerImport
     houses: Houses
     inbox: Inbox
+    late_fees: LateFees
     ledger: Ledger
     login: Login
     meter_lists: MeterLists
@@ -81,13 +92,17 @@ class Services:
     outbox: Outbox
     own_bills: OwnBills
     payments: PaymentOrders
+    prepaid: PrepaidAccounts
+    prepaid_offsets: PrepaidOffsets
     publication: Publication
     regeneration: Regeneration
     receipts: Receipts
+    reports: Reports
     settlement: Settlement
     share_pools: SharePools
     staff: StaffAccounts
     staff_tokens: StaffTokens
+    statements: Statements
     sweep: PaymentSweep
     timetable: Timetable
 
@@ -118,6 +133,11 @@ class World(Protocol):
     @property
     def workbooks(self) -> WorkbookReader:
         """Spreadsheets."""
+        ...
+
+    @property
+    def documents(self) -> DocumentWriter:
+        """Tables as files."""
         ...
 
     @property
@@ -155,6 +175,8 @@ def build(
         batches=BillBatches(unit_of_work),
         bill_findings=BillFindings(unit_of_work),
         clock=clock,
+        counter=Counter(unit_of_work),
+        deposits=Deposits(unit_of_work),
         discounts=Discounts(unit_of_work),
         doctor=Doctor(unit_of_work, (*more_probes, *world.probes), policy.migration_heads),
         estate=Estate(unit_of_work),
@@ -164,6 +186,7 @@ def build(
         house_owner_import=HouseOwnerImport(unit_of_work, world.workbooks),
         houses=Houses(unit_of_work),
         inbox=inbox,
+        late_fees=LateFees(unit_of_work),
         ledger=Ledger(unit_of_work),
         login=Login(unit_of_work, world.mini_program, policy.code_key, policy.sms_daily_cap),
         meter_lists=MeterLists(unit_of_work),
@@ -175,13 +198,17 @@ def build(
         outbox=Outbox(unit_of_work, world.official_account, world.sms, policy.delivery_width),
         own_bills=OwnBills(unit_of_work),
         payments=PaymentOrders(unit_of_work, world.pay_channel, sweep),
+        prepaid=PrepaidAccounts(unit_of_work),
+        prepaid_offsets=PrepaidOffsets(unit_of_work),
         publication=Publication(unit_of_work),
         regeneration=Regeneration(unit_of_work),
         receipts=Receipts(unit_of_work),
+        reports=Reports(unit_of_work, world.documents),
         settlement=settlement,
         share_pools=SharePools(unit_of_work),
         staff=StaffAccounts(unit_of_work),
         staff_tokens=StaffTokens(unit_of_work),
+        statements=Statements(unit_of_work, world.documents),
         sweep=sweep,
         timetable=Timetable(unit_of_work),
     )

@@ -268,7 +268,7 @@ class LateFees:
         actor.must(Permission.VIEW_HOUSE_MONEY)
         day = as_of or local_date(self.unit_of_work.clock.now())
         with self.unit_of_work.reading() as session:
-            return _show(session, bill_id, day)
+            return show_late_fee(session, bill_id, day)
 
     def preview_own(self, *, actor: Actor, bill_id: int) -> LateFeeView:
         """Show an owner what a bill of theirs costs extra today and from tomorrow on, and why.
@@ -285,10 +285,15 @@ class LateFees:
             ).first()
             if found is None:
                 raise NotFound
-            return _show(session, bill_id, local_date(self.unit_of_work.clock.now()))
+            return show_late_fee(session, bill_id, local_date(self.unit_of_work.clock.now()))
 
 
-def _show(session: Session, bill_id: int, day: date) -> LateFeeView:
+def show_late_fee(session: Session, bill_id: int, day: date) -> LateFeeView:
+    """Read the late fee of a bill as of a day and of the day after.
+
+    Raises:
+        NotFound: no such bill.
+    """
     accrued = read_accrued(session, [bill_id], day).get(bill_id)
     if accrued is None:
         raise NotFound

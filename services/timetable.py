@@ -36,6 +36,8 @@ TIMETABLE = (
     Entry("sweep_payments", timedelta(seconds=30)),
     Entry("sweep_messages", timedelta(seconds=60)),
     Entry("resume_generation", timedelta(seconds=60)),
+    Entry("offset_prepaid", timedelta(minutes=5)),
+    Entry("fold_summary", timedelta(seconds=60)),
     Entry("drop_old_slots", timedelta(hours=1)),
 )
 SLOTS_KEPT = timedelta(days=7)

@@ -14,8 +14,15 @@ from domain.discounts import discount
 from domain.periods import LiableFromRule, Span, add_months, calendar_month, count_months
 from domain.troubles import NotChargeable
 from services.bills.house_facts import PLAIN, Adjustment, House, HouseFacts
-from services.bills.methods import Case, NotConcerned, RunFacts, charge_case, charge_plainly
-from services.bills.plans import Chunk, Line, MadeBill, Plan
+from services.bills.methods import (
+    Case,
+    NotConcerned,
+    RunFacts,
+    charge_case,
+    charge_plainly,
+    recall_usage,
+)
+from services.bills.plans import Charged, Chunk, Line, MadeBill, Plan, make_charged
 from services.bills.run_items import RunItem
 
 NO_HANDOVER = "没有交付日期，无法确定起费日"
@@ -35,9 +42,17 @@ class Charging:
     def charge(self, facts: HouseFacts) -> Chunk:
         """Compute what the houses owe for every item and period that they have no bill for."""
         chunk = Chunk(len(facts.houses))
+        bills = chunk.bills
+        unusual = facts.find_unusual()
         for house in facts.houses:
+            house_id = house.id
+            is_plain = house_id not in unusual
             for plan in self._plans_of(house.handover_date):
-                self._bill(chunk, facts, house, plan)
+                known = _recall(facts, house, plan) if is_plain and plan.is_quick else None
+                if known is None:
+                    self._bill(chunk, facts, house, plan)
+                else:
+                    bills.append(MadeBill(house_id, plan, known))
         return chunk
 
     def _bill(self, chunk: Chunk, facts: HouseFacts, house: House, plan: Plan) -> None:
@@ -54,7 +69,7 @@ class Charging:
             chunk.exceptions.append((house.id, item.id, plan.why_not))
             return
         try:
-            amount_fen, lines = self._lines(facts, house, plan)
+            charged = self._lines(facts, house, plan)
         except NotConcerned:
             return
         except NotChargeable as trouble:
@@ -62,8 +77,8 @@ class Charging:
             return
         notes = facts.adjustments.get((house.id, item.id))
         if notes:
-            amount_fen, lines = _adjust(amount_fen, lines, notes)
-        chunk.bills.append(MadeBill(house.id, plan, amount_fen, lines))
+            charged = _adjust(charged, notes)
+        chunk.bills.append(MadeBill(house.id, plan, charged))
 
     def _bill_one_offs(self, chunk: Chunk, facts: HouseFacts, house: House, plan: Plan) -> None:
         billed = {
@@ -82,25 +97,24 @@ class Charging:
                     "source_document": charge.source_document,
                 }
             )
-            lines = (Line(LineKind.PRINCIPAL, charge.amount_fen, trace),)
+            line = Line(LineKind.PRINCIPAL, charge.amount_fen, trace)
+            charged = make_charged(charge.amount_fen, (line,))
             period = Span(day, date.fromordinal(day.toordinal() + 1))
-            chunk.bills.append(
-                MadeBill(house.id, plan, charge.amount_fen, lines, charge.sequence, period)
-            )
+            chunk.bills.append(MadeBill(house.id, plan, charged, charge.sequence, period))
 
-    def _lines(self, facts: HouseFacts, house: House, plan: Plan) -> tuple[int, tuple[Line, ...]]:
+    def _lines(self, facts: HouseFacts, house: House, plan: Plan) -> Charged:
         """Compute the lines of a bill, discounts included."""
         item = plan.item
         rules = item.discounts.of(house.id)
         history = facts.histories.get(house.id)
         if item.is_plain and not rules and history is None:
             return charge_plainly(house, plan)
-        chains = facts.chains.get(house.id, [])
+        chains = facts.chains[house.id] if item.meter_kind is not None else []
         charged = charge_case(Case(self.facts, house, history or PLAIN, chains, plan))
         lines = [Line(LineKind.PRINCIPAL, line.amount_fen, line.trace) for line in charged]
         principal_fen = sum(line.amount_fen for line in charged)
         if not rules:
-            return principal_fen, tuple(lines)
+            return make_charged(principal_fen, tuple(lines))
         off = discount(
             principal_fen=principal_fen,
             vacant_fen=sum(line.amount_fen for line in charged if line.is_vacant),
@@ -120,7 +134,7 @@ class Charging:
                 }
             )
             lines.append(Line(LineKind.DISCOUNT, one.amount_fen, trace))
-        return principal_fen + sum(one.amount_fen for one in off), tuple(lines)
+        return make_charged(principal_fen + sum(one.amount_fen for one in off), tuple(lines))
 
     def _plans_of(self, handover_date: date | None) -> list[Plan]:
         """Tell for each item what houses handed over on that day have to be billed for."""
@@ -136,7 +150,7 @@ class Charging:
             return [self._make_plan(item, self.month, self.month, None)]
         if handover_date is None:
             plan = self._make_plan(item, self.month, self.month, None)
-            plan.why_not = NO_HANDOVER
+            plan.why_not, plan.is_quick = NO_HANDOVER, False
             return [plan]
         liable_from = self.liable_from_rule.liable_from(handover_date)
         is_anniversary = item.cycle.anchor is CycleAnchor.ANNIVERSARY
@@ -179,7 +193,8 @@ class Charging:
             due_days=item.row.due_days,
             due_day=item.row.due_day,
         )
-        return Plan(item, period, liable, anchor, issue_date, due_date)
+        is_quick = item.discounts.are_none and (item.is_plain or item.usage is not None)
+        return Plan(item, period, liable, anchor, issue_date, due_date, is_quick)
 
 
 def _is_billed(billed: Sequence[tuple[date, date, int]], period: Span) -> str | None:
@@ -194,13 +209,20 @@ def _is_billed(billed: Sequence[tuple[date, date, int]], period: Span) -> str | 
     return "" if (period.starts_on, period.ends_before) in overlapping else OVERLAPS
 
 
-def _adjust(
-    amount_fen: int, lines: tuple[Line, ...], notes: list[Adjustment]
-) -> tuple[int, tuple[Line, ...]]:
+def _recall(facts: HouseFacts, house: House, plan: Plan) -> Charged | None:
+    """Tell what a house of which nothing is unusual owes, if a house like it was charged before."""
+    if plan.item.is_plain:
+        return plan.known.get((house.area_units, house.coefficient_units))
+    meter = facts.plain_meters.get((house.id, plan.item.row.meter_kind or ""))
+    return recall_usage(meter, plan) if meter is not None else None
+
+
+def _adjust(charged: Charged, notes: list[Adjustment]) -> Charged:
     """Add debit notes, then credit notes as far as the bill reaches; the rest becomes prepaid.
 
     Source: domain.md D1: a bill is never below 0, the excess goes to prepaid.
     """
+    amount_fen = charged.amount_fen
     more = []
     for note in notes:
         applied_fen = max(note.amount_fen, -amount_fen)
@@ -215,7 +237,7 @@ def _adjust(
             }
         )
         more.append(Line(LineKind.ADJUSTMENT, applied_fen, trace))
-    return amount_fen, (*lines, *more)
+    return make_charged(amount_fen, (*charged.lines, *more))
 
 
 def _json(trace: dict[str, object]) -> str:

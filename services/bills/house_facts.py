@@ -14,18 +14,20 @@ from sqlalchemy.orm import Session
 from domain.charges import NO_CHANGES, Changes
 from domain.periods import Span
 from models import OneOffCharge
-from services.bills.meter_facts import Chain, read_chains
+from services.bills.meter_facts import Chain, PlainMeter, read_meters
 
 _HOUSES = text(
     """
-    SELECT id, billing_area, fee_coefficient, handover_date, inner_area, floor_no, household_size
+    SELECT id, (billing_area * 10000)::bigint, (fee_coefficient * 10000)::bigint, handover_date,
+           inner_area, floor_no, household_size
       FROM house
      WHERE community_id = :community_id AND id > :after_id ORDER BY id LIMIT :limit
     """
 )
 _CHOSEN_HOUSES = text(
     """
-    SELECT id, billing_area, fee_coefficient, handover_date, inner_area, floor_no, household_size
+    SELECT id, (billing_area * 10000)::bigint, (fee_coefficient * 10000)::bigint, handover_date,
+           inner_area, floor_no, household_size
       FROM house WHERE community_id = :community_id AND id = ANY(:house_ids) ORDER BY id
     """
 )
@@ -73,15 +75,25 @@ _ADJUSTMENTS = text(
 
 
 class House(NamedTuple):
-    """A house as it is today; areas in ㎡."""
+    """A house as it is today; area (㎡) and coefficient in ten-thousandths."""
 
     id: int
-    billing_area: Decimal
-    fee_coefficient: Decimal
+    area_units: int
+    coefficient_units: int
     handover_date: date | None
     inner_area: Decimal | None
     floor_no: int | None
     household_size: int | None
+
+    @property
+    def billing_area(self) -> Decimal:
+        """The area in ㎡."""
+        return Decimal(self.area_units).scaleb(-4)
+
+    @property
+    def fee_coefficient(self) -> Decimal:
+        """The coefficient."""
+        return Decimal(self.coefficient_units).scaleb(-4)
 
 
 class Measure(NamedTuple):
@@ -149,8 +161,17 @@ class HouseFacts:
     billed: dict[tuple[int, int], list[tuple[date, date, int]]] = field(default_factory=dict)
     histories: dict[int, History] = field(default_factory=dict)
     chains: dict[int, list[Chain]] = field(default_factory=dict)
+    plain_meters: dict[tuple[int, str], PlainMeter] = field(default_factory=dict)
+    """By house id and kind: houses with one meter of which nothing is special."""
     one_offs: dict[int, list[OneOffCharge]] = field(default_factory=dict)
     adjustments: dict[tuple[int, int], list[Adjustment]] = field(default_factory=dict)
+
+    def find_unusual(self) -> set[int]:
+        """Tell the houses that are not like any other: billed, changed, adjusted."""
+        unusual = {house_id for house_id, _ in self.billed}
+        unusual.update(house_id for house_id, _ in self.adjustments)
+        unusual.update(self.histories)
+        return unusual
 
 
 class Wanted(NamedTuple):
@@ -174,13 +195,13 @@ def read_houses(session: Session, community_id: int, *, after_id: int, limit: in
     found = session.execute(
         _HOUSES, {"community_id": community_id, "after_id": after_id, "limit": limit}
     )
-    return [House(*row) for row in found]
+    return [House._make(row) for row in found.fetchall()]
 
 
 def read_chosen_houses(session: Session, community_id: int, house_ids: list[int]) -> list[House]:
     """Read chosen houses of a community by id."""
     found = session.execute(_CHOSEN_HOUSES, {"community_id": community_id, "house_ids": house_ids})
-    return [House(*row) for row in found]
+    return [House._make(row) for row in found.fetchall()]
 
 
 def read_facts(session: Session, wanted: Wanted, houses: Sequence[House]) -> HouseFacts:
@@ -203,7 +224,7 @@ def read_facts(session: Session, wanted: Wanted, houses: Sequence[House]) -> Hou
         )
     _read_histories(session, wanted, keys, facts)
     if wanted.meter_kinds:
-        facts.chains = read_chains(
+        facts.chains, facts.plain_meters = read_meters(
             session,
             first_house_id=houses[0].id,
             last_house_id=houses[-1].id,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -20,12 +22,18 @@ from domain.meters import (
     measure,
 )
 from domain.periods import Span
+from domain.tiers import USAGE_SCALE
+from domain.usage_charges import segment_text, usage_text
 
+_USAGE_PER_UNIT = USAGE_SCALE // 10_000
 _METERS = text(
     """
-    SELECT meter.id, meter.house_id, meter.kind, meter.meter_no, meter.multiplier, meter.modulus,
-           meter.opening_reading, meter.opened_on, meter.closing_reading, meter.closed_on,
-           meter.replaces_meter_id, reading.read_on, reading.reading, reading.is_rollover
+    SELECT meter.id, meter.house_id, meter.kind, meter.meter_no, meter.multiplier = 1,
+           trim_scale(meter.multiplier)::text, meter.modulus::text,
+           trim_scale(meter.opening_reading)::text, meter.opened_on,
+           meter.closing_reading::text, meter.closed_on, meter.replaces_meter_id,
+           reading.read_on, trim_scale(reading.reading)::text, reading.is_rollover,
+           (reading.reading * 10000)::bigint, (meter.opening_reading * 10000)::bigint
       FROM meter
       LEFT JOIN LATERAL (
           (SELECT read_on, reading, is_rollover FROM meter_reading
@@ -39,7 +47,7 @@ _METERS = text(
      WHERE meter.house_id BETWEEN :first_id AND :last_id AND meter.kind = ANY(:kinds)
        AND meter.opened_on < :ends_before
        AND (meter.closed_on IS NULL OR meter.closed_on >= :starts_on)
-     ORDER BY meter.house_id, meter.id, reading.read_on
+     ORDER BY meter.house_id, meter.kind, meter.id, reading.read_on
     """
 )
 
@@ -76,10 +84,39 @@ Chain = list[MeterFacts]
 """A meter and those that replaced it, oldest first."""
 
 
-def read_chains(
+class PlainMeter(NamedTuple):
+    """A house's only meter of a kind, read once in the days asked for, and nothing special."""
+
+    meter_no: str
+    from_on: date
+    from_reading: str
+    until_on: date
+    until_reading: str
+    usage: int
+
+    def as_segment(self) -> str:
+        """Write it for a trace."""
+        return segment_text(
+            json.dumps(self.meter_no, ensure_ascii=False),
+            self.from_on,
+            self.from_reading,
+            self.until_on,
+            self.until_reading,
+            usage_text(self.usage),
+        )
+
+
+_Row = tuple[Any, ...]
+
+
+def read_meters(
     session: Session, *, first_house_id: int, last_house_id: int, kinds: list[str], days: Span
-) -> dict[int, list[Chain]]:
-    """Read the meters of some houses with all readings from the last one before the days on."""
+) -> tuple[dict[int, list[Chain]], dict[tuple[int, str], PlainMeter]]:
+    """Read the meters of some houses with all readings from the last one before the days on.
+
+    Returns:
+        All meters by house id, and those that are plain by house id and kind.
+    """
     rows = session.execute(
         _METERS,
         {
@@ -89,60 +126,107 @@ def read_chains(
             "starts_on": days.starts_on,
             "ends_before": days.ends_before,
         },
-    )
-    meters: dict[int, MeterFacts] = {}
+    ).fetchall()
+    of_house: dict[tuple[int, str], list[list[_Row]]] = {}
+    last_id = 0
     for row in rows:
-        meter = meters.get(row[0])
-        if meter is None:
-            meter = meters[row[0]] = _meter(row)
-        _add_reading(meter, *row[11:])
-    chains: dict[int, list[Chain]] = {}
+        if row[0] != last_id:
+            last_id = row[0]
+            of_house.setdefault((row[1], row[2]), []).append([row])
+        else:
+            of_house[row[1], row[2]][-1].append(row)
+    plain = {
+        key: meter
+        for key, meters in of_house.items()
+        if (meter := _plain(meters, days.starts_on)) is not None
+    }
+    return _LazyChains(of_house), plain
+
+
+def _plain(meters: list[list[_Row]], starts_on: date) -> PlainMeter | None:
+    """Make the plain form of a house's meters of a kind, if they have one."""
+    rows = meters[0]
+    if len(meters) > 1 or len(rows) > 2:
+        return None
+    row = rows[-1]
+    _, _, _, meter_no, is_single, _, _, opening, opened_on, _, closed_on, replaces = row[:12]
+    read_on, reading, is_rollover, units, opening_units = row[12:]
+    if not is_single or closed_on or replaces or is_rollover or not read_on or read_on < starts_on:
+        return None
+    if len(rows) == 2:
+        first = rows[0]
+        if first[12] <= opened_on or first[12] >= starts_on:
+            return None
+        opened_on, opening, opening_units = first[12], first[13], first[15]
+    if units < opening_units or read_on <= opened_on:
+        return None
+    usage = (units - opening_units) * _USAGE_PER_UNIT
+    return PlainMeter(meter_no, opened_on, opening, read_on, reading, usage)
+
+
+class _LazyChains(dict[int, list[Chain]]):
+    """The meters of houses, made from their rows when somebody asks for a house."""
+
+    def __init__(self, rows: dict[tuple[int, str], list[list[_Row]]]) -> None:
+        super().__init__()
+        self._rows: dict[int, list[list[_Row]]] = {}
+        for (house_id, _), meters in rows.items():
+            self._rows.setdefault(house_id, []).extend(meters)
+
+    def __missing__(self, house_id: int) -> list[Chain]:
+        meters = [_meter(rows) for rows in self._rows.get(house_id, ())]
+        chains = self[house_id] = _link(meters)
+        return chains
+
+
+def _link(meters: list[MeterFacts]) -> list[Chain]:
+    """Put meters that replaced each other into one chain, oldest first."""
+    chains: list[Chain] = []
     chain_of: dict[int, Chain] = {}
-    for meter in meters.values():
-        if meter.closing is not None:
-            meter.readings = [r for r in meter.readings if r.read_on < meter.closing.read_on]
-            meter.readings.append(meter.closing)
+    for meter in meters:
         chain = chain_of.get(meter.replaces_meter_id or 0)
         if chain is None:
             chain = []
-            chains.setdefault(meter.house_id, []).append(chain)
+            chains.append(chain)
         chain.append(meter)
         chain_of[meter.id] = chain
     return chains
 
 
-def _meter(row: Sequence[object]) -> MeterFacts:
-    values: tuple[int, int, str, str, Decimal, Decimal | None, Decimal, date] = tuple(row[:8])  # type: ignore[assignment]
-    id_, house_id, kind, meter_no, multiplier, modulus, opening_reading, opened_on = values
-    closing_reading, closed_on, replaces = row[8:11]
-    opening = Reading(opened_on, opening_reading)
-    closing = None
-    if isinstance(closed_on, date) and isinstance(closing_reading, Decimal):
-        closing = Reading(closed_on, closing_reading)
-    return MeterFacts(
+def _meter(rows: list[_Row]) -> MeterFacts:
+    id_, house_id, kind, meter_no, _, multiplier, modulus, opening, opened_on = rows[0][:9]
+    closing_reading, closed_on, replaces = rows[0][9:12]
+    meter = MeterFacts(
         id=id_,
         house_id=house_id,
         kind=kind,
         meter_no=meter_no,
-        multiplier=multiplier,
-        modulus=modulus,
-        opening=opening,
-        closing=closing,
-        replaces_meter_id=replaces if isinstance(replaces, int) else None,
-        readings=[opening],
+        multiplier=Decimal(multiplier),
+        modulus=None if modulus is None else Decimal(modulus),
+        opening=Reading(opened_on, Decimal(opening)),
+        closing=None if closed_on is None else Reading(closed_on, Decimal(closing_reading)),
+        replaces_meter_id=replaces,
+        readings=[Reading(opened_on, Decimal(opening))],
     )
+    for row in rows:
+        _add_reading(meter, *row[12:15])
+    if meter.closing is not None:
+        meter.readings = [one for one in meter.readings if one.read_on < meter.closing.read_on]
+        meter.readings.append(meter.closing)
+    return meter
 
 
 def _add_reading(
-    meter: MeterFacts, read_on: date | None, reading: Decimal, is_rollover: bool
+    meter: MeterFacts, read_on: date | None, reading: str | None, is_rollover: bool | None
 ) -> None:
-    """Add a live reading; the first one makes what came before it unnecessary."""
+    """Add a live reading that lies between the opening and the closing one."""
     if read_on is None or read_on <= meter.opening.read_on:
         return
-    if meter.closing is not None and read_on == meter.closing.read_on:
-        meter.closing = meter.closing._replace(is_rollover=is_rollover)
+    if meter.closing is not None and read_on >= meter.closing.read_on:
+        if read_on == meter.closing.read_on:
+            meter.closing = meter.closing._replace(is_rollover=bool(is_rollover))
         return
-    meter.readings.append(Reading(read_on, reading, is_rollover))
+    meter.readings.append(Reading(read_on, Decimal(reading or 0), bool(is_rollover)))
 
 
 def count_usage(chains: Sequence[Chain], kind: MeterKind, period: Span) -> list[Segment]:

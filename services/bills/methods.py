@@ -13,10 +13,9 @@ from domain.formula_charges import Values, charge_formula
 from domain.meters import MeterKind
 from domain.tiers import USAGE_SCALE
 from domain.troubles import NotChargeable
-from domain.usage_charges import charge_usage
 from services.bills.house_facts import History, House
-from services.bills.meter_facts import Chain, count_usage, count_used_before
-from services.bills.plans import Line, Plan
+from services.bills.meter_facts import Chain, PlainMeter, count_usage, count_used_before
+from services.bills.plans import Charged, Line, Plan, make_charged
 from services.bills.pools import Shares
 
 
@@ -46,19 +45,31 @@ class Case(NamedTuple):
         return [chain for chain in self.chains if chain[0].kind == kind]
 
 
-def charge_plainly(house: House, plan: Plan) -> tuple[int, tuple[Line, ...]]:
-    """Charge a house of which nothing changed; those of one weight owe the same."""
+def charge_plainly(house: House, plan: Plan) -> Charged:
+    """Charge a house of which nothing changed by area or at a fixed price, and remember it."""
     charger = plan.item.charger
     basis = PER_HOUSE
     if charger.is_by_area:
         basis = area_basis(house.billing_area, house.fee_coefficient)
-    known = plan.known.get(basis)
+    parts = charger.parts(plan.liable, anchor=plan.anchor)
+    charged = [charger.charge_part(part, basis) for part in parts]
+    lines = tuple(Line(LineKind.PRINCIPAL, one.amount_fen, one.trace) for one in charged)
+    made = make_charged(sum(one.amount_fen for one in charged), lines)
+    plan.known[house.area_units, house.coefficient_units] = made
+    return made
+
+
+def recall_usage(meter: PlainMeter, plan: Plan) -> Charged | None:
+    """Charge a house of one plain meter if another house used the same in the period."""
+    charger = plan.item.usage
+    if charger is None or charger.terms.window_start(plan.period):
+        return None
+    known = charger.recall(plan.period, meter.usage)
     if known is None:
-        parts = charger.parts(plan.liable, anchor=plan.anchor)
-        charged = [charger.charge_part(part, basis) for part in parts]
-        lines = tuple(Line(LineKind.PRINCIPAL, one.amount_fen, one.trace) for one in charged)
-        known = plan.known[basis] = (sum(one.amount_fen for one in charged), lines)
-    return known
+        return None
+    amount_fen, before, after = known
+    line = Line(LineKind.PRINCIPAL, amount_fen, f"{before}{meter.as_segment()}{after}")
+    return Charged(amount_fen, (line,), (line.as_row(1),))
 
 
 def _charge_priced(case: Case) -> list[ChargedLine]:
@@ -80,17 +91,17 @@ def _charge_priced(case: Case) -> list[ChargedLine]:
 
 def _charge_metered(case: Case) -> list[ChargedLine]:
     plan = case.plan
-    terms = plan.item.usage
-    if terms is None:
+    charger = plan.item.usage
+    if charger is None:
         raise ValueError("a metered item has usage terms")
+    terms = charger.terms
     chains = case.chains_of(terms.meter_kind)
     window = terms.window_start(plan.period)
     groups = [chains] if plan.item.row.is_tier_per_house or not chains else [[c] for c in chains]
     return [
         line
         for group in groups
-        for line in charge_usage(
-            terms,
+        for line in charger.charge(
             segments=count_usage(group, terms.meter_kind, plan.period),
             period=plan.period,
             used_before=count_used_before(group, window),

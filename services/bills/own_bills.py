@@ -8,16 +8,18 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Select, exists, select
 
 from domain.actors import Actor, Permission
-from domain.bill_states import OWNER_SEES, PAYABLE_BILLS, BillState
+from domain.bill_states import OWNER_SEES, BillState
 from domain.errors import NotFound
 from domain.houses import house_label
 from domain.periods import Span, local_date
 from domain.traces import explain
 from models import Bill, BillLine, BillLock, Building, FeeItem, House, HouseBinding
 from services.bindings import sees_bills_of
+from services.late_fees import LateFeeView, show_late_fee
+from services.payments.quotes import is_payable, owes_late_fee, read_quotes
 from services.unit_of_work import UnitOfWork
 
 
@@ -31,7 +33,11 @@ class BillFilter(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BillView:
-    """One bill. ``is_overdue`` is derived: past the due date in Shanghai and not paid."""
+    """One bill. ``is_overdue`` is derived: past the due date in Shanghai and not paid.
+
+    ``late_fee_fen`` is what is left of the late fee as of today, ``discount_fen`` what goes off
+    for paying all of it today.
+    """
 
     id: int
     bill_no: str
@@ -43,13 +49,15 @@ class BillView:
     state: BillState
     amount_fen: int
     paid_fen: int
+    late_fee_fen: int
+    discount_fen: int
     is_overdue: bool
     is_in_payment: bool
 
     @property
     def outstanding_fen(self) -> int:
-        """What is left to pay."""
-        return self.amount_fen - self.paid_fen
+        """What paying it today costs."""
+        return self.amount_fen - self.paid_fen + self.late_fee_fen - self.discount_fen
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +72,24 @@ class LineView:
 
 @dataclass(frozen=True, slots=True)
 class BillDetail:
-    """A bill and all its lines."""
+    """A bill, all its lines, and its late fee today and tomorrow."""
 
     bill: BillView
     lines: tuple[LineView, ...]
+    late_fee: LateFeeView
 
 
 @dataclass(frozen=True, slots=True)
 class Outstanding:
-    """What an owner has left to pay over all their houses."""
+    """What paying everything today costs an owner over all their houses.
+
+    ``amount_fen`` has the late fees in it and the discounts off.
+    """
 
     bill_count: int
     amount_fen: int
+    late_fee_fen: int
+    discount_fen: int
 
 
 @dataclass(frozen=True)
@@ -96,9 +110,9 @@ class OwnBills:
         """List published bills, newest first, from below ``before_id``."""
         query = self._own(actor).order_by(Bill.id.desc()).limit(limit)
         if which is BillFilter.UNPAID:
-            query = query.where(Bill.state.in_(PAYABLE_BILLS))
+            query = query.where(is_payable())
         elif which is BillFilter.PAID:
-            query = query.where(Bill.state == BillState.PAID)
+            query = query.where(Bill.state == BillState.PAID, ~owes_late_fee())
         if house_id is not None:
             query = query.where(Bill.house_id == house_id)
         if before_id is not None:
@@ -118,6 +132,7 @@ class OwnBills:
             lines = session.scalars(
                 select(BillLine).where(BillLine.bill_id == bill_id).order_by(BillLine.line_no)
             ).all()
+            late_fee = show_late_fee(session, bill_id, self._today())
         return BillDetail(
             found[0],
             tuple(
@@ -126,18 +141,28 @@ class OwnBills:
                 )
                 for line in lines
             ),
+            late_fee,
         )
 
     def sum_outstanding(self, *, actor: Actor) -> Outstanding:
-        """Count and add up what is left to pay, in SQL over everything."""
+        """Count and add up what everything that is open costs today."""
         actor.must(Permission.VIEW_OWN_BILLS)
         with self.unit_of_work.reading() as session:
-            count, amount_fen = session.execute(
-                select(func.count(), func.coalesce(func.sum(Bill.amount_fen - Bill.paid_fen), 0))
+            bill_ids = session.scalars(
+                select(Bill.id)
                 .join(HouseBinding, sees_bills_of(Bill.house_id, actor))
-                .where(Bill.state.in_(PAYABLE_BILLS))
-            ).one()
-        return Outstanding(count, int(amount_fen))
+                .where(is_payable())
+            ).all()
+            quotes = read_quotes(session, bill_ids, self._today()).values()
+        return Outstanding(
+            bill_count=len(quotes),
+            amount_fen=sum(quote.amount_fen for quote in quotes),
+            late_fee_fen=sum(quote.late_fee_fen for quote in quotes),
+            discount_fen=sum(quote.discount_fen for quote in quotes),
+        )
+
+    def _today(self) -> date:
+        return local_date(self.unit_of_work.clock.now())
 
     def _own(self, actor: Actor) -> Select[Bill, str, str, str, str, bool]:
         actor.must(Permission.VIEW_OWN_BILLS)
@@ -158,9 +183,10 @@ class OwnBills:
         )
 
     def _read(self, query: Select[Bill, str, str, str, str, bool]) -> list[BillView]:
-        today = local_date(self.unit_of_work.clock.now())
+        today = self._today()
         with self.unit_of_work.reading() as session:
             rows = session.execute(query).all()
+            quotes = read_quotes(session, [row[0].id for row in rows], today)
         return [
             BillView(
                 id=bill.id,
@@ -173,7 +199,9 @@ class OwnBills:
                 state=BillState(bill.state),
                 amount_fen=bill.amount_fen,
                 paid_fen=bill.paid_fen,
-                is_overdue=bill.state in PAYABLE_BILLS and bill.due_date < today,
+                late_fee_fen=quotes[bill.id].late_fee_fen,
+                discount_fen=quotes[bill.id].discount_fen,
+                is_overdue=bill.due_date < today and quotes[bill.id].amount_fen > 0,
                 is_in_payment=in_payment,
             )
             for bill, building, unit_no, room_no, item, in_payment in rows

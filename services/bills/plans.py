@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
-from domain.charges import Basis
 from domain.periods import Span
 from services.bills.run_items import RunItem
 
@@ -18,14 +17,34 @@ class Line(NamedTuple):
     amount_fen: int
     trace: str
 
+    def as_row(self, line_no: int) -> str:
+        """Write the line for COPY, all but the bill's id before it."""
+        trace = self.trace
+        if "\\" in trace:
+            trace = trace.replace("\\", "\\\\")
+        return f"\t{line_no}\t{self.kind}\t{self.amount_fen}\t{trace}\n"
+
+
+class Charged(NamedTuple):
+    """What a bill comes to; ``rows`` are its lines as COPY takes them, but for the bill's id."""
+
+    amount_fen: int
+    lines: tuple[Line, ...]
+    rows: tuple[str, ...]
+
+
+def make_charged(amount_fen: int, lines: tuple[Line, ...]) -> Charged:
+    """Write out the lines of a bill; neighbours that owe the same share them."""
+    rows = tuple(line.as_row(number) for number, line in enumerate(lines, start=1))
+    return Charged(amount_fen, lines, rows)
+
 
 class MadeBill(NamedTuple):
     """One bill as it will be written."""
 
     house_id: int
     plan: Plan
-    amount_fen: int
-    lines: tuple[Line, ...]
+    charged: Charged
     sequence: int = 1
     period: Span | None = None
     """Only of a one-off charge: its day."""
@@ -53,5 +72,8 @@ class Plan:
     anchor: date | None
     issue_date: date
     due_date: date
+    is_quick: bool
+    """Whether houses like one that was charged before owe the same."""
     why_not: str = ""
-    known: dict[Basis, tuple[int, tuple[Line, ...]]] = field(default_factory=dict)
+    known: dict[tuple[int, int], Charged] = field(default_factory=dict)
+    """By area and coefficient in ten-thousandths."""

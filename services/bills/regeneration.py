@@ -186,7 +186,7 @@ def _key(bill: MadeBill) -> _Key:
 
 
 def _content(bill: MadeBill) -> list[Any]:
-    lines = [[line.kind, line.amount_fen, json.loads(line.trace)] for line in bill.lines]
+    lines = [[line.kind, line.amount_fen, json.loads(line.trace)] for line in bill.charged.lines]
     return [bill.plan.issue_date, bill.plan.due_date, lines]
 
 

@@ -17,7 +17,7 @@ from domain.meters import MeterKind
 from domain.money import Rounding
 from domain.periods import Proration
 from domain.tiers import TierTable, TierWindow
-from domain.usage_charges import UsageTerms
+from domain.usage_charges import UsageCharger, UsageTerms
 from models import DiscountHouse, DiscountItem, FeeItem, FeeStandard
 from models import DiscountRule as DiscountRuleRow
 from services.discount_rules import read_rule as read_rule
@@ -37,6 +37,11 @@ class ItemDiscounts:
         return self.for_all + self.for_houses.get(house_id, ())
 
     @property
+    def are_none(self) -> bool:
+        """Whether the item has no rule at all."""
+        return not self.for_all and self.for_houses is None
+
+    @property
     def look_at_vacancy(self) -> bool:
         """Whether any rule depends on vacant days."""
         chosen = [rule for rules in (self.for_houses or {}).values() for rule in rules]
@@ -47,17 +52,13 @@ class ItemDiscounts:
 class RunItem:
     """An item of a run with all its prices; ``row`` is its record."""
 
+    id: int
     row: FeeItem
     method: ChargeMethod
     cycle: Cycle
     charger: Charger
-    usage: UsageTerms | None
+    usage: UsageCharger | None
     discounts: ItemDiscounts
-
-    @property
-    def id(self) -> int:
-        """The item's id."""
-        return self.row.id
 
     @property
     def meter_kind(self) -> MeterKind | None:
@@ -96,6 +97,7 @@ def make_run_item(
     """Make ready to charge one item."""
     method = ChargeMethod(item.charge_method)
     return RunItem(
+        id=item.id,
         row=item,
         method=method,
         cycle=Cycle(
@@ -114,7 +116,7 @@ def make_run_item(
                 vacancy_rate=item.vacancy_rate,
             )
         ),
-        usage=_usage_terms(item, prices) if method is ChargeMethod.METER else None,
+        usage=UsageCharger(_usage_terms(item, prices)) if method is ChargeMethod.METER else None,
         discounts=discounts or ItemDiscounts(),
     )
 

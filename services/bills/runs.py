@@ -131,8 +131,8 @@ def _readings_from(items: Sequence[RunItem], days: Span, month: Span) -> date:
             continue
         first = month.starts_on if item.cycle.months == 1 and _is_calendar(item) else days.starts_on
         starts.append(first)
-        if item.usage is not None and item.usage.window is TierWindow.YEAR:
-            starts.append(window_start(TierWindow.YEAR, first, item.usage.window_from_month))
+        if item.usage is not None and item.usage.terms.window is TierWindow.YEAR:
+            starts.append(window_start(TierWindow.YEAR, first, item.usage.terms.window_from_month))
     return min(starts)
 
 
@@ -190,7 +190,7 @@ def write_chunk(tx: Transaction, run: Run, rendered: Rendered) -> None:
             "bill_exception",
             "batch_id house_id fee_item_id why",
             (
-                f"{run.batch_id}\t{house}\t{item}\t{_escaped(' '.join(why.split()))}\n"
+                f"{run.batch_id}\t{house}\t{item}\t{_one_line(why)}\n"
                 for house, item, why in _once_each(chunk.exceptions)
             ),
         )
@@ -204,18 +204,23 @@ def _once_each(exceptions: Sequence[tuple[int, int, str]]) -> list[tuple[int, in
     return [(*key, "；".join(dict.fromkeys(why))) for key, why in reasons.items()]
 
 
+def _one_line(why: str) -> str:
+    """Write words so that COPY takes them as they are."""
+    return " ".join(why.split()).replace("\\", "\\\\")
+
+
 def _bill_rows(run: Run, chunk: Chunk, bill_ids: Sequence[int], first: int) -> Iterator[str]:
     before = f"{run.community_id}\t{run.batch_id}"
     heads: dict[int, tuple[str, str]] = {}
     number = first
     for bill_id, bill in zip(bill_ids, chunk.bills, strict=True):
-        house_id, plan, amount_fen, _, sequence, period = bill
+        house_id, plan, charged, sequence, period = bill
         head = heads.get(id(plan))
         if head is None or period is not None:
             head = heads[id(plan)] = _head(run, plan, period)
         yield (
             f"{bill_id}\t{before}\t{house_id}\t{head[0]}{number:06d}"
-            f"{head[1]}{amount_fen}\t{sequence}\n"
+            f"{head[1]}{charged[0]}\t{sequence}\n"
         )
         number += 1
 
@@ -234,12 +239,5 @@ def _head(run: Run, plan: Plan, period: Span | None) -> tuple[str, str]:
 
 def _line_rows(chunk: Chunk, bill_ids: Sequence[int]) -> Iterator[str]:
     for bill_id, bill in zip(bill_ids, chunk.bills, strict=True):
-        line_no = 1
-        for kind, amount_fen, trace in bill.lines:
-            yield f"{bill_id}\t{line_no}\t{kind}\t{amount_fen}\t{_escaped(trace)}\n"
-            line_no += 1
-
-
-def _escaped(trace: str) -> str:
-    """Escape what COPY would read as its own; numbers and our own words never need it."""
-    return trace.replace("\\", "\\\\") if "\\" in trace else trace
+        for row in bill[2][2]:
+            yield f"{bill_id}{row}"

@@ -185,9 +185,9 @@ def _rows(chunk: Chunk, labels: dict[int, str]) -> list[TrialRow]:
             house_id=bill.house_id,
             house=labels[bill.house_id],
             period=bill.period or bill.plan.period,
-            amount_fen=bill.amount_fen,
+            amount_fen=bill.charged.amount_fen,
             explanations=tuple(
-                explain(json.loads(line.trace), line.amount_fen) for line in bill.lines
+                explain(json.loads(line.trace), line.amount_fen) for line in bill.charged.lines
             ),
         )
         for bill in chunk.bills

@@ -98,10 +98,7 @@ def plan_chunk(
     )
     by_row = {row.row: row for row in fit}
     for problem in plan.judgement.problems:
-        column = "read_on" if problem.why.startswith("抄表日期") else "reading"
-        plan.problems.append(
-            sheet.blame(by_row[problem.row], column, problem.why, "请核对读数与抄表日期")
-        )
+        plan.problems.append(sheet.blame(by_row[problem.row], *_blame_reading(problem.why)))
     return plan
 
 
@@ -164,7 +161,7 @@ class _Finder:
             return "read_on", "年份太早", "请核对日期"
         # The first reading of a new meter has none before it to be judged by.
         why = _open(row, 0, self.houses, is_read=False).doubt(_as_read(row), today=self.today)
-        return ("reading", why, "请核对读数与抄表日期") if why else None
+        return _blame_reading(why) if why else None
 
 
 def _in_use(
@@ -205,6 +202,12 @@ def _open(
         closed_on=None,
         readings=[_as_read(row)] if is_read else [],
     )
+
+
+def _blame_reading(why: str) -> _Blame:
+    """Tell beside which cell it stands why a reading cannot be taken."""
+    column = "read_on" if why.startswith("抄表日期") else "reading"
+    return column, why, "请核对读数与抄表日期"
 
 
 def _as_read(row: SheetReading) -> Reading:

@@ -235,6 +235,14 @@ def read_receipt(receipt: Receipt, order_id: int | None) -> ReceiptView:
     )
 
 
+def read_known(tx: Transaction, payment_id: int | None) -> ReceiptView:
+    """Show again the receipt of money that was booked under a known key."""
+    receipt = tx.session.execute(
+        select(Receipt).where(Receipt.payment_id == payment_id)
+    ).scalar_one()
+    return read_receipt(receipt, None)
+
+
 @dataclass(frozen=True)
 class Receipts:
     """Receipts as their payer and the staff may see them."""

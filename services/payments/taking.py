@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
 
 from domain.bill_states import BillState
 from domain.errors import Conflict, NotFound
@@ -91,15 +92,22 @@ def insert_payment(
 
 def lock_open_bills(tx: Transaction, house_id: int) -> OpenBills:
     """Lock the bills of a house that leave something to pay, by ascending id."""
-    bills = tx.session.scalars(
-        select(Bill)
-        .where(Bill.house_id == house_id, is_payable())
-        .order_by(Bill.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).all()
+    return _read_open(tx.session, _open_of(house_id).with_for_update())
+
+
+def read_open_bills(session: Session, house_id: int) -> OpenBills:
+    """Read what `lock_open_bills` would lock."""
+    return _read_open(session, _open_of(house_id))
+
+
+def _open_of(house_id: int) -> Select[Bill]:
+    return select(Bill).where(Bill.house_id == house_id, is_payable()).order_by(Bill.id)
+
+
+def _read_open(session: Session, query: Select[Bill]) -> OpenBills:
+    bills = session.scalars(query.execution_options(populate_existing=True)).all()
     held = set(
-        tx.session.scalars(
+        session.scalars(
             select(BillLock.bill_id).where(BillLock.bill_id.in_([bill.id for bill in bills]))
         )
     )
@@ -143,8 +151,13 @@ def plan_credits(
     Whoever pays all of a bill's principal gets what goes off for paying early; a part of it is
     just a part.
 
+    Raises:
+        BillAlreadyPaid: a bill that was named leaves nothing to pay.
+
     Source: domain.md D7.
     """
+    if any(not quotes[bill_id].amount_fen for bill_id in named):
+        raise BillAlreadyPaid
     owing = [quotes[bill_id] for bill_id in bills if quotes[bill_id].amount_fen]
     placements, left_fen = place(
         amount_fen=amount_fen,

@@ -16,12 +16,18 @@ from services.ports import PrepayTicket
 
 @dataclass(frozen=True, slots=True)
 class PaymentView:
-    """One payment of an owner; ``receipt_no`` is set once the money was booked to bills."""
+    """One payment of an owner; ``receipt_no`` is set once the money was booked.
+
+    ``amount_fen`` has late fees and the top-up in it, and the discounts off.
+    """
 
     id: int
     out_trade_no: str
     state: OrderState
     amount_fen: int
+    late_fee_fen: int
+    discount_fen: int
+    topup_fen: int
     description: str
     bill_ids: tuple[int, ...]
     created_at: datetime
@@ -47,13 +53,13 @@ def read_payments(session: Session, *conditions: ColumnElement[bool]) -> Sequenc
         .where(*conditions)
         .order_by(PaymentOrder.id.desc(), Receipt.receipt_no.is_(None), Payment.id)
     ).all()
-    bill_ids: dict[int, list[int]] = {}
-    for order_id, bill_id in session.execute(
-        select(PaymentOrderBill.order_id, PaymentOrderBill.bill_id)
+    parts: dict[int, list[PaymentOrderBill]] = {}
+    for part in session.scalars(
+        select(PaymentOrderBill)
         .where(PaymentOrderBill.order_id.in_([order.id for order, _, _ in orders]))
         .order_by(PaymentOrderBill.bill_id)
     ):
-        bill_ids.setdefault(order_id, []).append(bill_id)
+        parts.setdefault(part.order_id, []).append(part)
     views: dict[int, PaymentView] = {}
     for order, paid_at, receipt_no in orders:
         # Two payments on one order are possible; the one with a receipt comes first.
@@ -64,8 +70,11 @@ def read_payments(session: Session, *conditions: ColumnElement[bool]) -> Sequenc
                 out_trade_no=order.out_trade_no,
                 state=OrderState(order.state),
                 amount_fen=order.amount_fen,
+                late_fee_fen=sum(part.late_fee_fen for part in parts.get(order.id, ())),
+                discount_fen=sum(part.discount_fen for part in parts.get(order.id, ())),
+                topup_fen=order.topup_fen,
                 description=order.description,
-                bill_ids=tuple(bill_ids.get(order.id, ())),
+                bill_ids=tuple(part.bill_id for part in parts.get(order.id, ())),
                 created_at=order.created_at,
                 expires_at=order.expires_at,
                 paid_at=paid_at,

@@ -17,10 +17,12 @@ from domain.prepaid import PREPAID_SHOWN, PrepaidMove
 from models import Building, FeeItem, House, HouseBinding, PrepaidAccount, PrepaidEntry
 from services.audit import record
 from services.bindings import sees_bills_of
+from services.keys import check_key, claim_key, staff_subject
 from services.prepaid.ledger import account_of, move
 from services.unit_of_work import Transaction, UnitOfWork
 
 GENERAL = "通用"
+_TRANSFER = "prepaid_transfer"
 _LAST_ENTRIES = 10
 _REASON_LENGTHS = range(1, 201)
 
@@ -85,17 +87,21 @@ class PrepaidAccounts:
         to_fee_item_id: int | None = None,
         amount_fen: int,
         reason: str,
+        client_key: str,
     ) -> int:
         """Move money to another account of the same community; return that account's id.
 
-        Each of the two entries names the other account.
+        Each of the two entries names the other account. The same key with the same request moves
+        it once.
 
         Raises:
+            KeyUsedForOther: the key came before with another request.
             BalanceTooLow: the account holds less.
             InvalidInput: no amount, no reason, or both are the same account.
             NotFound: no such account, or house or item are not of its community.
         """
         actor.must(Permission.MOVE_PREPAID)
+        check_key(client_key)
         _check(amount_fen, reason)
 
         def work(tx: Transaction) -> int:
@@ -104,42 +110,61 @@ class PrepaidAccounts:
             ).scalar_one_or_none()
             if community_id is None:
                 raise NotFound
+            claim = claim_key(
+                tx,
+                subject=staff_subject(actor),
+                action=_TRANSFER,
+                key=client_key,
+                body=(from_account_id, to_house_id, to_fee_item_id, amount_fen, reason),
+            )
             _check_target(tx, community_id, to_house_id, to_fee_item_id)
             to_account_id = account_of(
                 tx, community_id=community_id, house_id=to_house_id, fee_item_id=to_fee_item_id
             )
             if to_account_id == from_account_id:
                 raise InvalidInput(fields={"to_house_id": ["不能转到同一个预存账户"]})
-            _lock(tx, from_account_id, to_account_id)
-            for account_id, other_id, moved_fen in (
-                (from_account_id, to_account_id, -amount_fen),
-                (to_account_id, from_account_id, amount_fen),
-            ):
-                move(
+            if not claim.is_known:
+                _transfer(tx, actor, from_account_id, to_account_id, amount_fen, reason.strip())
+                record(
                     tx,
-                    account_id=account_id,
-                    kind=PrepaidMove.TRANSFER,
-                    amount_fen=moved_fen,
-                    other_account_id=other_id,
-                    note=reason.strip(),
-                    staff_id=actor.id,
+                    actor,
+                    "prepaid_transferred",
+                    subject_type="prepaid_account",
+                    subject_id=from_account_id,
+                    community_id=community_id,
+                    facts={
+                        "to_account_id": to_account_id,
+                        "amount_fen": amount_fen,
+                        "reason": reason.strip(),
+                    },
                 )
-            record(
-                tx,
-                actor,
-                "prepaid_transferred",
-                subject_type="prepaid_account",
-                subject_id=from_account_id,
-                community_id=community_id,
-                facts={
-                    "to_account_id": to_account_id,
-                    "amount_fen": amount_fen,
-                    "reason": reason.strip(),
-                },
-            )
             return to_account_id
 
         return self.unit_of_work.run(work)
+
+
+def _transfer(
+    tx: Transaction,
+    actor: Actor,
+    from_account_id: int,
+    to_account_id: int,
+    amount_fen: int,
+    reason: str,
+) -> None:
+    _lock(tx, from_account_id, to_account_id)
+    for account_id, other_id, moved_fen in (
+        (from_account_id, to_account_id, -amount_fen),
+        (to_account_id, from_account_id, amount_fen),
+    ):
+        move(
+            tx,
+            account_id=account_id,
+            kind=PrepaidMove.TRANSFER,
+            amount_fen=moved_fen,
+            other_account_id=other_id,
+            note=reason,
+            staff_id=actor.id,
+        )
 
 
 def _check(amount_fen: int, reason: str) -> None:

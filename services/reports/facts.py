@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Date,
     Select,
-    String,
+    SQLColumnExpression,
     Subquery,
     and_,
     case,
@@ -28,6 +29,7 @@ from domain.bill_states import PAYABLE_BILLS, BillState, LineKind
 from domain.periods import Span, start_of_local_day
 from domain.settling import AllocationKind
 from models import Allocation, AuditEntry, Bill, BillLine, House, Payment
+from services.accrued_late_fees import TAKEN_ON
 from services.reports.summary import maintained
 
 _LATER_KINDS = (LineKind.WAIVER, LineKind.DISCOUNT)
@@ -52,12 +54,7 @@ class Scope:
 
 def joined_on() -> ColumnElement[date]:
     """Tell on which local day a line joined a bill that was published; null if before that."""
-    day = func.coalesce(
-        BillLine.trace["taken_on"].astext,
-        BillLine.trace["waived_on"].astext,
-        case((BillLine.trace["kind"].astext == "early_payment", BillLine.trace["on"].astext)),
-    )
-    return cast(day, Date)
+    return cast(BillLine.trace[TAKEN_ON].astext, Date)
 
 
 def money_at() -> ColumnElement[datetime]:
@@ -138,9 +135,7 @@ def computed(scope: Scope) -> Subquery:
         select(Allocation.bill_id, func.sum(Allocation.amount_fen).label("amount_fen"))
         .join(Bill, Bill.id == Allocation.bill_id)
         .join(Payment, Payment.id == Allocation.payment_id)
-        .where(
-            Allocation.kind == AllocationKind.PRINCIPAL, money_at() < until, *of_bills(scope)
-        )
+        .where(Allocation.kind == AllocationKind.PRINCIPAL, money_at() < until, *of_bills(scope))
         .group_by(Allocation.bill_id)
         .subquery("received")
     )
@@ -163,9 +158,7 @@ def computed(scope: Scope) -> Subquery:
     )
     receivable_fen = Bill.amount_fen - func.coalesce(later.c.amount_fen, 0)
     received_fen = func.coalesce(received.c.amount_fen, 0)
-    is_written_off = and_(
-        Bill.state == BillState.WRITTEN_OFF, ended_later.c.subject_id.is_(None)
-    )
+    is_written_off = and_(Bill.state == BillState.WRITTEN_OFF, ended_later.c.subject_id.is_(None))
     return (
         select(
             Bill.house_id,
@@ -175,9 +168,7 @@ def computed(scope: Scope) -> Subquery:
             Bill.due_date,
             receivable_fen.label("receivable_fen"),
             received_fen.label("received_fen"),
-            case((is_written_off, receivable_fen - received_fen), else_=0).label(
-                "written_off_fen"
-            ),
+            case((is_written_off, receivable_fen - received_fen), else_=0).label("written_off_fen"),
         )
         .join(House, House.id == Bill.house_id)
         .outerjoin(received, received.c.bill_id == Bill.id)
@@ -193,7 +184,7 @@ def computed(scope: Scope) -> Subquery:
     )
 
 
-def grouped(key: ColumnElement[object], *figures: ColumnElement[int]) -> Select:  # type: ignore[type-arg]
+def grouped(key: SQLColumnExpression[Any], *figures: ColumnElement[int]) -> Select[Any]:
     """Add figures up by key and over everything, in one pass: the total has ``is_total`` 1."""
     return select(
         key.label("key"),
@@ -202,9 +193,6 @@ def grouped(key: ColumnElement[object], *figures: ColumnElement[int]) -> Select:
     ).group_by(func.grouping_sets(tuple_(key), tuple_()))
 
 
-def local_day(instant: ColumnElement[datetime]) -> ColumnElement[date]:
+def local_day(instant: SQLColumnExpression[datetime]) -> ColumnElement[date]:
     """Tell the day in Shanghai of an instant, in SQL."""
     return cast(func.timezone("Asia/Shanghai", instant), Date)
-
-
-_ = String

@@ -56,6 +56,13 @@ class CashBy(StrEnum):
     CASHIER = "cashier"
 
 
+class FileForm(StrEnum):
+    """As what file a table is written."""
+
+    PDF = "pdf"
+    XLSX = "xlsx"
+
+
 BY_SHOWN: dict[str, str] = {
     "month": "账期",
     "building": "楼栋",
@@ -85,7 +92,7 @@ class Row(Protocol):
 class CollectionRow:
     """What was asked for and what of it came."""
 
-    FIGURES: ClassVar = (
+    FIGURES: ClassVar[tuple[Column, ...]] = (
         _fen("应收"),
         _fen("实收"),
         _fen("核销"),
@@ -137,7 +144,10 @@ AGES: tuple[tuple[int, int | None, str], ...] = (
 class ArrearsRow:
     """What is overdue, by age: ``aged_fen`` has one amount for each of `AGES`."""
 
-    FIGURES: ClassVar = (_fen("欠费合计"), *(_fen(title) for _, _, title in AGES))
+    FIGURES: ClassVar[tuple[Column, ...]] = (
+        _fen("欠费合计"),
+        *(_fen(title) for _, _, title in AGES),
+    )
 
     label: str
     overdue_fen: int
@@ -153,7 +163,7 @@ class ArrearsRow:
 class RecoveryRow:
     """What came in for bills that were overdue already."""
 
-    FIGURES: ClassVar = (
+    FIGURES: ClassVar[tuple[Column, ...]] = (
         Column("账单数", ColumnKind.COUNT, 5),
         _fen("本金"),
         _fen("滞纳金"),
@@ -175,7 +185,7 @@ class RecoveryRow:
 class CashRow:
     """Money that came in and what it went to."""
 
-    FIGURES: ClassVar = (
+    FIGURES: ClassVar[tuple[Column, ...]] = (
         Column("笔数", ColumnKind.COUNT, 4),
         _fen("收款合计"),
         _fen("账单本金"),

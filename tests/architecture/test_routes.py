@@ -34,6 +34,7 @@ OWNER = {
     ("GET", "/api/v1/houses"),
     ("GET", "/api/v1/payments"),
     ("GET", "/api/v1/payments/<row_id:payment_id>"),
+    ("GET", "/api/v1/prepaid"),
     ("GET", "/api/v1/receipts/<number:receipt_no>"),
     ("POST", "/api/v1/payments"),
     ("POST", "/api/v1/payments/<row_id:payment_id>/cancel"),

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from domain.actors import Permission
 from domain.errors import InvalidInput, NotAllowed, NotFound
-from domain.sheets import HeaderMissing
 from domain.periods import local_date
+from domain.sheets import HeaderMissing
 from services.imports import house_owners
 from services.imports.batches import ImportRunning
 from tests import factories

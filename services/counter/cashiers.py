@@ -1,0 +1,260 @@
+"""A lump sum over the counter: placed by the rule that is shown, receipted, booked once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from domain.actors import Actor, Permission
+from domain.errors import InvalidInput, NotFound
+from domain.periods import local_date
+from domain.prepaid import PrepaidMove
+from domain.settling import say_rule
+from models import Bill, Community, FeeItem, House
+from services.audit import record
+from services.keys import Claim, keep_result
+from services.payments.crediting import Credit, credit
+from services.payments.money_in import (
+    MoneyIn,
+    check_money,
+    claim_money,
+    find_house,
+    take_money,
+)
+from services.payments.quotes import read_quotes
+from services.payments.receipts import (
+    HeldFor,
+    ReceiptView,
+    issue_receipt,
+    read_known,
+    read_receipt,
+    topup_of,
+)
+from services.payments.taking import (
+    OpenBills,
+    check_named,
+    lock_open_bills,
+    plan_credits,
+    read_open_bills,
+)
+from services.prepaid.ledger import account_of, move
+from services.unit_of_work import Transaction, UnitOfWork
+
+_TAKE = "counter_take"
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedView:
+    """What a lump sum would pay of one bill."""
+
+    bill_id: int
+    bill_no: str
+    item: str
+    principal_fen: int
+    discount_fen: int
+    late_fee_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class CounterPreview:
+    """What would become of a lump sum, by which rule, and what is owed in all.
+
+    ``held_bill_nos`` are bills that an open payment holds: they are left out.
+    """
+
+    amount_fen: int
+    owed_fen: int
+    placed: tuple[PlacedView, ...]
+    prepaid_fen: int
+    held_bill_nos: tuple[str, ...]
+    rule: str
+
+
+@dataclass(frozen=True)
+class Counter:
+    """Money that is handed over: cash, cards, transfers and cheques."""
+
+    unit_of_work: UnitOfWork
+
+    def take(
+        self,
+        *,
+        actor: Actor,
+        community_id: int,
+        house_id: int,
+        money: MoneyIn,
+        named_bill_ids: Sequence[int] = (),
+        client_key: str,
+    ) -> ReceiptView:
+        """Book a lump sum for a house and return its receipt.
+
+        It pays the bills that are named, in that order, or else all open ones, the earliest due
+        first; what is left goes to the house's prepaid account. Bills that an open payment holds
+        are left out and the receipt says so. The same key with the same request gives the same
+        receipt.
+
+        Raises:
+            InvalidInput: a field cannot be used; ``fields`` says which and why.
+            KeyUsedForOther: the key came before with another request.
+            BillInPayment, BillAlreadyPaid: a named bill cannot be paid now.
+            NotFound: no such house in the community, or a named bill is not one of it.
+            NotAllowed: whoever acts is no member of staff.
+
+        Source: domain.md D7; reliability.md M9.
+        """
+        actor.must(Permission.TAKE_MONEY)
+        check_money(money, client_key)
+        named = list(dict.fromkeys(named_bill_ids))
+
+        def work(tx: Transaction) -> ReceiptView:
+            claim = claim_money(
+                tx, actor, _TAKE, client_key, money, community_id, house_id, tuple(named)
+            )
+            if claim.is_known:
+                return read_known(tx, claim.payment_id)
+            community, house = find_house(tx.session, community_id, house_id)
+            return self._take(tx, actor, community, house, money, named, claim)
+
+        return self.unit_of_work.run(work)
+
+    def _take(
+        self,
+        tx: Transaction,
+        actor: Actor,
+        community: Community,
+        house: House,
+        money: MoneyIn,
+        named: Sequence[int],
+        claim: Claim,
+    ) -> ReceiptView:
+        bills = lock_open_bills(tx, house.id)
+        check_named(tx, house.id, bills, named)
+        payment = take_money(tx, actor, house, money)
+        today = local_date(tx.now)
+        quotes = read_quotes(tx.session, bills.free, today)
+        credits, left_fen = plan_credits(
+            amount_fen=money.amount_fen,
+            bills=bills.free,
+            quotes=quotes,
+            named=named,
+            late_fee_first=community.late_fee_first,
+        )
+        credit(tx, payment_id=payment.id, credits=credits, paid_on=today)
+        held = _keep_ahead(tx, actor, house, payment.id, left_fen)
+        receipt = issue_receipt(
+            tx,
+            community_id=community.id,
+            payment=payment,
+            credits=credits,
+            held=held,
+            remarks=_say_held(bills, named),
+        )
+        tx.session.flush()
+        keep_result(tx, claim, payment_id=payment.id)
+        record(
+            tx,
+            actor,
+            "money_taken",
+            subject_type="payment",
+            subject_id=payment.id,
+            community_id=community.id,
+            facts={
+                "channel": money.channel,
+                "amount_fen": money.amount_fen,
+                "receipt_no": receipt.receipt_no,
+                "placed_fen": {one.bill.id: one.amount_fen for one in credits},
+                "prepaid_fen": left_fen,
+                "named_bill_ids": list(named),
+            },
+        )
+        return read_receipt(receipt, None)
+
+    def preview(
+        self,
+        *,
+        actor: Actor,
+        community_id: int,
+        house_id: int,
+        amount_fen: int,
+        named_bill_ids: Sequence[int] = (),
+    ) -> CounterPreview:
+        """Show what would become of a lump sum now; nothing is booked or held.
+
+        Raises:
+            InvalidInput: the amount is below zero.
+            NotFound: no such house in the community, or a named bill leaves nothing to pay.
+        """
+        actor.must(Permission.TAKE_MONEY)
+        if amount_fen < 0:
+            raise InvalidInput(fields={"amount_fen": ["金额不能小于 0"]})
+        named = list(dict.fromkeys(named_bill_ids))
+        today = local_date(self.unit_of_work.clock.now())
+        with self.unit_of_work.snapshot() as session:
+            community, _ = find_house(session, community_id, house_id)
+            bills = read_open_bills(session, house_id)
+            quotes = read_quotes(session, bills.free, today)
+            names = _read_items(session, bills.free.values())
+        owed = {bill_id for bill_id, quote in quotes.items() if quote.amount_fen}
+        if set(named) - owed:
+            raise NotFound("没有这张可缴的账单")
+        credits, left_fen = plan_credits(
+            amount_fen=amount_fen,
+            bills=bills.free,
+            quotes=quotes,
+            named=named,
+            late_fee_first=community.late_fee_first,
+        )
+        return CounterPreview(
+            amount_fen=amount_fen,
+            owed_fen=sum(quote.amount_fen for quote in quotes.values()),
+            placed=tuple(_show(one, names) for one in credits),
+            prepaid_fen=left_fen,
+            held_bill_nos=tuple(bill.bill_no for bill in bills.held),
+            rule=say_rule(names_bills=bool(named), late_fee_first=community.late_fee_first),
+        )
+
+
+def _show(one: Credit, names: dict[int, str]) -> PlacedView:
+    return PlacedView(
+        bill_id=one.bill.id,
+        bill_no=one.bill.bill_no,
+        item=names[one.bill.fee_item_id],
+        principal_fen=one.principal_fen,
+        discount_fen=one.discount_fen,
+        late_fee_fen=one.late_fee_fen,
+    )
+
+
+def _read_items(session: Session, bills: Iterable[Bill]) -> dict[int, str]:
+    rows = session.execute(
+        select(FeeItem.id, FeeItem.name).where(FeeItem.id.in_({bill.fee_item_id for bill in bills}))
+    )
+    return dict(rows.tuples().all())
+
+
+def _keep_ahead(
+    tx: Transaction, actor: Actor, house: House, payment_id: int, left_fen: int
+) -> list[HeldFor]:
+    """Put what no bill takes to the house's prepaid account for all items."""
+    if not left_fen:
+        return []
+    account_id = account_of(tx, community_id=house.community_id, house_id=house.id)
+    move(
+        tx,
+        account_id=account_id,
+        kind=PrepaidMove.TOPUP,
+        amount_fen=left_fen,
+        payment_id=payment_id,
+        note="柜台收款",
+        staff_id=actor.id,
+    )
+    return [topup_of(house.id, left_fen)]
+
+
+def _say_held(bills: OpenBills, named: Sequence[int]) -> list[str]:
+    if named:
+        return []
+    return [f"账单 {bill.bill_no} 正在线上支付，本次没有抵扣" for bill in bills.held]

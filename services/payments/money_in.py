@@ -1,0 +1,109 @@
+"""What a cashier writes down of money that was handed over, and whether it can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
+
+from sqlalchemy.orm import Session
+
+from domain.actors import Actor
+from domain.errors import InvalidInput, NotAllowed, NotFound
+from domain.money import MAX_FEN
+from domain.payment_states import OVER_THE_COUNTER, PaymentChannel
+from models import Community, House, Payment
+from services.keys import Claim, check_key, claim_key, staff_subject
+from services.payments.taking import insert_payment
+from services.unit_of_work import Transaction
+
+_WITH_VOUCHER = frozenset({PaymentChannel.BANK_TRANSFER, PaymentChannel.CHEQUE})
+_NAME_LENGTHS = range(1, 41)
+_VOUCHER_LENGTHS = range(65)
+_NOTE_LENGTHS = range(201)
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyIn:
+    """Money over the counter: how it came, how much, from whom, and on which voucher."""
+
+    channel: PaymentChannel
+    amount_fen: int
+    payer_name: str
+    voucher_no: str = ""
+    note: str = ""
+
+
+def check_money(money: MoneyIn, client_key: str) -> None:
+    """Refuse what cannot be booked.
+
+    Raises:
+        InvalidInput: a field cannot be used; ``fields`` says which and why.
+    """
+    check_key(client_key)
+    if problems := {field: [why] for field, why in _find_problems(money)}:
+        raise InvalidInput(fields=problems)
+
+
+def cashier_of(actor: Actor) -> int:
+    """Tell which member of staff takes the money.
+
+    Raises:
+        NotAllowed: it is nobody on file, such as the operator of the machine.
+    """
+    if actor.id is None:
+        raise NotAllowed
+    return actor.id
+
+
+def claim_money(
+    tx: Transaction, actor: Actor, action: str, client_key: str, money: MoneyIn, *more: object
+) -> Claim:
+    """Claim a cashier's key for money and what it is for."""
+    channel, *rest = astuple(money)
+    body = (str(channel), *rest, *more)
+    return claim_key(tx, subject=staff_subject(actor), action=action, key=client_key, body=body)
+
+
+def find_house(session: Session, community_id: int, house_id: int) -> tuple[Community, House]:
+    """Find a house of a community that still works here.
+
+    Raises:
+        NotFound: no such community, it was switched off, or the house is not one of it.
+    """
+    community = session.get(Community, community_id)
+    house = session.get(House, house_id)
+    if community is None or not community.is_active or house is None:
+        raise NotFound
+    if house.community_id != community_id:
+        raise NotFound
+    return community, house
+
+
+def take_money(tx: Transaction, actor: Actor, house: House, money: MoneyIn) -> Payment:
+    """Write the payment of money that was handed over for a house."""
+    return insert_payment(
+        tx,
+        channel=money.channel,
+        community_id=house.community_id,
+        house_id=house.id,
+        amount_fen=money.amount_fen,
+        staff_id=cashier_of(actor),
+        payer_name=money.payer_name.strip(),
+        voucher_no=money.voucher_no.strip(),
+        note=money.note.strip(),
+    )
+
+
+def _find_problems(money: MoneyIn) -> Iterator[tuple[str, str]]:
+    if money.channel not in OVER_THE_COUNTER:
+        yield "channel", "收款方式应为现金、刷卡、银行转账或支票"
+    if not 1 <= money.amount_fen <= MAX_FEN:
+        yield "amount_fen", "金额应大于 0 且不超过 999,999,999.99 元"
+    if len(money.payer_name.strip()) not in _NAME_LENGTHS:
+        yield "payer_name", "请填写付款人，40 字以内"
+    if money.channel in _WITH_VOUCHER and not money.voucher_no.strip():
+        yield "voucher_no", "银行转账和支票请填写凭证号"
+    if len(money.voucher_no.strip()) not in _VOUCHER_LENGTHS:
+        yield "voucher_no", "凭证号最多 64 个字"
+    if len(money.note.strip()) not in _NOTE_LENGTHS:
+        yield "note", "备注最多 200 字"
