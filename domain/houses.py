@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
+
+class HouseState(StrEnum):
+    """How a house is used; 未售/已交付/空置/装修中/自住/出租."""
+
+    UNSOLD = "unsold"
+    DELIVERED = "delivered"
+    VACANT = "vacant"
+    RENOVATING = "renovating"
+    OCCUPIED = "occupied"
+    RENTED = "rented"
+
 
 def house_label(building: str, unit_no: str, room_no: str) -> str:
     """Name a house the way its owners do: ``1栋2单元303``; without a unit ``1栋303``."""

@@ -12,7 +12,17 @@ from flask import Flask, Response, g, request
 from redis import Redis
 from werkzeug.routing import BaseConverter, IntegerConverter
 
-from miniapp_api import bills, callbacks, errors, health, limits, payments, sessions, staff_readings
+from miniapp_api import (
+    bills,
+    callbacks,
+    errors,
+    health,
+    limits,
+    payments,
+    sessions,
+    staff_readings,
+    statements,
+)
 from miniapp_api.documentation import describe_security, make_api
 from miniapp_api.fields import MAX_ID
 from miniapp_api.slow_bodies import BODY_DEADLINE_S, SlowBodyGuard
@@ -67,7 +77,7 @@ def register(
     app.teardown_request(_forget)
     limits.register(app, redis=redis)
     api = make_api(app)
-    for blueprint in (sessions.bp, bills.bp, payments.bp, staff_readings.bp):
+    for blueprint in (sessions.bp, bills.bp, payments.bp, statements.bp, staff_readings.bp):
         api.register_blueprint(blueprint)
     describe_security(app, api)
     app.register_blueprint(callbacks.bp)

@@ -62,7 +62,9 @@ PAYING = Rate("paying", 60, _account)
 """Each asks WeChat Pay. A client that asks every two seconds whether it was paid takes 30."""
 READING_METERS = Rate("reading_meters", 60, _staff)
 """A community of 5,000 meters in lists of 500 is ten requests; a phone sends one for each house."""
-RATES = (SIGNING_IN, PAYING, READING_METERS)
+PRINTING = Rate("printing", 30, _account)
+"""A file of three years takes some 100 ms; an owner prints a handful."""
+RATES = (SIGNING_IN, PAYING, READING_METERS, PRINTING)
 
 
 def limited(rate: Rate) -> Callable[[Callable[P, R]], Callable[P, R]]:

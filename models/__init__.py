@@ -1,5 +1,6 @@
 """All tables, through one door: importing this package is what makes the metadata complete."""
 
+from domain.houses import HouseState
 from models.accounts import (
     Account,
     HouseBinding,
@@ -21,7 +22,7 @@ from models.bills import (
     NumberSeries,
 )
 from models.discounts import DiscountHouse, DiscountItem, DiscountRule
-from models.estate import Building, Community, House, HouseMeasure, HouseState, Occupancy
+from models.estate import Building, Community, House, HouseMeasure, Occupancy
 from models.fees import FeeItem, FeeStandard
 from models.imports import ImportBatch
 from models.late_fees import BillLateFee, LateFeePause, LateFeeRule

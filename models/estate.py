@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 
 from sqlalchemy import (
     BigInteger,
@@ -19,19 +18,9 @@ from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql import func
 
+from domain.houses import HouseState
 from domain.periods import LiableFromRule
 from models.base import BigId, Instant, Model, Words, one_of
-
-
-class HouseState(StrEnum):
-    """How a house is used; 未售/已交付/空置/装修中/自住/出租."""
-
-    UNSOLD = "unsold"
-    DELIVERED = "delivered"
-    VACANT = "vacant"
-    RENOVATING = "renovating"
-    OCCUPIED = "occupied"
-    RENTED = "rented"
 
 
 class Community(Model):

@@ -74,8 +74,7 @@ class Deposit(Model):
     __table_args__ = (
         CheckConstraint("amount_fen > 0", name="amount_fen_positive"),
         CheckConstraint(
-            "deducted_fen >= 0 AND returned_fen >= 0"
-            " AND deducted_fen + returned_fen <= amount_fen",
+            "deducted_fen >= 0 AND returned_fen >= 0 AND deducted_fen + returned_fen <= amount_fen",
             name="spent_range",
         ),
         Index("ix_deposit_community_id", "community_id"),

@@ -9,9 +9,12 @@ from typing import Any, Protocol
 from sqlalchemy import Engine
 
 from services.accounts import Accounts
+from services.approvals.decisions import MoneyDecisions
+from services.approvals.requests import MoneyRequests
 from services.bills.batches import BillBatches
 from services.bills.findings import BillFindings
 from services.bills.generation import Generation
+from services.bills.house_bills import HouseBills
 from services.bills.own_bills import OwnBills
 from services.bills.publication import Publication
 from services.bills.regeneration import Regeneration
@@ -78,6 +81,7 @@ class Services:
     fees: Fees
     generation: Generation
     house_owner_import: HouseOwnerImport
+    house_bills: HouseBills
     houses: Houses
     inbox: Inbox
     late_fees: LateFees
@@ -87,6 +91,8 @@ class Services:
     meter_reading_import: MeterReadingImport
     meter_readings: MeterReadings
     meter_register: MeterRegister
+    money_decisions: MoneyDecisions
+    money_requests: MoneyRequests
     notices: PaymentNotices
     one_offs: OneOffCharges
     outbox: Outbox
@@ -184,6 +190,7 @@ def build(
         fees=Fees(unit_of_work),
         generation=Generation(unit_of_work),
         house_owner_import=HouseOwnerImport(unit_of_work, world.workbooks),
+        house_bills=HouseBills(unit_of_work),
         houses=Houses(unit_of_work),
         inbox=inbox,
         late_fees=LateFees(unit_of_work),
@@ -193,6 +200,8 @@ def build(
         meter_reading_import=MeterReadingImport(unit_of_work, world.workbooks),
         meter_readings=MeterReadings(unit_of_work),
         meter_register=MeterRegister(unit_of_work),
+        money_decisions=MoneyDecisions(unit_of_work),
+        money_requests=MoneyRequests(unit_of_work),
         notices=PaymentNotices(unit_of_work, world.pay_channel, inbox, settlement),
         one_offs=OneOffCharges(unit_of_work),
         outbox=Outbox(unit_of_work, world.official_account, world.sms, policy.delivery_width),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -113,6 +113,33 @@ class Estate:
         with self.unit_of_work.reading() as session:
             return find_community(session, code)
 
+    def find_house(self, *, actor: Actor, community_id: int, label: str) -> int:
+        """Tell the id of a house by its name, such as ``1栋1单元101``.
+
+        Raises:
+            NotFound: the community has none of this name.
+        """
+        actor.must(Permission.VIEW_ESTATE)
+        with self.unit_of_work.reading() as session:
+            return find_house(session, community_id, label)
+
+    def find_building(self, *, actor: Actor, community_id: int, name: str) -> int:
+        """Tell the id of a building by its name, such as ``1栋``.
+
+        Raises:
+            NotFound: the community has none of this name.
+        """
+        actor.must(Permission.VIEW_ESTATE)
+        with self.unit_of_work.reading() as session:
+            found = session.execute(
+                select(Building.id).where(
+                    Building.community_id == community_id, Building.name == name.strip()
+                )
+            ).scalar_one_or_none()
+        if found is None:
+            raise NotFound(f"没有楼栋 {name}")
+        return found
+
     def list_own_houses(self, *, actor: Actor) -> Sequence[OwnHouse]:
         """List the houses bound to the signed-in owner."""
         actor.must(Permission.VIEW_OWN_BILLS)
@@ -154,3 +181,25 @@ def find_community(session: Session, code: str) -> CommunityView:
     if found is None:
         raise NotFound(f"没有编号或名称为 {code} 的小区")
     return CommunityView(*found)
+
+
+def find_house(session: Session, community_id: int, label: str) -> int:
+    """Find a house of a community by its name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    unit = case((House.unit_no == "", ""), else_=House.unit_no + "单元")
+    found = session.execute(
+        select(House.id)
+        .join(Building, Building.id == House.building_id)
+        .where(
+            House.community_id == community_id,
+            Building.name + unit + House.room_no == label.strip(),
+        )
+        .order_by(House.id)
+        .limit(1)
+    ).scalar_one_or_none()
+    if found is None:
+        raise NotFound(f"没有房屋 {label}，请写全，例如 1栋1单元101")
+    return found

@@ -10,7 +10,8 @@ from sqlalchemy import func, select, update
 
 from domain.actors import Actor, Permission
 from domain.errors import Conflict, InvalidInput, NotFound
-from models import House, HouseMeasure, HouseState, Occupancy
+from domain.houses import HouseState
+from models import House, HouseMeasure, Occupancy
 from services.audit import record
 from services.unit_of_work import Transaction, UnitOfWork
 

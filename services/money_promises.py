@@ -82,8 +82,8 @@ MONEY_RULES = (
         SELECT bill.bill_no FROM bill_late_fee fee JOIN bill ON bill.id = fee.bill_id
          WHERE fee.paid_fen < 0 OR fee.waived_fen < 0 OR fee.frozen_fen < fee.paid_fen
             OR (bill.state = 'paid' AND fee.frozen_fen IS NULL)
-            OR (fee.frozen_fen > fee.paid_fen + fee.waived_fen
-                AND bill.state IN ('published', 'partially_paid'))
+            OR (bill.state IN ('published', 'partially_paid') AND fee.frozen_fen IS NOT NULL)
+            OR (bill.state = 'voided' AND fee.paid_fen <> 0)
         """,
     ),
     Rule(

@@ -201,18 +201,24 @@ _OWED = text(
           LEFT JOIN receipt ON receipt.payment_id = payment.id
          GROUP BY 1, 2, 3, 4, 5, 6, 8),
     late AS (
-        SELECT fee.bill_id, fee.frozen_fen,
+        SELECT fee.bill_id, fee.frozen_fen, billed.community_id, billed.published_on,
                CASE WHEN fee.frozen_on IS NOT NULL
                     THEN greatest(fee.frozen_on, billed.published_on) END AS frozen_on,
                CASE WHEN fee.frozen_fen IS NULL THEN fee.waived_fen
-                    ELSE least(fee.waived_fen, fee.frozen_fen - fee.paid_fen) END AS waived_fen,
-               greatest(fee.frozen_on, billed.published_on,
-                   (SELECT (max(decided_at) AT TIME ZONE 'Asia/Shanghai')::date
-                      FROM approval_request request
-                     WHERE request.community_id = billed.community_id
-                       AND request.state = 'approved' AND request.kind = 'late_fee_waiver'
-                       AND request.bill_id = fee.bill_id)) AS waived_on
+                    ELSE least(fee.waived_fen, fee.frozen_fen - fee.paid_fen) END AS waived_fen
           FROM billed JOIN bill_late_fee fee ON fee.bill_id = billed.id),
+    waived AS (
+        SELECT late.bill_id, late.frozen_fen,
+               greatest(late.frozen_on, late.published_on,
+                        (request.decided_at AT TIME ZONE 'Asia/Shanghai')::date) AS on_day,
+               least(sum(request.amount_fen) OVER one_by_one, late.waived_fen)
+               - least(sum(request.amount_fen) OVER one_by_one - request.amount_fen,
+                       late.waived_fen) AS amount_fen
+          FROM late
+          JOIN approval_request request
+            ON request.community_id = late.community_id AND request.state = 'approved'
+           AND request.kind = 'late_fee_waiver' AND request.bill_id = late.bill_id
+        WINDOW one_by_one AS (PARTITION BY late.bill_id ORDER BY request.decided_at, request.id)),
     moves (on_day, kind, bill_id, amount_fen, channel, number, payment_id) AS (
         SELECT published_on, 'bill', id,
                amount_fen - coalesce((SELECT sum(amount_fen) FROM joined
@@ -232,10 +238,10 @@ _OWED = text(
                                          AND on_day <= late.frozen_on), 0), NULL, NULL, 0
           FROM late WHERE frozen_fen IS NOT NULL
         UNION ALL
-        SELECT waived_on, 'late_fee', bill_id, waived_fen, NULL, NULL, 0
-          FROM late WHERE frozen_fen IS NULL
+        SELECT on_day, 'late_fee', bill_id, amount_fen, NULL, NULL, 0
+          FROM waived WHERE frozen_fen IS NULL
         UNION ALL
-        SELECT waived_on, 'late_fee_waiver', bill_id, -waived_fen, NULL, NULL, 0 FROM late
+        SELECT on_day, 'late_fee_waiver', bill_id, -amount_fen, NULL, NULL, 0 FROM waived
         UNION ALL
         SELECT on_day,
                CASE WHEN NOT is_paid THEN 'reversal' WHEN kind = 'principal' THEN 'payment'

@@ -16,11 +16,14 @@ from models import (
     BillLine,
     Building,
     Community,
+    DiscountItem,
+    DiscountRule,
     FeeItem,
     FeeStandard,
     House,
     HouseBinding,
     HousePerson,
+    LateFeeRule,
     Meter,
     MeterReading,
     Owner,
@@ -275,3 +278,31 @@ def make_reading(session, *, meter, read_on, reading, **changes):
         "created_at": MADE_AT,
     }
     return add(session, MeterReading(**(values | changes)))
+
+
+def make_late_fee_rule(session, *, item, daily_rate="0.0005", cap_ratio=None, **changes):
+    """A late fee of an item since ever, without grace or cap."""
+    values = {
+        "fee_item_id": item.id,
+        "daily_rate": Decimal(daily_rate),
+        "cap_ratio": Decimal(cap_ratio) if cap_ratio else None,
+        "starts_on": LONG_AGO,
+        "created_at": MADE_AT,
+    }
+    return add(session, LateFeeRule(**(values | changes)))
+
+
+def make_early_discount(session, *, item, percent="5", early_days=365, **changes):
+    """Something off an item for whoever pays early."""
+    values = {
+        "community_id": item.community_id,
+        "name": "提前缴费",
+        "kind": "early_payment",
+        "percent": Decimal(percent),
+        "early_days": early_days,
+        "starts_on": LONG_AGO,
+        "created_at": MADE_AT,
+    }
+    rule = add(session, DiscountRule(**(values | changes)))
+    add(session, DiscountItem(rule_id=rule.id, fee_item_id=item.id))
+    return rule

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from flask import Flask
 
+from panel.commands.approvals import approvals_cli
 from panel.commands.bills import bills_cli
+from panel.commands.charges import discount_cli, house_cli, one_off_cli, pool_cli
 from panel.commands.checks import doctor, verify_cli
-from panel.commands.estate import community_cli, fees_cli, import_cli, staff_cli
+from panel.commands.estate import community_cli, import_cli, staff_cli
+from panel.commands.fees import fees_cli
 from panel.commands.meters import meters_cli
+from panel.commands.reports import report_cli, statement
 from panel.commands.staff_tokens import token_cli
 
 
@@ -18,9 +22,16 @@ def register(app: Flask) -> None:
         staff_cli,
         community_cli,
         fees_cli,
+        pool_cli,
+        one_off_cli,
+        discount_cli,
+        house_cli,
         import_cli,
         meters_cli,
         bills_cli,
+        approvals_cli,
+        report_cli,
+        statement,
         verify_cli,
         doctor,
     ):

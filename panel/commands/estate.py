@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 
 import click
 from flask.cli import AppGroup
 
 from domain.actors import Role, operator
-from domain.charges import ChargeMethod
-from domain.errors import InvalidInput, NotFound
-from domain.money import Rounding
-from domain.periods import LiableFromRule, Proration
+from domain.periods import LiableFromRule
 from panel.commands.acting import (
     act_as,
     as_staff_or_operator,
@@ -26,14 +21,12 @@ from panel.commands.acting import (
     tell_problems,
     telling,
 )
-from services.fees.checks import NewFeeItem, NewPrice
 from services.imports.plans import ImportReport
 
 _PRICE = re.compile(r"\A[0-9]{1,9}(\.[0-9]{1,9})?\Z", re.ASCII)
 
 staff_cli = AppGroup("staff", help="员工账号。")
 community_cli = AppGroup("community", help="小区。")
-fees_cli = AppGroup("fees", help="收费项目。")
 import_cli = AppGroup("import", help="导入表格。")
 
 
@@ -76,88 +69,6 @@ def add_community(
         liable_from_rule=LiableFromRule(liable_from),
     )
     click.echo(f"已添加小区 {name}（{code}），编号 {community_id}")
-
-
-@fees_cli.command("add", help="添加一个收费项目，单价单位为元。")
-@click.argument("item_code", metavar="项目编号")
-@click.option("--name", required=True, help="项目名称，例如 物业费。")
-@click.option("--method", type=click.Choice([str(way) for way in ChargeMethod]), required=True)
-@click.option("--price", required=True, help="单价：按面积为 元/㎡·月，固定为 元/月。")
-@click.option("--from", "starts_on", required=True, type=click.DateTime(["%Y-%m-%d"]))
-@click.option("--due-days", default=30, show_default=True, help="出账后多少天到期。")
-@click.option(
-    "--rounding", type=click.Choice([str(way) for way in Rounding]), default=str(Rounding.FEN)
-)
-@click.option(
-    "--proration",
-    type=click.Choice([str(way) for way in Proration]),
-    default=str(Proration.ACTUAL_MONTH),
-)
-@in_community
-@as_staff_or_operator
-@telling
-def add_fee(
-    item_code: str,
-    name: str,
-    method: str,
-    price: str,
-    starts_on: datetime,
-    due_days: int,
-    rounding: str,
-    proration: str,
-    code: str,
-    login_name: str | None,
-) -> None:
-    """Add a fee item with its first price."""
-    actor, community_id = find_actor_and_community(login_name, code)
-    find_services().fees.add_item(
-        actor=actor,
-        community_id=community_id,
-        item=NewFeeItem(
-            code=item_code,
-            name=name,
-            charge_method=ChargeMethod(method),
-            unit_price=_decimal(price),
-            starts_on=starts_on.date(),
-            rounding=Rounding(rounding),
-            proration=Proration(proration),
-            due_days=due_days,
-        ),
-    )
-    click.echo(f"已添加收费项目 {name}（{item_code}），单价 {price} 元")
-
-
-@fees_cli.command("set-price", help="从某天起执行新价格，原价格到前一天为止。")
-@click.argument("item_code", metavar="项目编号")
-@click.option("--price", required=True, help="单价，元。")
-@click.option("--from", "priced_from", required=True, type=click.DateTime(["%Y-%m-%d"]))
-@in_community
-@as_staff_or_operator
-@telling
-def set_price(
-    item_code: str, price: str, priced_from: datetime, code: str, login_name: str | None
-) -> None:
-    """Let a new price hold from a date on."""
-    actor, community_id = find_actor_and_community(login_name, code)
-    fees = find_services().fees
-    items = fees.list_items(actor=actor, community_id=community_id)
-    item = next((item for item in items if item.code == item_code), None)
-    if item is None:
-        raise NotFound(f"没有编号为 {item_code} 的收费项目")
-    fees.set_price(
-        actor=actor,
-        fee_item_id=item.id,
-        price=NewPrice(_decimal(price)),
-        priced_from=priced_from.date(),
-    )
-    click.echo(f"{item.name} 自 {priced_from:%Y-%m-%d} 起单价 {price} 元")
-
-
-def _decimal(words: str) -> Decimal:
-    # Decimal alone would take "1_0", "NaN" and digits of other scripts.
-    if not _PRICE.match(words):
-        raise InvalidInput(fields={"price": ["不是数字，例如 2.35"]})
-    return Decimal(words)
 
 
 @import_cli.command("owners", help="导入“房屋业主”表。")

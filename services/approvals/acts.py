@@ -29,7 +29,7 @@ from services.accrued_late_fees import TAKEN_ON, freeze, read_accrued
 from services.approvals.requests import MoreThanOpen, check_open, check_voidable
 from services.audit import record
 from services.deposits import spend
-from services.payments.opening import BillInPayment
+from services.payments.taking import BillInPayment
 from services.prepaid.ledger import move
 from services.unit_of_work import Transaction
 

@@ -196,25 +196,24 @@ class Counter:
             community, _ = find_house(session, community_id, house_id)
             bills = read_open_bills(session, house_id)
             quotes = read_quotes(session, bills.free, today)
+            if set(named) - {bill_id for bill_id, quote in quotes.items() if quote.amount_fen}:
+                raise NotFound("没有这张可缴的账单")
+            credits, left_fen = plan_credits(
+                amount_fen=amount_fen,
+                bills=bills.free,
+                quotes=quotes,
+                named=named,
+                late_fee_first=community.late_fee_first,
+            )
             names = _read_items(session, bills.free.values())
-        owed = {bill_id for bill_id, quote in quotes.items() if quote.amount_fen}
-        if set(named) - owed:
-            raise NotFound("没有这张可缴的账单")
-        credits, left_fen = plan_credits(
-            amount_fen=amount_fen,
-            bills=bills.free,
-            quotes=quotes,
-            named=named,
-            late_fee_first=community.late_fee_first,
-        )
-        return CounterPreview(
-            amount_fen=amount_fen,
-            owed_fen=sum(quote.amount_fen for quote in quotes.values()),
-            placed=tuple(_show(one, names) for one in credits),
-            prepaid_fen=left_fen,
-            held_bill_nos=tuple(bill.bill_no for bill in bills.held),
-            rule=say_rule(names_bills=bool(named), late_fee_first=community.late_fee_first),
-        )
+            return CounterPreview(
+                amount_fen=amount_fen,
+                owed_fen=sum(quote.amount_fen for quote in quotes.values()),
+                placed=tuple(_show(one, names) for one in credits),
+                prepaid_fen=left_fen,
+                held_bill_nos=tuple(bill.bill_no for bill in bills.held),
+                rule=say_rule(names_bills=bool(named), late_fee_first=community.late_fee_first),
+            )
 
 
 def _show(one: Credit, names: dict[int, str]) -> PlacedView:
@@ -232,7 +231,7 @@ def _read_items(session: Session, bills: Iterable[Bill]) -> dict[int, str]:
     rows = session.execute(
         select(FeeItem.id, FeeItem.name).where(FeeItem.id.in_({bill.fee_item_id for bill in bills}))
     )
-    return dict(rows.tuples().all())
+    return {row.id: row.name for row in rows}
 
 
 def _keep_ahead(

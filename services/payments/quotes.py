@@ -156,16 +156,15 @@ def _read_rules(
     ).all()
     if not found:
         return {}
-    chosen = set(
-        session.execute(
+    chosen = {
+        (row.rule_id, row.house_id)
+        for row in session.execute(
             select(DiscountHouse.rule_id, DiscountHouse.house_id).where(
                 DiscountHouse.rule_id.in_({rule.id for _, rule in found}),
                 DiscountHouse.house_id.in_({row.house_id for row in rows}),
             )
         )
-        .tuples()
-        .all()
-    )
+    }
     rules: dict[tuple[int, int], list[DiscountRule]] = {}
     for house_id, item_id in {(row.house_id, row.fee_item_id) for row in rows}:
         rules[house_id, item_id] = [

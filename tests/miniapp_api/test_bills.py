@@ -116,7 +116,12 @@ class TestListBills:
 
 class TestOutstanding:
     def test_adds_up_what_is_left(self, owner):
-        assert owner.get("/bills/outstanding").json == {"bill_count": 2, "amount_fen": 22202}
+        assert owner.get("/bills/outstanding").json == {
+            "bill_count": 2,
+            "amount_fen": 22202,
+            "late_fee_fen": 0,
+            "discount_fen": 0,
+        }
 
     def test_is_nothing_for_somebody_without_a_house(self, client, database):
         with database.session() as session:
@@ -127,7 +132,12 @@ class TestOutstanding:
             "/api/v1/bills/outstanding", headers={"Authorization": f"Bearer {token}"}
         )
 
-        assert answer.json == {"bill_count": 0, "amount_fen": 0}
+        assert answer.json == {
+            "bill_count": 0,
+            "amount_fen": 0,
+            "late_fee_fen": 0,
+            "discount_fen": 0,
+        }
 
 
 class TestShowBill:

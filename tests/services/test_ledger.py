@@ -79,21 +79,10 @@ class TestVerify:
             ),
         ],
     )
-    def test_a_breach_is_seen_and_named(self, broken, paid, tamper, database, sql, title):
-        if "written_off" in sql:
-            database.do("ALTER TABLE bill DROP CONSTRAINT ck_bill_state_known")
-        try:
-            tamper(sql)
-            found = broken()
-        finally:
-            if "written_off" in sql:
-                database.do("UPDATE bill SET state = 'paid' WHERE id = 1")
-                database.empty()
-                database.do(
-                    "ALTER TABLE bill ADD CONSTRAINT ck_bill_state_known CHECK (state IN"
-                    " ('pending_review', 'cancelled', 'published', 'partially_paid', 'paid',"
-                    " 'voided'))"
-                )
+    def test_a_breach_is_seen_and_named(self, broken, paid, tamper, sql, title):
+        tamper(sql)
+
+        found = broken()
 
         assert any(promise.startswith(title) for promise in found), found
         assert all(rows for rows in found.values())

@@ -101,6 +101,8 @@ class TestListOwn:
             state=BillState.PARTIALLY_PAID,
             amount_fen=21002,
             paid_fen=1002,
+            late_fee_fen=0,
+            discount_fen=0,
             is_overdue=False,
             is_in_payment=False,
         )
@@ -271,10 +273,10 @@ class TestSumOutstanding:
             make_bill(other, state=state)
         make_bill(make_house("tenant"))
 
-        assert outstanding() == Outstanding(bill_count=3, amount_fen=25302)
+        assert outstanding() == Outstanding(3, 25302, late_fee_fen=0, discount_fen=0)
 
     def test_who_owes_nothing_has_a_zero(self, outstanding):
-        assert outstanding() == Outstanding(0, 0)
+        assert outstanding() == Outstanding(0, 0, 0, 0)
 
     @pytest.mark.parametrize("actor", [visitor(), operator()])
     def test_only_with_the_permission(self, services, actor):

@@ -99,9 +99,7 @@ def expect(month):
         owed[key, "LJ"] = half_up(100 * Fraction(12) * months)
         if {day_before, last_day} <= readings[key].keys():
             owed[key, "SF"] = tiered(readings[key][last_day] - readings[key][day_before])
-    weights = {
-        key: area for key, (area, handover) in houses.items() if months_of(handover, month)
-    }
+    weights = {key: area for key, (area, handover) in houses.items() if months_of(handover, month)}
     for key, fen in shared(POOLS_FEN[month], weights).items():
         owed[key, "GT"] = fen
     return owed
