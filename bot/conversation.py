@@ -11,6 +11,8 @@ from services import assembly
 from services.bills.own_bills import BillFilter
 
 _SHOWN = 5
+_EXPLAINED = 3
+"""How many bills one answer explains."""
 
 
 def dedup_key(message: dict[str, Any]) -> str:
@@ -95,11 +97,33 @@ def _bills(services_: assembly.Services, actor: Actor) -> str:
     )
 
 
+def _why(services_: assembly.Services, actor: Actor) -> str:
+    if actor.kind is not ActorKind.OWNER:
+        return replies.NOT_BOUND
+    bills = services_.own_bills.list_own(
+        actor=actor, which=BillFilter.UNPAID, house_id=None, before_id=None, limit=_EXPLAINED
+    )
+    if not bills:
+        return replies.NOTHING_OWED
+    details = [services_.own_bills.show(actor=actor, bill_id=bill.id) for bill in bills]
+    return replies.explained(
+        [
+            (
+                f"{one.bill.house} {one.bill.item} {one.bill.period.starts_on:%Y-%m}",
+                one.bill.outstanding_fen,
+                [line.explanation for line in one.lines],
+            )
+            for one in details
+        ]
+    )
+
+
 def _binding(_services: assembly.Services, actor: Actor) -> str:
     return replies.BOUND if actor.kind is ActorKind.OWNER else replies.NOT_BOUND
 
 
 _TURNS: tuple[tuple[tuple[str, ...], Callable[[assembly.Services, Actor], str]], ...] = (
+    (("为什么", "怎么算", "明细"), _why),
     (("账单", "缴费", "欠费", "物业费"), _bills),
     (("绑定", "认证"), _binding),
 )

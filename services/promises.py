@@ -31,7 +31,7 @@ RULES = (
          WHERE bill.amount_fen IS DISTINCT FROM lines.amount_fen
         UNION ALL
         SELECT min(bill_no) FROM bill WHERE state NOT IN ('cancelled', 'voided')
-         GROUP BY house_id, fee_item_id, period_from HAVING count(*) > 1
+         GROUP BY house_id, fee_item_id, period_from, sequence HAVING count(*) > 1
         """,
     ),
     Rule(

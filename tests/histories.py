@@ -284,6 +284,7 @@ class History:
             to_fee_item_id=self.random.choice([None, self.item_ids[0]]),
             amount_fen=max(1, balance_fen // 2),
             reason="换房",
+            client_key=self._key(),
         )
 
     def refund(self):

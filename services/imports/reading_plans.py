@@ -81,18 +81,21 @@ def plan_chunk(
         )
     }
     in_use = _in_use(tx, community_id, houses, rows)
-    finder = _Finder(houses, in_use, may_register, local_date(tx.now))
+    finder = _Finder(community_id, houses, in_use, may_register, local_date(tx.now))
     fit = []
     for row in sorted(rows, key=lambda one: (one.read_on, one.row)):
         meter = known.get(row.meter_no)
-        blame = finder.doubt_known(row, meter) if meter else finder.doubt_new(row)
-        if blame:
+        if meter is None:
+            placed = finder.place(row)
+            if isinstance(placed, KnownMeter):
+                known[row.meter_no] = placed
+                plan.new.append(placed)
+            else:
+                plan.problems.append(sheet.blame(row, *placed))
+        elif blame := finder.doubt(row, meter):
             plan.problems.append(sheet.blame(row, *blame))
-        elif meter:
-            fit.append(row)
         else:
-            known[row.meter_no] = _open(row, community_id, houses)
-            plan.new.append(known[row.meter_no])
+            fit.append(row)
     plan.judgement = judge(
         known, [(row.row, _as_new(row)) for row in fit], today=local_date(tx.now)
     )
@@ -127,14 +130,16 @@ def write_chunk(tx: Transaction, actor: Actor, plan: ChunkPlan) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Finder:
-    """Says of a row why its meter cannot be the one that it names: column, reason, suggestion."""
+    """Tells of a row whether its meter can be the one that it names."""
 
+    community_id: int
     houses: Mapping[HouseKey, int]
     in_use: Mapping[tuple[int, MeterKind], str]
     may_register: bool
     today: date
 
-    def doubt_known(self, row: SheetReading, meter: KnownMeter) -> _Blame | None:
+    def doubt(self, row: SheetReading, meter: KnownMeter) -> _Blame | None:
+        """Say why a meter on file cannot be that of the row: column, reason, suggestion."""
         if row.house and self.houses.get(row.house) != meter.house_id:
             where = next(
                 (house_label(*key) for key, id_ in self.houses.items() if id_ == meter.house_id),
@@ -146,7 +151,8 @@ class _Finder:
             return "kind", f"表 {meter.meter_no} 在档案中是{shown}表", "请核对表类型与表号"
         return None
 
-    def doubt_new(self, row: SheetReading) -> _Blame | None:
+    def place(self, row: SheetReading) -> KnownMeter | _Blame:
+        """Make a new meter that opens with the row's reading, or say why it cannot be."""
         if row.house is None or not self.may_register:
             return "meter_no", "没有这只表", "请核对表号，或先登记这只表"
         house_id = self.houses.get(row.house)
@@ -159,9 +165,23 @@ class _Finder:
             return "meter_no", why, "请核对表号；换了表或加了表，请先登记"
         if row.read_on.year < FIRST_YEAR:
             return "read_on", "年份太早", "请核对日期"
-        # The first reading of a new meter has none before it to be judged by.
-        why = _open(row, 0, self.houses, is_read=False).doubt(_as_read(row), today=self.today)
-        return _blame_reading(why) if why else None
+        meter = KnownMeter(
+            id=_UNREGISTERED,
+            community_id=self.community_id,
+            meter_no=row.meter_no,
+            kind=row.kind,
+            house_id=house_id,
+            multiplier=Decimal(1),
+            modulus=None,
+            opened_on=row.read_on,
+            closed_on=None,
+            readings=[],
+        )
+        opening = Reading(row.read_on, row.reading, row.is_rollover)
+        if why := meter.doubt(opening, today=self.today):
+            return _blame_reading(why)
+        meter.take(opening)
+        return meter
 
 
 def _in_use(
@@ -184,34 +204,10 @@ def _in_use(
     return {(house_id, MeterKind(kind)): no for house_id, kind, no in found if house_id}
 
 
-def _open(
-    row: SheetReading, community_id: int, houses: Mapping[HouseKey, int], *, is_read: bool = True
-) -> KnownMeter:
-    """Make the meter that a row names, with the row's reading as its opening reading."""
-    if row.house is None or row.kind is None:
-        raise ValueError(f"row {row.row} does not say where and what its meter is")
-    return KnownMeter(
-        id=_UNREGISTERED,
-        community_id=community_id,
-        meter_no=row.meter_no,
-        kind=row.kind,
-        house_id=houses[row.house],
-        multiplier=Decimal(1),
-        modulus=None,
-        opened_on=row.read_on,
-        closed_on=None,
-        readings=[_as_read(row)] if is_read else [],
-    )
-
-
 def _blame_reading(why: str) -> _Blame:
     """Tell beside which cell it stands why a reading cannot be taken."""
     column = "read_on" if why.startswith("抄表日期") else "reading"
     return column, why, "请核对读数与抄表日期"
-
-
-def _as_read(row: SheetReading) -> Reading:
-    return Reading(row.read_on, row.reading, row.is_rollover)
 
 
 def _as_new(row: SheetReading) -> NewReading:

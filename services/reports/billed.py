@@ -208,7 +208,7 @@ def names_of(
     found = session.execute(
         select(table.id, table.name).where(table.community_id == community_id).order_by(table.id)
     )
-    return dict(found.tuples().all())
+    return dict(found.all())
 
 
 def _house_names(session: Session, *which: ColumnElement[bool]) -> Mapping[int, str]:

@@ -86,5 +86,5 @@ def _labels(session: Session, by: CashBy) -> Callable[[Any], str]:
         return lambda channel: CHANNEL_SHOWN[PaymentChannel(channel)]
     if by is CashBy.DAY:
         return date.isoformat
-    names = dict(session.execute(select(Staff.id, Staff.name)).tuples().all())
+    names = dict(session.execute(select(Staff.id, Staff.name)).all())
     return lambda staff_id: names.get(staff_id, NOBODY)

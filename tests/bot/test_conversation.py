@@ -61,10 +61,27 @@ class TestText:
         database.do("UPDATE house_binding SET status = 'revoked'")
 
         assert say(openid, Content="账单") == replies.NOTHING_OWED
+        assert say(openid, Content="为什么") == replies.NOTHING_OWED
 
-    @pytest.mark.parametrize("content", ["账单", "绑定"])
+    @pytest.mark.parametrize("content", ["账单", "绑定", "为什么"])
     def test_asks_a_stranger_to_bind(self, app, say, content):
         assert say("o-stranger", Content=content) == replies.NOT_BOUND
+
+    @pytest.mark.parametrize("content", ["为什么", "账单怎么算的", "明细"])
+    def test_explains_what_is_owed(self, follower, say, openid, content):
+        said = say(openid, Content=content)
+
+        assert "待缴 ¥210.02" in said
+        assert "89.37 ㎡ × 2.35 元/㎡·月" in said
+
+    def test_an_explanation_never_outgrows_a_reply(self):
+        sentences = ["2026-10-01 ~ 2026-10-31：" + "很长的说明" * 20] * 12
+
+        said = replies.explained([("1栋101 物业费 2026-10", 100, sentences)] * 3)
+
+        assert len(said.encode()) <= 2048
+        assert said.endswith("查看。")
+        assert "很长的说明\n" in said
 
     def test_says_so_when_bound(self, follower, say, openid):
         assert say(openid, Content="绑定") == replies.BOUND

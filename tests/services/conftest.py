@@ -3,6 +3,17 @@
 import pytest
 from sqlalchemy import event
 
+from tests.services.house_money import (  # noqa: F401 - a house that owes money
+    add_bill,
+    balance,
+    bill,
+    charge_late,
+    late_fee,
+    scene,
+    take,
+    today,
+)
+
 
 @pytest.fixture
 def unit_of_work(services):

@@ -15,8 +15,8 @@ from domain.bill_states import BatchCannotMove
 from domain.errors import NotAllowed, NotFound
 from services.bills import generation
 from services.bills.generation import BatchBusy
-from services.numbers import take_numbers
 from services.fees.checks import NewPrice
+from services.numbers import take_numbers
 from tests import factories
 from tests.factories import LONG_AGO, actor_without
 

@@ -260,6 +260,13 @@ class TestNewMeters:
 
         assert told(commit(row("201"))) == [(2, "房号", "201")]
 
+    def test_a_number_of_another_community_is_new_here(self, commit, database, contents):
+        with database.session() as session:
+            factories.make_meter(session, house=factories.make_house(session), meter_no="W101")
+
+        assert counts(commit(row())) == (1, 0, 0, 0)
+        assert len(contents()["meter"]) == 2
+
     @pytest.mark.parametrize(
         ("bad", "column"),
         [

@@ -2,6 +2,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from domain.actors import Permission
 from domain.errors import InvalidInput, NotAllowed, NotFound
@@ -134,6 +135,10 @@ class TestRegister:
         for changes in ({"house_id": other.id}, {"house_id": 404}, {"community_id": 404}):
             with pytest.raises(NotFound):
                 register(**changes)
+
+    def test_a_breach_of_another_rule_is_no_taken_number(self, register):
+        with pytest.raises(IntegrityError):
+            register(kind="oil")
 
     def test_two_that_register_a_number_at_once(self, register, together, database):
         results = together(register, register)
