@@ -37,10 +37,13 @@ _LATER_KINDS = (LineKind.WAIVER, LineKind.DISCOUNT)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which bills, and up to the end of which local day; ``is_now`` says that this is today."""
+    """Which bills, and up to the end of which local day; ``is_now`` says that this is today.
+
+    ``periods`` are the months in which the periods of the bills begin; None is any.
+    """
 
     community_id: int
-    span: Span | None
+    periods: Span | None
     building_ids: tuple[int, ...]
     fee_item_ids: tuple[int, ...]
     as_of: date
@@ -71,10 +74,10 @@ def read_facts(scope: Scope, *, by_house: bool = False) -> Subquery:
 
 def _narrowed(facts: Subquery, scope: Scope) -> Subquery:
     query = select(facts)
-    if scope.span:
+    if scope.periods:
         query = query.where(
-            facts.c.period_month >= scope.span.starts_on,
-            facts.c.period_month < scope.span.ends_before,
+            facts.c.period_month >= scope.periods.starts_on,
+            facts.c.period_month < scope.periods.ends_before,
         )
     if scope.building_ids:
         query = query.where(facts.c.building_id.in_(scope.building_ids))
@@ -86,9 +89,9 @@ def _narrowed(facts: Subquery, scope: Scope) -> Subquery:
 def of_bills(scope: Scope) -> list[ColumnElement[bool]]:
     """Narrow bills to a scope, all but the buildings."""
     found: list[ColumnElement[bool]] = [Bill.community_id == scope.community_id]
-    if scope.span:
-        found.append(Bill.period_from >= scope.span.starts_on)
-        found.append(Bill.period_from < scope.span.ends_before)
+    if scope.periods:
+        found.append(Bill.period_from >= scope.periods.starts_on)
+        found.append(Bill.period_from < scope.periods.ends_before)
     if scope.fee_item_ids:
         found.append(Bill.fee_item_id.in_(scope.fee_item_ids))
     return found

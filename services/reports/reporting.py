@@ -118,7 +118,7 @@ class Reports:
         """
         actor.must(Permission.VIEW_REPORTS)
         span = _span_of(which, whole_months=True)
-        with self._standing(which) as ground:
+        with self._standing(which, periods=span) as ground:
             return ground.report(
                 title="收缴情况表",
                 definition=_COLLECTION,
@@ -151,7 +151,7 @@ class Reports:
         if limit is not None and not 1 <= limit <= PAGE_CAP:
             raise InvalidInput(fields={"limit": [f"应为 1 至 {PAGE_CAP}"]})
         span = _span_of(which, whole_months=True) if which.span else None
-        with self._standing(which) as ground:
+        with self._standing(which, periods=span) as ground:
             session, scope = ground.session, ground.scope
             next_after_id = None
             if by is ArrearsBy.HOUSE and limit is not None:
@@ -259,7 +259,7 @@ class Reports:
         return self.unit_of_work.run(fold)
 
     @contextmanager
-    def _standing(self, which: ReportFilter) -> Iterator[_Ground]:
+    def _standing(self, which: ReportFilter, *, periods: Span | None = None) -> Iterator[_Ground]:
         now = self.unit_of_work.clock.now()
         today = local_date(now)
         as_of = which.as_of or today
@@ -267,7 +267,7 @@ class Reports:
             raise InvalidInput(fields={"as_of": ["截至日期不能晚于今天"]})
         scope = Scope(
             community_id=which.community_id,
-            span=which.span,
+            periods=periods,
             building_ids=which.building_ids,
             fee_item_ids=which.fee_item_ids,
             as_of=as_of,
