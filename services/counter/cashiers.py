@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,7 +25,7 @@ from services.payments.money_in import (
     find_house,
     take_money,
 )
-from services.payments.quotes import read_quotes
+from services.payments.quotes import Quote, read_quotes
 from services.payments.receipts import (
     HeldFor,
     ReceiptView,
@@ -59,14 +60,28 @@ class PlacedView:
 
 
 @dataclass(frozen=True, slots=True)
+class OwedView:
+    """What a house owes of one bill today; the discount is for paying all of it."""
+
+    bill_id: int
+    bill_no: str
+    item: str
+    due_date: date
+    open_fen: int
+    discount_fen: int
+    late_fee_fen: int
+
+
+@dataclass(frozen=True, slots=True)
 class CounterPreview:
-    """What would become of a lump sum, by which rule, and what is owed in all.
+    """What would become of a lump sum, by which rule, and what is owed, the earliest due first.
 
     ``held_bill_nos`` are bills that an open payment holds: they are left out.
     """
 
     amount_fen: int
     owed_fen: int
+    owed: tuple[OwedView, ...]
     placed: tuple[PlacedView, ...]
     prepaid_fen: int
     held_bill_nos: tuple[str, ...]
@@ -209,11 +224,30 @@ class Counter:
             return CounterPreview(
                 amount_fen=amount_fen,
                 owed_fen=sum(quote.amount_fen for quote in quotes.values()),
+                owed=_show_owed(bills, quotes, names),
                 placed=tuple(_show(one, names) for one in credits),
                 prepaid_fen=left_fen,
                 held_bill_nos=tuple(bill.bill_no for bill in bills.held),
                 rule=say_rule(names_bills=bool(named), late_fee_first=community.late_fee_first),
             )
+
+
+def _show_owed(
+    bills: OpenBills, quotes: dict[int, Quote], names: dict[int, str]
+) -> tuple[OwedView, ...]:
+    in_order = sorted(bills.free.values(), key=lambda bill: (bill.due_date, bill.id))
+    return tuple(
+        OwedView(
+            bill_id=bill.id,
+            bill_no=bill.bill_no,
+            item=names[bill.fee_item_id],
+            due_date=bill.due_date,
+            open_fen=quotes[bill.id].open_fen,
+            discount_fen=quotes[bill.id].discount_fen,
+            late_fee_fen=quotes[bill.id].late_fee_fen,
+        )
+        for bill in in_order
+    )
 
 
 def _show(one: Credit, names: dict[int, str]) -> PlacedView:

@@ -1,5 +1,15 @@
 """Races are run on the scene of the payments' tests."""
 
+import pytest
+
+from tests.services.house_money import (  # noqa: F401 - a house that owes money
+    add_bill,
+    balance,
+    bill,
+    scene,
+    take,
+    today,
+)
 from tests.services.payments.conftest import (  # noqa: F401 - fixtures of the same story
     bills,
     make_payer,
@@ -7,3 +17,8 @@ from tests.services.payments.conftest import (  # noqa: F401 - fixtures of the s
     start,
     trade_for,
 )
+
+
+@pytest.fixture
+def unit_of_work(services):
+    return services.outbox.unit_of_work

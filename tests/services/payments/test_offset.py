@@ -93,7 +93,9 @@ class TestOffset:
         assert bill(water) == ("paid", 3000, 3000)
         assert [
             row["amount_fen"]
-            for row in database.rows("SELECT amount_fen FROM payment WHERE channel = 'prepaid'")
+            for row in database.rows(
+                "SELECT amount_fen FROM payment WHERE channel = 'prepaid' ORDER BY id"
+            )
         ] == [1000, 2000]
 
     def test_principal_then_late_fee(
@@ -161,8 +163,8 @@ class TestOffset:
         database.do(
             "INSERT INTO payment_order (community_id, account_id, channel, mchid, appid, openid,"
             " out_trade_no, description, state, amount_fen, topup_fen, topup_house_id, created_at,"
-            " expires_at) SELECT community_id, :account_id, 'wechat', 'm', 'a', 'o', 'P1', '物业费',"
-            " 'prepaying', 1, 1, house_id, now(), now() FROM bill",
+            " expires_at) SELECT community_id, :account_id, 'wechat', 'm', 'a', 'o', 'P1',"
+            " '物业费', 'prepaying', 1, 1, house_id, now(), now() FROM bill",
             account_id=account_id,
         )
         database.do("INSERT INTO bill_lock (bill_id, order_id) SELECT id, 1 FROM bill")
