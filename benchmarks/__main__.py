@@ -8,10 +8,10 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import bill_run
+from benchmarks import bill_run, publication, reports
 from benchmarks.figures import Figure
 
-FIGURES = {"P1": bill_run.measure}
+FIGURES = {"P1": bill_run.measure, "P2": publication.measure, "P9": reports.measure}
 ROOT = Path(__file__).parents[1]
 
 
@@ -19,7 +19,9 @@ def main() -> int:
     """Measure, print and write; the exit code says only whether everything ran."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--only", default="", help="such as P1,P4; all when left out")
-    parser.add_argument("--houses", type=int, default=100_000)
+    parser.add_argument(
+        "--large", action="store_true", help="also at a million houses, which takes a while"
+    )
     options = parser.parse_args()
     chosen = [name for name in options.only.split(",") if name] or list(FIGURES)
     unknown = set(chosen) - set(FIGURES)
@@ -28,7 +30,7 @@ def main() -> int:
     print(f"{platform.platform()}, Python {sys.version.split()[0]}")
     figures: list[Figure] = []
     for name in chosen:
-        figures += FIGURES[name](houses=options.houses)
+        figures += FIGURES[name](large=options.large)
     for figure in figures:
         print(figure.as_line())
     (ROOT / "bench.json").write_text(

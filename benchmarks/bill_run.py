@@ -1,4 +1,4 @@
-"""The bill run beside ``INSERT … SELECT`` of rows of the same width, into tables built the same.
+"""P1: the bill run beside ``INSERT … SELECT`` of the same rows into tables built the same.
 
 The floor copies the very rows that the run made, bills and lines, into twin tables with the same
 columns, checks, keys and indexes: everything the engine must do, with nothing of ours in the way.
@@ -7,157 +7,137 @@ columns, checks, keys and indexes: everything the engine must do, with nothing o
 from __future__ import annotations
 
 import json
-import os
 import resource
-import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-import psycopg
-import requests
-
+from benchmarks.estate import ITEMS, fill
 from benchmarks.figures import Figure
-from localstack.engine import Engine
-from localstack.engines import start_postgres
+from benchmarks.world import World, make_world
 
 ROUNDS = 3
-ITEMS = 3
-MEMORY_MIB = 200
-_SETTINGS = {
-    "ANJU_ENV": "development",
-    "REDIS_URL": "redis://127.0.0.1:1/0",
-    "SECRET_KEY": "only-for-the-benchmark",
-    "PUBLIC_BASE_URL": "http://127.0.0.1",
-    "TRUSTED_HOSTS": "127.0.0.1",
-}
-
-_FILL = """
-INSERT INTO community (id, code, name, created_at) VALUES (1, 'BENCH', '基准小区', now());
-INSERT INTO building (id, community_id, name)
-SELECT n, 1, n || '栋' FROM generate_series(1, 1000) n;
-INSERT INTO house (community_id, building_id, unit_no, room_no, building_area, billing_area,
-                   fee_coefficient, handover_date)
-SELECT 1, n % 1000 + 1, '1', n::text, 50 + n % 10000 / 100.0, 50 + n % 10000 / 100.0, 1,
-       '2020-01-01'
-  FROM generate_series(1, {houses}) n;
-INSERT INTO staff (id, login_name, name, role, created_at)
-VALUES (1, 'bench', '基准', 'finance', now());
-INSERT INTO fee_item (id, community_id, code, name, charge_method, starts_on, created_at)
-VALUES (1, 1, 'WY', '物业费', 'area', '2020-01-01', now()),
-       (2, 1, 'LJ', '垃圾清运费', 'fixed', '2020-01-01', now());
-INSERT INTO fee_item (id, community_id, code, name, charge_method, starts_on, created_at,
-                      meter_kind)
-VALUES (3, 1, 'SF', '水费', 'meter', '2020-01-01', now(), 'cold_water');
-INSERT INTO fee_standard (fee_item_id, unit_price, tiers, priced_from)
-VALUES (1, 2.35, NULL, '2020-01-01'), (2, 12, NULL, '2020-01-01'),
-       (3, NULL, '[["12", "3"], ["25", "4.45"], [null, "6.9"]]', '2020-01-01');
-INSERT INTO meter (community_id, house_id, meter_no, kind, opening_reading, opened_on, created_at)
-SELECT 1, id, 'W' || id, 'cold_water', id % 900, '2026-08-31', now() FROM house;
-INSERT INTO meter_reading (meter_id, read_on, reading, source, created_at)
-SELECT meter.id, day, opening_reading + (day - date '2026-08-31') * (meter.id % 127) / 100.0,
-       'excel', now()
-  FROM meter, unnest(ARRAY[date '2026-09-30', date '2026-10-31']) day;
-ANALYZE;
-"""
+ORM_HOUSES = 3_000
+MEMORY_GROWTH_MIB = 20
+_MADE = (
+    "bill",
+    "bill_line",
+    "floor_bill",
+    "floor_bill_line",
+    "bill_batch",
+    "bill_batch_item",
+    "number_series",
+    "audit_entry",
+)
 
 
-def measure(*, houses: int) -> list[Figure]:
-    """Measure rate and memory of the run for ``houses`` × 2 items, three rounds in turn."""
-    ours: list[float] = []
-    floor: list[float] = []
-    memory: list[float] = []
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        start_postgres(Path(folder) / "postgres") as engine,
-    ):
-        _prepare(engine, houses)
-        for _ in range(ROUNDS):
-            told = _run_in_process(engine)
-            ours.append(houses * ITEMS / told["seconds"])
-            memory.append(told["peak_mib"])
-            floor.append(_run_floor(engine, houses * ITEMS))
-    conditions = f"{houses:,} houses × {ITEMS} items, PostgreSQL 18 with fsync, {ROUNDS} rounds"
-    return [
-        Figure("P1", "bill run, bills/s", ours, floor, "bills/s", 0.40, conditions),
+@dataclass
+class _Seen:
+    """What the rounds of one size told."""
+
+    houses: int
+    ours: list[float] = field(default_factory=list)
+    floor: list[float] = field(default_factory=list)
+    first_s: list[float] = field(default_factory=list)
+    second_s: list[float] = field(default_factory=list)
+    memory: list[float] = field(default_factory=list)
+
+    @property
+    def conditions(self) -> str:
+        return f"{self.houses:,} houses × {ITEMS} items, PostgreSQL 18 with fsync"
+
+
+def measure(*, large: bool) -> list[Figure]:
+    """Measure the run at 10,000, 100,000 and, when large, 1,000,000 houses."""
+    sizes = [10_000, 100_000, *([1_000_000] if large else [])]
+    seen = [_measure_size(houses) for houses in sizes]
+    figures = [
+        Figure("P1", "bill run", one.ours, one.floor, "bills/s", 0.60, one.conditions)
+        for one in seen
+    ]
+    small, middle, largest = seen[0], seen[1], seen[-1]
+    figures += [
         Figure(
-            "P1m",
-            "bill run, peak memory of the process",
-            memory,
-            [MEMORY_MIB] * ROUNDS,
-            "MiB",
+            "P1a",
+            "a second run that finds nothing to do, beside the first",
+            middle.second_s,
+            middle.first_s,
+            "s",
             1.0,
-            "against the limit; " + conditions,
+            middle.conditions,
             is_most=True,
         ),
+        Figure(
+            "P1b",
+            f"memory of the process, beside {small.houses:,} houses + {MEMORY_GROWTH_MIB} MiB",
+            largest.memory,
+            [mib + MEMORY_GROWTH_MIB for mib in small.memory],
+            "MiB",
+            1.0,
+            largest.conditions,
+            is_most=True,
+        ),
+        Figure(
+            "P1c",
+            f"time per house, beside that at {small.houses:,} houses",
+            [seconds / largest.houses * 1e6 for seconds in largest.first_s],
+            [seconds / small.houses * 1e6 for seconds in small.first_s],
+            "µs",
+            1.15,
+            largest.conditions,
+            is_most=True,
+        ),
+        _beside_orm(middle.ours),
     ]
+    return figures
 
 
-def _environment(engine: Engine) -> dict[str, str]:
-    # The run calls no platform, but the app wants to know them all; a throw-away simulator tells.
-    words = [sys.executable, "-m", "simulator", "--port", "0", "--backend", "http://127.0.0.1:9"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
-        if process.stdout is None:
-            raise RuntimeError("the simulator says nothing")
-        url = json.loads(process.stdout.readline())["url"]
-        credentials: dict[str, str] = requests.get(f"{url}/_sim/credentials", timeout=10).json()
-        process.terminate()
-        process.stdout.read()
-    return dict(os.environ) | credentials | _SETTINGS | {"DATABASE_URL": engine.url}
+def _measure_size(houses: int) -> _Seen:
+    seen = _Seen(houses)
+    with make_world() as world:
+        fill(world, houses)
+        world.make_twins("bill", "bill_line")
+        for _ in range(ROUNDS):
+            told = world.run("benchmarks.bill_run", "run")
+            if told["bills"] != houses * ITEMS or told["second_bills"]:
+                raise RuntimeError(f"the run made {told}")
+            seen.first_s.append(told["seconds"])
+            seen.second_s.append(told["second_seconds"])
+            seen.memory.append(told["peak_mib"])
+            seen.ours.append(told["bills"] / told["seconds"])
+            seconds = world.time(
+                "INSERT INTO floor_bill SELECT * FROM bill",
+                "INSERT INTO floor_bill_line SELECT * FROM bill_line",
+            )
+            seen.floor.append(told["bills"] / seconds)
+            world.empty(*_MADE)
+    return seen
 
 
-def _prepare(engine: Engine, houses: int) -> None:
-    environment = _environment(engine)
-    subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"],
-        env=environment,
-        check=True,
+def _beside_orm(ours: Sequence[float]) -> Figure:
+    with make_world() as world:
+        fill(world, ORM_HOUSES)
+        rates = [_time_orm(world) for _ in range(ROUNDS)]
+    return Figure(
+        "P1d",
+        "bill run, beside ORM add_all",
+        ours,
+        rates,
+        "bills/s",
+        25.0,
+        f"ours as above, ORM at {ORM_HOUSES:,} houses × {ITEMS} items",
     )
-    os.environ.update(environment)
-    with _connect(engine) as connection:
-        connection.execute(_FILL.format(houses=houses))
-        for table in ("bill", "bill_line"):
-            connection.execute(f"CREATE TABLE floor_{table} (LIKE {table} INCLUDING ALL)")
 
 
-def _run_in_process(engine: Engine) -> dict[str, Any]:
-    """Run one batch in a process of its own, so that its peak memory is its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.bill_run"],
-        env=dict(os.environ) | {"DATABASE_URL": engine.url},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return told
+def _time_orm(world: World) -> float:
+    told = world.run("benchmarks.bill_run", "orm")
+    world.empty(*(table for table in _MADE if not table.startswith("floor_")))
+    return float(told["rate"])
 
 
-def _run_floor(engine: Engine, bills: int) -> float:
-    """Copy the rows just made, tell bills per second, and empty both sides for the next round."""
-    with _connect(engine) as connection:
-        connection.execute("CHECKPOINT")
-        began = time.perf_counter()
-        connection.execute("INSERT INTO floor_bill SELECT * FROM bill")
-        connection.execute("INSERT INTO floor_bill_line SELECT * FROM bill_line")
-        seconds = time.perf_counter() - began
-        connection.execute("SET session_replication_role = replica")
-        connection.execute(
-            "TRUNCATE floor_bill, floor_bill_line, bill, bill_line, bill_batch, bill_batch_item,"
-            " number_series, audit_entry CASCADE"
-        )
-        connection.execute("CHECKPOINT")
-    return bills / seconds
-
-
-def _connect(engine: Engine) -> psycopg.Connection[Any]:
-    return psycopg.connect(engine.url.replace("+psycopg", "", 1), autocommit=True)
-
-
-def _run_once() -> None:
-    """Generate one batch and print seconds and peak memory as JSON."""
+def _run() -> None:
+    """Generate a batch, and again, and print seconds and peak memory as JSON."""
     from datetime import date
 
     from domain.actors import Role, staff_actor
@@ -169,10 +149,72 @@ def _run_once() -> None:
     batch_id = found.batches.draft(actor=actor, community_id=1, month=date(2026, 10, 1))
     began = time.perf_counter()
     made = found.generation.generate(actor=actor, batch_id=batch_id)
-    seconds = time.perf_counter() - began
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "bills": made, "peak_mib": peak_mib}))
+    first_s = time.perf_counter() - began
+    began = time.perf_counter()
+    again = found.generation.generate(actor=actor, batch_id=batch_id)
+    second_s = time.perf_counter() - began
+    print(
+        json.dumps(
+            {
+                "seconds": first_s,
+                "second_seconds": second_s,
+                "bills": made,
+                "second_bills": again,
+                "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            }
+        )
+    )
+
+
+def _run_orm() -> None:
+    """Write as many rows the way one would not: an object each, then commit."""
+    from datetime import date
+
+    from sqlalchemy import select
+    from sqlalchemy.orm import Session
+
+    from domain.actors import Role, staff_actor
+    from models import Bill, BillLine, House
+    from services import assembly
+    from wsgi import create_app
+
+    found = assembly.of(create_app())
+    actor = staff_actor(staff_id=1, name="基准", role=Role.FINANCE)
+    batch_id = found.batches.draft(actor=actor, community_id=1, month=date(2026, 10, 1))
+    engine = found.batches.unit_of_work.engine
+    with Session(engine) as session:
+        house_ids = session.scalars(select(House.id)).all()
+        began = time.perf_counter()
+        number = 0
+        bills = []
+        for house_id in house_ids:
+            for item_id in range(1, ITEMS + 1):
+                number += 1
+                bills.append(
+                    Bill(
+                        community_id=1,
+                        batch_id=batch_id,
+                        house_id=house_id,
+                        fee_item_id=item_id,
+                        bill_no=f"BENCH202610XX{number:06d}",
+                        period_from=date(2026, 10, 1),
+                        period_until=date(2026, 11, 1),
+                        issue_date=date(2026, 11, 1),
+                        due_date=date(2026, 12, 1),
+                        state="pending_review",
+                        amount_fen=21002,
+                    )
+                )
+        session.add_all(bills)
+        session.flush()
+        trace = {"method": "area", "unit_price": "2.35", "months": "1", "area": "89.37"}
+        session.add_all(
+            BillLine(bill_id=bill.id, line_no=1, amount_fen=21002, trace=trace) for bill in bills
+        )
+        session.commit()
+        seconds = time.perf_counter() - began
+    print(json.dumps({"rate": number / seconds}))
 
 
 if __name__ == "__main__":
-    _run_once()
+    {"run": _run, "orm": _run_orm}[sys.argv[1]]()

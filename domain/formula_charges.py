@@ -35,6 +35,8 @@ def charge_formula(
     """Compute the lines of one house, one per stretch; the formula gives yuan for each.
 
     ``values_on`` tells the house's values on a stretch's first day; ``months`` is added to them.
+    The formula is asked what all liable days would cost with these values, and a stretch bears its
+    part of that by months: what is not per month, such as usage, is not charged twice.
 
     Raises:
         PriceMissing: part of the days has no formula.
@@ -44,16 +46,18 @@ def charge_formula(
     """
     lines = []
     step = terms.rounding.step_fen
-    for span, months, since in split_at_changes(liable, terms, changes, anchor):
+    stretches = split_at_changes(liable, terms, changes, anchor)
+    all_months = sum((months for _, months, _ in stretches), Fraction(0))
+    for span, months, since in stretches:
         price = price_on(terms.prices, span)
         if price.formula is None:
             raise PriceMissing(span)
         is_vacant = changes.is_vacant_on(span.starts_on)
-        values = {**values_on(span.starts_on), "months": months}
-        yuan = price.formula.evaluate(values)
+        values = {**values_on(span.starts_on), "months": all_months}
+        part = months / all_months
+        yuan = price.formula.evaluate(values) * part + Fraction(price.surcharge) * months
         if is_vacant:
             yuan *= Fraction(terms.vacancy_rate)
-        yuan += Fraction(price.surcharge) * months
         numerator, denominator = 100 * yuan.numerator, yuan.denominator
         amount_fen = divide_half_up(numerator, denominator, step)
         trace = {
@@ -65,10 +69,12 @@ def charge_formula(
             "rounding": str(terms.rounding),
             "rounding_fen": amount_fen - divide_half_up(numerator, denominator),
         }
+        if part != 1:
+            trace["part"] = str(part)
         if is_vacant and terms.vacancy_rate != 1:
             trace["vacancy_rate"] = trim(terms.vacancy_rate)
         if price.surcharge:
-            trace["surcharge"] = trim(price.surcharge)
+            trace |= {"surcharge": trim(price.surcharge), "months": str(months)}
         if since:
             trace["since"] = since
         lines.append(ChargedLine(amount_fen, json.dumps(trace, ensure_ascii=False), is_vacant))

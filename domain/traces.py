@@ -78,10 +78,18 @@ class ShareTrace(TypedDict):
 
 
 class FormulaTrace(_Dated):
-    """A line by formula with the values that its variables had."""
+    """A line by formula with the values that its variables had.
+
+    The formula speaks of all liable days of the period; ``part`` is what of them the line is for,
+    by months, when it is not all. ``months`` are the line's own and belong to the surcharge.
+    """
 
     formula: str
     values: dict[str, str]
+    part: NotRequired[str]
+    surcharge: NotRequired[str]
+    months: NotRequired[str]
+    vacancy_rate: NotRequired[str]
 
 
 Trace = Mapping[str, Any]
@@ -103,23 +111,29 @@ def explain(trace: Trace, amount_fen: int) -> str:
 
 def _explain_priced(trace: Trace, amount_fen: int) -> str:
     months = "" if trace["months"] == "1" else f" × {trace['months']} 个月"
-    if trace["method"] == "area":
-        factors = f"{trace['area']} ㎡ × {trace['unit_price']} 元/㎡·月"
-        if trace["coefficient"] != "1":
-            factors += f" × 系数 {trace['coefficient']}"
-    elif "period_months" in trace:
-        factors = f"{trace['unit_price']} 元/期"
-        whole = trace["months"] == str(trace["period_months"])
-        months = "" if whole else f" × {trace['months']}/{trace['period_months']} 期"
-        if "/" in trace["months"] and not whole:
-            months = f" × {trace['months']} 个月 ÷ {trace['period_months']} 个月"
+    surcharge = f" + 附加费 {trace['surcharge']} 元/月" if "surcharge" in trace else ""
+    if "period_months" in trace:
+        sum_up = f"{trace['unit_price']} 元/期{_periods(trace)}"
+        if surcharge:
+            sum_up = f"（{sum_up}{surcharge}{months}）"
     else:
         factors = f"{trace['unit_price']} 元/月"
-    if "surcharge" in trace:
-        factors = f"（{factors} + 附加费 {trace['surcharge']} 元/月）"
+        if trace["method"] == "area":
+            factors = f"{trace['area']} ㎡ × {trace['unit_price']} 元/㎡·月"
+            if trace["coefficient"] != "1":
+                factors += f" × 系数 {trace['coefficient']}"
+        sum_up = f"（{factors}{surcharge}）{months}" if surcharge else f"{factors}{months}"
     if "vacancy_rate" in trace:
-        months += f" × 空置 {percent(trace['vacancy_rate'])}"
-    return f"{_days(trace)}：{factors}{months} = {format_yuan(amount_fen)} 元{_rounded(trace)}"
+        sum_up += f" × 空置 {percent(trace['vacancy_rate'])}"
+    return f"{_days(trace)}：{sum_up} = {format_yuan(amount_fen)} 元{_rounded(trace)}"
+
+
+def _periods(trace: Trace) -> str:
+    """Say what part of a period a price per period is for; nothing when it is all of it."""
+    months, of = trace["months"], trace["period_months"]
+    if months == str(of):
+        return ""
+    return f" × {months} 个月 ÷ {of} 个月" if "/" in months else f" × {months}/{of} 期"
 
 
 def _explain_meter(trace: Trace, amount_fen: int) -> str:
@@ -166,11 +180,14 @@ def _explain_formula(trace: Trace, amount_fen: int) -> str:
     values = "，".join(
         f"{VARIABLES_SHOWN.get(name, name)} {value}" for name, value in trace["values"].items()
     )
-    given = f"（{values}）" if values else ""
-    return (
-        f"{_days(trace)}：公式 {trace['formula']}{given}"
-        f" = {format_yuan(amount_fen)} 元{_rounded(trace)}"
-    )
+    sum_up = f"公式 {trace['formula']}" + (f"（{values}）" if values else "")
+    if "part" in trace:
+        sum_up += f"，本段占 {trace['part']}"
+    if "surcharge" in trace:
+        sum_up += f"，另加附加费 {trace['surcharge']} 元/月 × {trace['months']} 个月"
+    if "vacancy_rate" in trace:
+        sum_up += f"，空置按 {percent(trace['vacancy_rate'])} 收"
+    return f"{_days(trace)}：{sum_up} = {format_yuan(amount_fen)} 元{_rounded(trace)}"
 
 
 def _explain_one_off(trace: Trace, amount_fen: int) -> str:
@@ -182,7 +199,8 @@ def _explain_discount(trace: Trace, amount_fen: int) -> str:
 
 
 def _explain_adjustment(trace: Trace, amount_fen: int) -> str:
-    word = "调减" if amount_fen < 0 else "调增"
+    # A credit note of which the bill could take nothing at all has an amount of 0.
+    word = "调减" if amount_fen < 0 or trace.get("to_prepaid_fen") else "调增"
     rest = ""
     if trace.get("to_prepaid_fen"):
         rest = f"，其余 {format_yuan(trace['to_prepaid_fen'])} 元转入预存"

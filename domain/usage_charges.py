@@ -166,11 +166,17 @@ def _by_unit_price(
 
 
 def _plain(prices: Sequence[Price]) -> list[Price]:
-    """Leave tables out: where one begins inside a window, the unit price before goes on."""
+    """Leave tables out: where one begins inside a window, the unit price before goes on.
+
+    What was used since a reading before the first unit price, when a table held, goes by the unit
+    price of the period.
+    """
     plain: list[Price] = []
+    since = prices[0].starts_on
     for price in prices:
         if price.tiers is None:
-            plain.append(price)
+            starts_on = price.starts_on if plain else since
+            plain.append(Price(price.unit_price, starts_on, price.ends_before, price.surcharge))
         elif plain:
             last = plain.pop()
             plain.append(Price(last.unit_price, last.starts_on, price.ends_before, last.surcharge))

@@ -179,7 +179,7 @@ class TopUpIn(Input):
     """What the payer gives beyond bills, to the prepaid account of one of their houses."""
 
     house_id = RowId(required=True)
-    amount_fen = Count(most=TOPUP_CAP_FEN, required=True, metadata={"example": 50000})
+    amount_fen = Count(most=TOPUP_CAP_FEN, strict=True, required=True, metadata={"example": 50000})
 
 
 class PaymentIn(Input):

@@ -102,12 +102,6 @@ class Bill(Model):
             "period_from",
             postgresql_where=text("state = 'voided'"),
         ),
-        Index(
-            "ix_bill_open",
-            "house_id",
-            "due_date",
-            postgresql_where=text("state IN ('published', 'partially_paid')"),
-        ),
     )
 
     id: Mapped[BigId]

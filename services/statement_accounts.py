@@ -151,11 +151,19 @@ def _with_something(accounts: Iterable[StatementAccount]) -> list[StatementAccou
 
 
 def _say_owed(row: Any) -> str:
-    what = f"{row['item']} {Span(row['period_from'], row['period_until'])}"
+    what = f"{row['item']} {_say_period(Span(row['period_from'], row['period_until']))}"
     word = ENTRY_SHOWN[EntryKind(row["kind"])]
     if row["channel"]:
         word += f"（{CHANNEL_SHOWN[PaymentChannel(row['channel'])]}）"
     return what if row["kind"] == EntryKind.BILL else f"{word}：{what}"
+
+
+def _say_period(period: Span) -> str:
+    """Write whole months as months: the most of a column is for the item."""
+    if (period.starts_on.day, period.ends_before.day) != (1, 1):
+        return str(period)
+    first, last = f"{period.starts_on:%Y-%m}", f"{period.last_day:%Y-%m}"
+    return first if first == last else f"{first} ~ {last}"
 
 
 def _say_prepaid(row: Any) -> str:
@@ -166,12 +174,17 @@ def _say_prepaid(row: Any) -> str:
         direction = "转入自" if row["amount_fen"] > 0 else "转出至"
         house = house_label(row["other_building"], row["other_unit_no"], row["other_room_no"])
         words += f"（{direction} {house} 预存 {row['other_item'] or GENERAL}）"
-    return f"{words}：{row['note']}" if row["note"] else words
+    return _with_note(words, row["note"])
 
 
 def _say_deposit(row: Any) -> str:
-    words = DEPOSIT_SHOWN[DepositMove(row["kind"])]
-    return f"{words}：{row['note']}" if row["note"] else words
+    return _with_note(DEPOSIT_SHOWN[DepositMove(row["kind"])], row["note"])
+
+
+def _with_note(words: str, note: str) -> str:
+    if note.startswith(words):
+        return note
+    return f"{words}：{note}" if note else words
 
 
 _OWED = text(
@@ -190,7 +203,7 @@ _OWED = text(
          WHERE line.kind IN ('waiver', 'discount') AND line.trace ? 'taken_on'),
     money AS (
         SELECT allocation.bill_id, allocation.kind, allocation.amount_fen > 0 AS is_paid,
-               payment.channel, coalesce(receipt.receipt_no, payment.out_trade_no) AS number,
+               payment.channel, receipt.receipt_no AS number,
                allocation.payment_id, sum(allocation.amount_fen) AS amount_fen,
                greatest(billed.published_on, (CASE WHEN allocation.amount_fen > 0
                    THEN payment.paid_at ELSE allocation.created_at END
@@ -290,7 +303,7 @@ _PREPAID = text(
       FROM moves WHERE on_day < :from_on GROUP BY account_id, name
     UNION ALL
     SELECT moves.account_id, moves.name, on_day, moves.kind, moves.amount_fen, payment.channel,
-           coalesce(receipt.receipt_no, payment.out_trade_no, refund.refund_no), moves.note,
+           coalesce(receipt.receipt_no, refund.refund_no), moves.note,
            other_item.name, other_building.name, other_house.unit_no, other_house.room_no, moves.id
       FROM moves
       LEFT JOIN payment ON payment.id = moves.payment_id
@@ -318,11 +331,10 @@ _DEPOSITS = text(
       FROM moves WHERE on_day < :from_on GROUP BY deposit_id, name
     UNION ALL
     SELECT moves.deposit_id, moves.name, on_day, moves.kind, moved_fen,
-           coalesce(receipt.receipt_no, payment.out_trade_no, refund.refund_no), moves.note,
+           coalesce(receipt.receipt_no, refund.refund_no), moves.note,
            moves.id
       FROM moves
-      LEFT JOIN payment ON payment.id = moves.payment_id
-      LEFT JOIN receipt ON receipt.payment_id = payment.id
+      LEFT JOIN receipt ON receipt.payment_id = moves.payment_id
       LEFT JOIN refund ON refund.id = moves.refund_id
      WHERE on_day BETWEEN :from_on AND :until_on
      ORDER BY account_id, on_day NULLS FIRST, id

@@ -837,13 +837,6 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state = 'voided'"),
     )
-    op.create_index(
-        "ix_bill_open",
-        "bill",
-        ["house_id", "due_date"],
-        unique=False,
-        postgresql_where=sa.text("state IN ('published', 'partially_paid')"),
-    )
     op.add_column(
         "bill_line", sa.Column("kind", sa.Text(), server_default="principal", nullable=False)
     )
@@ -1048,11 +1041,6 @@ def downgrade() -> None:
     op.drop_column("community", "late_fee_first")
     op.drop_column("bill_line", "kind")
     op.drop_index("ix_bill_voided", table_name="bill")
-    op.drop_index(
-        "ix_bill_open",
-        table_name="bill",
-        postgresql_where=sa.text("state IN ('published', 'partially_paid')"),
-    )
     op.drop_index(
         "uq_bill_live",
         table_name="bill",

@@ -10,7 +10,9 @@ from panel.commands.charges import discount_cli, house_cli, one_off_cli, pool_cl
 from panel.commands.checks import doctor, verify_cli
 from panel.commands.estate import community_cli, import_cli, staff_cli
 from panel.commands.fees import fees_cli
+from panel.commands.late_fees import late_fee_cli
 from panel.commands.meters import meters_cli
+from panel.commands.money import counter_cli, deposit_cli, prepaid_cli
 from panel.commands.reports import report_cli, statement
 from panel.commands.staff_tokens import token_cli
 
@@ -29,6 +31,10 @@ def register(app: Flask) -> None:
         import_cli,
         meters_cli,
         bills_cli,
+        late_fee_cli,
+        counter_cli,
+        prepaid_cli,
+        deposit_cli,
         approvals_cli,
         report_cli,
         statement,

@@ -18,23 +18,16 @@ from panel.commands.acting import (
     progress_bar,
     telling,
 )
-from panel.commands.fees import find_item
+from panel.commands.fees import find_item, month_option
 from services.bills.batches import BatchView
 from services.bills.findings import FINDING_SHOWN, FindingRow
 from services.bills.generation import BatchBusy
-
-_FIRST_YEAR, _LAST_YEAR = 2000, 2999
 
 bills_cli = AppGroup("bills", help="账单批次：生成、审核、发布。")
 
 
 @bills_cli.command("generate", help="生成一个月的账单批次，默认上个月。")
-@click.option(
-    "--month",
-    type=click.DateTime(["%Y-%m"]),
-    callback=lambda _ctx, _option, month: _check_month(month),
-    help="例如 2026-10。",
-)
+@month_option(help="例如 2026-10。", is_needed=False)
 @click.option("--item", "item_codes", multiple=True, help="只出这些项目，可多次；不写则全部。")
 @in_community
 @as_staff
@@ -79,12 +72,6 @@ def resume_bills(batch_id: int, login_name: str) -> None:
     _show_batch(found.batches.show(actor=actor, batch_id=batch_id))
 
 
-def _check_month(month: datetime | None) -> datetime | None:
-    if month and not _FIRST_YEAR <= month.year <= _LAST_YEAR:
-        raise click.BadParameter(f"年份应在 {_FIRST_YEAR} 至 {_LAST_YEAR} 之间")
-    return month
-
-
 def _last_month(today: date) -> date:
     return today.replace(day=1) - timedelta(days=1)
 
@@ -120,7 +107,9 @@ def _show_batch(batch: BatchView) -> None:
 
 @bills_cli.command("review", help="列出批次与上期相比的差异和异常，逐项确认后才能审核。")
 @click.argument("batch_id", type=ROW_ID, metavar="批次")
-@click.option("--rows", default=10, show_default=True, help="每项显示多少户。")
+@click.option(
+    "--rows", type=click.IntRange(0, 1000), default=10, show_default=True, help="每项显示多少户。"
+)
 @click.option("--tick", "ticks", is_flag=True, help="确认已看过全部差异。")
 @as_staff
 @telling

@@ -8,6 +8,7 @@ from decimal import Decimal
 import click
 from flask.cli import AppGroup
 
+from domain.actors import Actor
 from domain.discounts import DiscountKind, DiscountRule
 from domain.errors import InvalidInput
 from domain.houses import HouseState
@@ -22,7 +23,14 @@ from panel.commands.acting import (
     in_community,
     telling,
 )
-from panel.commands.fees import day_option, find_item, read_decimal, words
+from panel.commands.fees import (
+    day_option,
+    find_item,
+    month_option,
+    read_decimal,
+    read_if_given,
+    words,
+)
 from services.fees.pools import NewPool
 
 pool_cli = AppGroup("pool", help="公摊总额。")
@@ -35,7 +43,7 @@ _house = click.option("--house", "label", required=True, help="房号，例如 1
 
 @pool_cli.command("add", help="录入一个公摊项目某月的总额：金额，或用量 × 单价。")
 @click.argument("item_code", metavar="项目编号")
-@click.option("--month", required=True, type=click.DateTime(["%Y-%m"]), help="例如 2026-10。")
+@month_option(help="例如 2026-10。")
 @click.option("--amount", help="总额，元。")
 @click.option("--units", help="用量。")
 @click.option("--price", help="单价，元。")
@@ -64,23 +72,17 @@ def add_pool(
     """Put a pool on file."""
     actor, community_id = find_actor_and_community(login_name, code)
     estate = find_services().estate
-    pairs = [weight.rpartition("=") for weight in weights]
     item = find_item(actor, community_id, item_code)
     pool = NewPool(
         share_by=ShareBy(share_by),
-        amount_fen=parse_yuan(amount) if amount else None,
-        units=read_decimal(units, field="units") if units else None,
-        unit_price=read_decimal(price, field="price") if price else None,
+        amount_fen=_read_yuan(amount),
+        units=read_if_given(units, field="units"),
+        unit_price=read_if_given(price, field="price"),
         building_ids=[
             estate.find_building(actor=actor, community_id=community_id, name=name)
             for name in buildings
         ],
-        weights={
-            estate.find_house(actor=actor, community_id=community_id, label=label): read_decimal(
-                weight, field="weight"
-            )
-            for label, _, weight in pairs
-        },
+        weights=_read_weights(actor, community_id, weights),
         source_document=document,
     )
     pool_id = find_services().share_pools.add(
@@ -91,6 +93,23 @@ def add_pool(
         pool=pool,
     )
     click.echo(f"已录入 {item.name} 公摊总额 {show_yuan(pool.total_fen)}，编号 {pool_id}")
+
+
+def _read_yuan(text: str | None) -> int | None:
+    """Read an amount if the option was written; written and empty is no amount."""
+    return None if text is None else parse_yuan(text)
+
+
+def _read_weights(actor: Actor, community_id: int, texts: tuple[str, ...]) -> dict[int, Decimal]:
+    estate = find_services().estate
+    weights: dict[int, Decimal] = {}
+    for text in texts:
+        label, _, weight = text.rpartition("=")
+        house_id = estate.find_house(actor=actor, community_id=community_id, label=label)
+        if house_id in weights:
+            raise InvalidInput(fields={"weight": [f"{label} 写了两次"]})
+        weights[house_id] = read_decimal(weight, field="weight")
+    return weights
 
 
 @pool_cli.command("cancel", help="撤销一个尚未发布的公摊总额。")
@@ -227,14 +246,14 @@ def add_discount(
         id=0,
         name=name,
         kind=DiscountKind(kind),
-        percent=read_decimal(percent, field="percent") if percent else None,
-        amount_fen=parse_yuan(amount) if amount else None,
+        percent=read_if_given(percent, field="percent"),
+        amount_fen=_read_yuan(amount),
         buy_months=buy_months,
         free_months=free_months,
         early_days=early_days,
         priority=priority,
         is_stackable=stackable,
-        cap_fen=parse_yuan(cap) if cap else None,
+        cap_fen=_read_yuan(cap),
         starts_on=starts_on.date(),
         ends_before=ends_before.date() if ends_before else None,
     )

@@ -17,7 +17,7 @@ from domain.cycles import CYCLE_MONTHS, BillingTiming, CycleAnchor
 from domain.errors import InvalidInput, NotFound
 from domain.meters import MeterKind
 from domain.money import Rounding, show_yuan
-from domain.periods import Proration
+from domain.periods import Proration, local_date
 from domain.tiers import TierWindow
 from panel.commands.acting import (
     as_staff_or_operator,
@@ -31,6 +31,8 @@ from services.fees.items import FeeItemView
 from services.fees.trials import TrialRow
 
 _NUMBER = re.compile(r"\A[0-9]{1,9}(\.[0-9]{1,9})?\Z", re.ASCII)
+_DAY_YEARS = range(1950, 3000)
+_MONTH_YEARS = range(2000, 3000)
 _CONSTANT = re.compile(r"\A([a-z][a-z0-9_]{0,20})=([0-9.]{1,20})\Z", re.ASCII)
 
 fees_cli = AppGroup("fees", help="收费项目、价格与试算。")
@@ -44,8 +46,30 @@ def words(kind: Any) -> click.Choice[str]:
 def day_option(flag: str, name: str, *, help: str, is_needed: bool = True) -> Callable[..., Any]:
     """Offer a day."""
     return click.option(
-        flag, name, required=is_needed, type=click.DateTime(["%Y-%m-%d"]), help=help
+        flag,
+        name,
+        required=is_needed,
+        type=click.DateTime(["%Y-%m-%d"]),
+        callback=lambda _ctx, _option, day: _check_year(day, _DAY_YEARS),
+        help=help,
     )
+
+
+def month_option(*, help: str, is_needed: bool = True) -> Callable[..., Any]:
+    """Offer a month."""
+    return click.option(
+        "--month",
+        required=is_needed,
+        type=click.DateTime(["%Y-%m"]),
+        callback=lambda _ctx, _option, month: _check_year(month, _MONTH_YEARS),
+        help=help,
+    )
+
+
+def _check_year(day: datetime | None, years: range) -> datetime | None:
+    if day and day.year not in years:
+        raise click.BadParameter(f"年份应在 {years[0]} 至 {years[-1]} 之间")
+    return day
 
 
 def read_decimal(text: str, *, field: str) -> Decimal:
@@ -57,6 +81,15 @@ def read_decimal(text: str, *, field: str) -> Decimal:
     if not _NUMBER.match(text):
         raise InvalidInput(fields={field: ["不是数字，例如 2.35"]})
     return Decimal(text)
+
+
+def read_if_given(text: str | None, *, field: str) -> Decimal | None:
+    """Read a plain number if the option was written; written and empty is no number.
+
+    Raises:
+        InvalidInput: it is no plain number.
+    """
+    return None if text is None else read_decimal(text, field=field)
 
 
 def _price_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,7 +144,7 @@ def add_fee(item_code: str, code: str, login_name: str | None, **given: Any) -> 
             actor=actor,
             community_id=community_id,
             fee_item_id=item_id,
-            month=max(item.starts_on, found.clock.now().date()),
+            month=max(item.starts_on, local_date(found.clock.now())),
         )
         _show_trial(rows)
 
@@ -153,12 +186,19 @@ def _price(given: dict[str, Any]) -> NewPrice:
         rows = (row.partition(":") for row in given["tiers"].split(","))
         tiers = [(upto.strip() or None, price.strip()) for upto, _, price in rows]
     return NewPrice(
-        unit_price=read_decimal(given["price"], field="price") if given["price"] else None,
+        unit_price=read_if_given(given["price"], field="price"),
         surcharge=read_decimal(given["surcharge"], field="surcharge"),
         tiers=tiers,
         formula=given["formula"],
-        constants=dict(map(_constant, given["constants"])),
+        constants=_constants(given["constants"]),
     )
+
+
+def _constants(texts: Sequence[str]) -> dict[str, Decimal]:
+    constants = dict(map(_constant, texts))
+    if len(constants) != len(texts):
+        raise InvalidInput(fields={"constant": ["同一个常量写了两次"]})
+    return constants
 
 
 def _constant(text: str) -> tuple[str, Decimal]:
@@ -241,7 +281,7 @@ def _show_price(price: Price) -> str:
 
 @fees_cli.command("try", help="试算一个收费项目：样本房屋在某月会收多少，不写入。")
 @click.argument("item_code", metavar="项目编号")
-@click.option("--month", required=True, type=click.DateTime(["%Y-%m"]), help="例如 2026-10。")
+@month_option(help="例如 2026-10。")
 @in_community
 @as_staff_or_operator
 @telling

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
 from domain.actors import Actor
 from domain.money import format_yuan
@@ -190,6 +190,7 @@ def _save(path: Path, content: bytes) -> None:
 @click.option("--pdf", type=_FILE, help="另存为 PDF 文件。")
 @in_community
 @as_staff_or_operator
+@with_appcontext
 @telling
 def statement(
     house: str,

@@ -9,10 +9,11 @@ from sqlalchemy import select
 
 from domain.bill_states import BatchState, BillState
 from domain.charges import ChargeMethod
-from domain.cycles import BillingTiming
+from domain.cycles import BillingTiming, CycleAnchor, periods_billed_in
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.periods import Span
 from models import Bill, BillBatch, FeeItem, OneOffCharge, SharePool
+from services.bills.run_items import make_run_item
 from services.unit_of_work import Transaction
 
 ADVANCE_DAYS = 62
@@ -102,12 +103,18 @@ def _why_not(
 
 
 def _why_not_shared(tx: Transaction, item: FeeItem, month: Span) -> InvalidInput | Conflict | None:
+    cycle = make_run_item(item, ()).cycle
+    if cycle.anchor is CycleAnchor.ANNIVERSARY:
+        return PoolMissing()
+    # A pool of several months is billed in one of them only.
+    periods = periods_billed_in(cycle, month, anchor_on=None)
+    if not periods:
+        return InvalidInput("公摊项目在该月没有要出账的周期")
     pool = tx.session.scalars(
         select(SharePool).where(
             SharePool.fee_item_id == item.id,
             SharePool.state == "open",
-            SharePool.period_from < month.ends_before,
-            SharePool.period_until > month.starts_on,
+            SharePool.period_from == periods[0].starts_on,
         )
     ).one_or_none()
     if pool is None:

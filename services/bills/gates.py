@@ -48,6 +48,7 @@ _GATES = (
           LEFT JOIN bill ON bill.fee_item_id = item.id AND bill.period_from = pool.period_from
            AND bill.state NOT IN ('cancelled', 'voided')
           LEFT JOIN bill_line line ON line.bill_id = bill.id AND line.kind = 'principal'
+           AND (line.trace ->> 'pool_id')::bigint = pool.id
          WHERE batch.id = :batch_id
          GROUP BY item.id, pool.id
         HAVING pool.amount_fen IS DISTINCT FROM coalesce(sum(line.amount_fen), 0)

@@ -60,11 +60,16 @@ def charge_plainly(house: House, plan: Plan) -> Charged:
 
 
 def recall_usage(meter: PlainMeter, plan: Plan) -> Charged | None:
-    """Charge a house of one plain meter if another house used the same in the period."""
-    charger = plan.item.usage
-    if charger is None or charger.terms.window_start(plan.period):
+    """Charge a house of one plain meter if another house used the same in the period.
+
+    The meter may have been read outside the period only: that is for no house to recall.
+    """
+    charger, period = plan.item.usage, plan.period
+    if charger is None or charger.terms.window_start(period):
         return None
-    known = charger.recall(plan.period, meter.usage)
+    if not period.starts_on <= meter.until_on < period.ends_before:
+        return None
+    known = charger.recall(period, meter.usage)
     if known is None:
         return None
     amount_fen, before, after = known
@@ -115,7 +120,10 @@ def _charge_by_formula(case: Case) -> list[ChargedLine]:
     item = plan.item
     usage = None
     if item.meter_kind is not None and any(
-        price.formula and "usage" in price.formula.variables for price in item.charger.terms.prices
+        price.formula
+        and "usage" in price.formula.variables
+        and plan.liable.within(starts_on=price.starts_on, ends_before=price.ends_before)
+        for price in item.charger.terms.prices
     ):
         counted = count_usage(case.chains_of(item.meter_kind), item.meter_kind, plan.period)
         usage = Fraction(sum(segment.usage for segment in counted), USAGE_SCALE)

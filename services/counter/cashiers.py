@@ -202,7 +202,7 @@ class Counter:
             InvalidInput: the amount is below zero.
             NotFound: no such house in the community, or a named bill leaves nothing to pay.
         """
-        actor.must(Permission.TAKE_MONEY)
+        actor.must(Permission.VIEW_HOUSE_MONEY)
         if amount_fen < 0:
             raise InvalidInput(fields={"amount_fen": ["金额不能小于 0"]})
         named = list(dict.fromkeys(named_bill_ids))

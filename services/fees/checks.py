@@ -96,7 +96,7 @@ def _item_problems(item: NewFeeItem) -> dict[str, str]:
         "cycle_months": "" if item.cycle_months in CYCLE_MONTHS else "应为 1、2、3、6 或 12 个月",
         "cycle_from_month": _range_problem(item.cycle_from_month, range(1, 13), "月"),
         "tier_from_month": _range_problem(item.tier_from_month, range(1, 13), "月"),
-        "vacancy_rate": _rate_problem(item.vacancy_rate),
+        "vacancy_rate": _vacancy_problem(item),
         "meter_kind": _meter_problem(item),
         "is_per_period": "只有固定金额的项目可以按期收费" if is_odd else "",
     }
@@ -114,9 +114,12 @@ def _code_problem(code: str) -> str:
     return "" if code == code.upper() else "请用大写字母"
 
 
-def _rate_problem(rate: Decimal) -> str:
+def _vacancy_problem(item: NewFeeItem) -> str:
+    rate, method = item.vacancy_rate, item.charge_method
     if not rate.is_finite() or not 0 <= rate <= 1:
         return "应在 0 与 1 之间，例如 0.7"
+    if rate != 1 and method not in _BY_TIME:
+        return f"{_METHOD_SHOWN[method]}收费不分空置与否"
     return "最多 8 位小数" if rate % _RATE_STEP else ""
 
 
@@ -163,6 +166,8 @@ _WAYS: dict[ChargeMethod, tuple[str, ...]] = {
     ChargeMethod.SHARE: (),
     ChargeMethod.ONE_OFF: (),
 }
+_BY_TIME = frozenset({ChargeMethod.AREA, ChargeMethod.FIXED, ChargeMethod.FORMULA})
+"""Methods that charge days, so that vacant ones can cost less."""
 _METHOD_SHOWN = {
     ChargeMethod.AREA: "按面积",
     ChargeMethod.FIXED: "固定金额",

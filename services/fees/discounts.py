@@ -63,7 +63,7 @@ class Discounts:
             _check_scope(tx, community_id, set(fee_item_ids), set(house_ids or ()))
             row = DiscountRuleRow(
                 community_id=community_id,
-                name=rule.name,
+                name=rule.name.strip(),
                 kind=rule.kind,
                 percent=rule.percent,
                 amount_fen=rule.amount_fen,
@@ -96,7 +96,7 @@ class Discounts:
                 subject_id=row.id,
                 community_id=community_id,
                 facts={
-                    "name": rule.name,
+                    "name": row.name,
                     "kind": rule.kind,
                     "percent": None if rule.percent is None else str(rule.percent),
                     "amount_fen": rule.amount_fen,

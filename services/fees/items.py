@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import select, update
@@ -14,12 +15,13 @@ from sqlalchemy.orm import Session
 from domain.actors import Actor, Permission
 from domain.charges import PRICED_METHODS, ChargeMethod, Price
 from domain.errors import Conflict, InvalidInput, NotFound
+from domain.periods import local_date
 from models import Community, FeeItem, FeeStandard
 from services.audit import record
-from services.bills.run_items import read_price
+from services.bills.run_items import make_run_item, read_price
 from services.fees.checks import NewFeeItem, NewPrice, check_item, find_price_problems
 from services.fees.rows import make_row, make_standard
-from services.fees.trials import refuse_hopeless_formula
+from services.fees.trials import refuse_hopeless_formula, unsaved
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
 
@@ -75,7 +77,9 @@ class Fees:
             if community is None:
                 raise NotFound
             if item.formula is not None:
-                refuse_hopeless_formula(tx.session, community, item, today=tx.now)
+                since = max(item.starts_on, local_date(tx.now))
+                tried = unsaved(community_id, item)
+                refuse_hopeless_formula(tx.session, community, tried, since=since)
             row = make_row(community_id, item)
             row.created_at = tx.now
             tx.session.add(row)
@@ -111,6 +115,8 @@ class Fees:
     ) -> None:
         """Let a new price hold from a date on; the one before ends there.
 
+        A formula is tried on some houses first; one that fails for all of them is refused.
+
         Raises:
             InvalidInput: the price cannot be used, or the item has none.
             PriceNotLater: the date is not after the newest price's first day.
@@ -132,6 +138,8 @@ class Fees:
             ).scalar_one()
             if priced_from <= newest.priced_from:
                 raise PriceNotLater
+            if price.formula is not None:
+                _refuse_hopeless(tx, item, price, since=max(priced_from, local_date(tx.now)))
             tx.session.execute(
                 update(FeeStandard)
                 .where(FeeStandard.id == newest.id)
@@ -139,7 +147,11 @@ class Fees:
             )
             tx.session.add(make_standard(fee_item_id, price, priced_from))
             before = NewPrice(
-                newest.unit_price, newest.surcharge, _rows(newest.tiers), newest.formula
+                newest.unit_price,
+                newest.surcharge,
+                _rows(newest.tiers),
+                newest.formula,
+                {name: Decimal(value) for name, value in newest.constants.items()},
             )
             record(
                 tx,
@@ -229,6 +241,13 @@ def _lock_item(tx: Transaction, fee_item_id: int) -> FeeItem:
     return item
 
 
+def _refuse_hopeless(tx: Transaction, item: FeeItem, price: NewPrice, *, since: date) -> None:
+    community = tx.session.get_one(Community, item.community_id)
+    # As if it had always held: the period it is tried on may begin before it does.
+    tried = make_run_item(item, (read_price(make_standard(item.id, price, item.starts_on)),))
+    refuse_hopeless_formula(tx.session, community, tried, since=since)
+
+
 def _rows(tiers: list[list[str | None]] | None) -> list[tuple[str | None, str]] | None:
     return None if tiers is None else [(upto, str(price)) for upto, price in tiers]
 
@@ -239,5 +258,6 @@ def _price_facts(price: NewPrice) -> dict[str, Any]:
         "surcharge": str(price.surcharge) if price.surcharge else None,
         "tiers": None if price.tiers is None else [list(row) for row in price.tiers],
         "formula": price.formula,
+        "constants": {name: str(value) for name, value in price.constants.items()} or None,
     }
     return {name: value for name, value in facts.items() if value is not None}

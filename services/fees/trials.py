@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from domain.actors import Actor, Permission
 from domain.charges import PRICED_METHODS, Price
 from domain.errors import InvalidInput, NotFound
 from domain.houses import house_label
-from domain.periods import LiableFromRule, Span, add_months, calendar_month, local_date
+from domain.periods import LiableFromRule, Span, add_months, calendar_month
 from domain.traces import explain
 from models import Building, Community, FeeItem, House
 from services.bills.house_facts import read_chosen_houses, read_facts
@@ -68,7 +68,7 @@ class FeeTrials:
         check_item(item)
         with self.unit_of_work.reading() as session:
             community = _community(session, community_id)
-            run_item = _unsaved(community_id, item)
+            run_item = unsaved(community_id, item)
             return _try(session, community, run_item, calendar_month(month), house_ids)
 
     def try_item(
@@ -100,18 +100,24 @@ class FeeTrials:
 
 
 def refuse_hopeless_formula(
-    session: Session, community: Community, item: NewFeeItem, *, today: datetime
+    session: Session, community: Community, item: RunItem, *, since: date
 ) -> None:
-    """Refuse a formula that fails for every house it was tried on.
+    """Refuse a formula that fails for every house it was tried on in the cycle after a day.
+
+    Houses that could not be tried, such as those without a handover date, say nothing.
 
     Raises:
         InvalidInput: with the reasons.
     """
-    first = max(item.starts_on, local_date(today)).replace(day=1)
-    month = calendar_month(add_months(first, item.cycle_months))
-    rows = _try(session, community, _unsaved(community.id, item), month, ())
-    reasons = dict.fromkeys(row.why_not for row in rows)
-    if rows and all(reason.startswith("公式") for reason in reasons):
+    reasons: dict[str, None] = {}
+    for ahead in range(1, item.cycle.months + 1):
+        month = calendar_month(add_months(since.replace(day=1), ahead))
+        for row in _try(session, community, item, month, ()):
+            if not row.why_not:
+                return
+            if row.why_not.startswith("公式"):
+                reasons[row.why_not] = None
+    if reasons:
         raise InvalidInput(fields={"formula": list(reasons)})
 
 
@@ -122,7 +128,8 @@ def _community(session: Session, community_id: int) -> Community:
     return community
 
 
-def _unsaved(community_id: int, item: NewFeeItem) -> RunItem:
+def unsaved(community_id: int, item: NewFeeItem) -> RunItem:
+    """Make an item ready to charge that is not on file."""
     row = make_row(community_id, item)
     row.id = 0
     prices: tuple[Price, ...] = ()

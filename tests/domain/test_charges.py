@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.charges import ChargeMethod, Charger, Price, PriceMissing, Terms, trim
+from domain.charges import Changes, ChargeMethod, Charger, Price, PriceMissing, Terms, trim
 from domain.money import Rounding, round_half_up
 from domain.periods import Proration, Span, add_months, count_months
 from domain.traces import explain
@@ -119,6 +119,186 @@ class TestCharger:
     def test_more_decimals_than_the_column_holds_are_refused(self):
         with pytest.raises(ValueError, match="four decimals"):
             Charger(area_terms("2.35")).charge(MARCH, area=Decimal("1.00001"))
+
+
+class TestSurcharge:
+    def test_is_per_month_on_top(self):
+        terms = Terms(
+            ChargeMethod.AREA, (Price(Decimal("2.35"), LONG_AGO, surcharge=Decimal("20")),)
+        )
+
+        assert charge(terms, YEAR, "89.37") == [252023 + 24000]
+
+    def test_is_rounded_together_with_the_rest(self):
+        """0.335 + 0.335 yuan are 0.67, and not 0.34 twice."""
+        terms = Terms(
+            ChargeMethod.FIXED, (Price(Decimal("0.335"), LONG_AGO, surcharge=Decimal("0.335")),)
+        )
+
+        assert charge(terms, MARCH) == [67]
+
+    def test_counts_parts_of_a_month(self):
+        terms = Terms(ChargeMethod.AREA, (Price(Decimal("1"), LONG_AGO, surcharge=Decimal("20")),))
+
+        assert charge(terms, Span(date(2025, 3, 17), date(2025, 4, 1)), "100") == [5806]
+
+    def test_does_not_grow_with_the_area(self):
+        terms = Terms(ChargeMethod.AREA, (Price(Decimal("1"), LONG_AGO, surcharge=Decimal("20")),))
+
+        assert charge(terms, MARCH, "100", "2") == [22000]
+
+
+class TestPerPeriod:
+    def year(self, price="80", surcharge="0"):
+        price = Price(Decimal(price), LONG_AGO, surcharge=Decimal(surcharge))
+        return Terms(ChargeMethod.FIXED, (price,), period_months=12)
+
+    def test_a_whole_period_costs_the_price_once(self):
+        assert charge(self.year(), YEAR) == [8000]
+
+    def test_a_part_of_it_costs_its_part(self):
+        assert charge(self.year(), Span(date(2025, 8, 1), date(2026, 1, 1))) == [3333]
+
+    def test_a_surcharge_stays_per_month(self):
+        assert charge(self.year(surcharge="2"), YEAR) == [10400]
+
+
+class TestVacancy:
+    TERMS = area_terms("2.35", vacancy_rate=Decimal("0.7"))
+    HALF = Span(date(2025, 3, 17), date(2025, 4, 1))
+
+    def lines(self, changes, terms=TERMS):
+        return Charger(terms).charge(MARCH, area=Decimal("89.37"), changes=changes)
+
+    def test_vacant_days_cost_their_part_and_are_marked(self):
+        cuts = ((self.HALF.starts_on, "vacancy"),)
+
+        lines = self.lines(Changes(cuts, (self.HALF,)))
+
+        assert [(line.amount_fen, line.is_vacant) for line in lines] == [
+            (10840, False),
+            (7114, True),
+        ]
+
+    def test_a_house_that_was_vacant_all_along_has_one_line(self):
+        """Source: domain.md D15, vacancy 70 %."""
+        [line] = self.lines(Changes((), (MARCH,)))
+
+        assert (line.amount_fen, line.is_vacant) == (14701, True)
+
+    def test_the_surcharge_is_reduced_as_well(self):
+        terms = Terms(
+            ChargeMethod.FIXED,
+            (Price(Decimal("80"), LONG_AGO, surcharge=Decimal("20")),),
+            vacancy_rate=Decimal("0.7"),
+        )
+
+        [line] = Charger(terms).charge(MARCH, changes=Changes((), (MARCH,)))
+
+        assert line.amount_fen == 7000
+
+    def test_without_a_rate_vacant_days_cost_the_same_and_are_still_marked(self):
+        [line] = self.lines(Changes((), (MARCH,)), terms=area_terms("2.35"))
+
+        assert (line.amount_fen, line.is_vacant) == (21002, True)
+        assert "vacancy_rate" not in json.loads(line.trace)
+
+    def test_the_day_after_the_last_vacant_one_is_not_vacant(self):
+        changes = Changes((), (self.HALF,))
+
+        assert not changes.is_vacant_on(date(2025, 3, 16))
+        assert changes.is_vacant_on(date(2025, 3, 17))
+        assert changes.is_vacant_on(date(2025, 3, 31))
+        assert not changes.is_vacant_on(date(2025, 4, 1))
+
+
+class TestChanges:
+    def since(self, terms, changes):
+        lines = Charger(terms).charge(JUNE, area=Decimal("89.37"), changes=changes)
+        traces = [json.loads(line.trace) for line in lines]
+        return [(trace["from"], trace.get("since")) for trace in traces]
+
+    def test_each_line_says_what_changed_on_its_first_day(self):
+        change = date(2025, 6, 16)
+        terms = Terms(
+            ChargeMethod.AREA,
+            (Price(Decimal("2.35"), LONG_AGO, change), Price(Decimal("2.50"), change)),
+        )
+        cuts = ((date(2025, 6, 10), "owner"), (change, "area"))
+
+        assert self.since(terms, Changes(cuts)) == [
+            ("2025-06-01", None),
+            ("2025-06-10", ["owner"]),
+            ("2025-06-16", ["price", "area"]),
+        ]
+
+    def test_what_changed_on_the_first_liable_day_splits_nothing(self):
+        cuts = ((JUNE.starts_on, "owner"), (JUNE.ends_before, "owner"))
+
+        assert self.since(area_terms("2.35"), Changes(cuts)) == [("2025-06-01", None)]
+
+    def test_houses_with_other_changes_do_not_share_the_work(self):
+        charger = Charger(area_terms("2.35"))
+        area = Decimal("89.37")
+
+        whole = charger.charge(JUNE, area=area)
+        split = charger.charge(JUNE, area=area, changes=Changes(((date(2025, 6, 16), "owner"),)))
+
+        assert [len(whole), len(split)] == [1, 2]
+
+    @given(
+        AREAS,
+        PRICES,
+        DAYS,
+        st.integers(1, 400),
+        st.lists(st.integers(1, 400), max_size=6),
+        st.sampled_from(Proration),
+        st.decimals(min_value=0, max_value=999, places=6),
+    )
+    def test_any_split_moves_the_sum_by_less_than_a_fen_per_piece(
+        self, area, price, day, days, offsets, proration, surcharge
+    ):
+        span = Span(day, date.fromordinal(day.toordinal() + days))
+        terms = Terms(
+            ChargeMethod.AREA,
+            (Price(price, LONG_AGO, surcharge=surcharge),),
+            proration=proration,
+        )
+        cuts = sorted({date.fromordinal(day.toordinal() + offset) for offset in offsets})
+        charger = Charger(terms)
+
+        [whole] = charger.charge(span, area=area)
+        pieces = charger.charge(
+            span, area=area, changes=Changes(tuple((cut, "owner") for cut in cuts))
+        )
+
+        moved = sum(piece.amount_fen for piece in pieces) - whole.amount_fen
+        assert abs(moved) <= len(pieces)
+        assert all(piece.amount_fen >= 0 for piece in pieces)
+
+
+class TestAnchor:
+    @pytest.mark.parametrize(
+        ("anchor", "span"),
+        [
+            (date(2025, 1, 31), Span(date(2025, 1, 31), date(2025, 2, 28))),
+            (date(2025, 1, 31), Span(date(2025, 2, 28), date(2025, 3, 31))),
+            (date(2025, 1, 17), Span(date(2025, 3, 17), date(2025, 4, 17))),
+        ],
+    )
+    def test_a_month_from_the_handover_day_is_one_month(self, anchor, span):
+        [line] = Charger(area_terms("1")).charge(span, area=Decimal(100), anchor=anchor)
+
+        assert line.amount_fen == 10000
+
+    def test_houses_of_another_day_do_not_share_the_work(self):
+        charger = Charger(area_terms("1"))
+        span = Span(date(2025, 3, 17), date(2025, 4, 17))
+
+        charger.charge(span, area=Decimal(100), anchor=date(2025, 1, 17))
+        [line] = charger.charge(span, area=Decimal(100))
+
+        assert line.amount_fen == 10172  # 15/31 + 16/30 months
 
 
 class TestTrace:

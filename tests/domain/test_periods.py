@@ -87,6 +87,36 @@ class TestCountMonths:
         assert parts[-1][0].ends_before == span.ends_before
 
 
+class TestAnniversaryMonths:
+    @given(DAYS, st.integers(0, 120), st.integers(1, 30), st.sampled_from(Proration))
+    def test_whole_months_from_the_anchor_count_one_each(self, anchor, skipped, months, proration):
+        span = Span(add_months(anchor, skipped), add_months(anchor, skipped + months))
+
+        assert count_months(span, proration, anchor) == months
+
+    @pytest.mark.parametrize("day", [28, 29, 30, 31])
+    @pytest.mark.parametrize("month", range(12))
+    def test_every_month_of_a_late_anchor_counts_one(self, day, month):
+        anchor = date(2024, 1, day)
+
+        span = Span(add_months(anchor, month), add_months(anchor, month + 1))
+
+        assert count_months(span, anchor=anchor) == 1
+
+    def test_a_part_is_of_the_days_between_two_anniversaries(self):
+        """From 31 January the month has 28 days: to 28 February."""
+        span = Span(date(2025, 2, 14), date(2025, 2, 28))
+
+        assert count_months(span, anchor=date(2025, 1, 31)) == Fraction(14, 28)
+
+    @given(DAYS, spans(), st.lists(DAYS, max_size=4), st.sampled_from(Proration))
+    def test_parts_add_up_to_the_whole(self, anchor, span, cuts, proration):
+        parts = split_months(span, cuts, proration, anchor)
+
+        assert sum(months for _, months in parts) == count_months(span, proration, anchor)
+        assert all(months >= 0 for _, months in parts)
+
+
 class TestSpan:
     def test_is_shown_inclusive(self):
         assert str(Span(date(2025, 7, 1), date(2025, 8, 1))) == "2025-07-01 ~ 2025-07-31"

@@ -12,6 +12,13 @@ from domain.actors import (
     system_actor,
     visitor,
 )
+from domain.approvals import (
+    APPROVAL_LIMIT_FEN,
+    APPROVAL_MOVES,
+    APPROVAL_SHOWN,
+    ApprovalKind,
+    ApprovalState,
+)
 from domain.bill_states import (
     BATCH_MOVES,
     BATCH_SHOWN,
@@ -30,10 +37,16 @@ from domain.phones import NotAPhone, mask_phone, normalise_phone
 class TestStates:
     @pytest.mark.parametrize(
         ("states", "moves"),
-        [(BatchState, BATCH_MOVES), (BillState, BILL_MOVES), (OrderState, ORDER_MOVES)],
+        [
+            (BatchState, BATCH_MOVES),
+            (BillState, BILL_MOVES),
+            (OrderState, ORDER_MOVES),
+            (ApprovalState, APPROVAL_MOVES),
+        ],
     )
-    def test_every_state_has_its_row(self, states, moves):
+    def test_every_state_has_its_row_and_no_move_leaves_them(self, states, moves):
         assert set(moves) == set(states)
+        assert set().union(*moves.values()) <= set(states)
 
     @given(st.lists(st.sampled_from(BatchState), max_size=12))
     def test_no_path_leaves_the_table(self, wishes):
@@ -53,6 +66,31 @@ class TestStates:
 
     def test_nothing_leaves_a_terminal_order_state(self):
         assert all(not ORDER_MOVES[state] for state in set(OrderState) - OPEN_ORDERS)
+
+
+class TestApprovals:
+    def test_a_decision_is_the_last_word(self):
+        assert APPROVAL_MOVES[ApprovalState.APPROVED] == frozenset()
+        assert APPROVAL_MOVES[ApprovalState.REJECTED] == frozenset()
+
+    def test_every_kind_has_a_chinese_name(self):
+        assert set(APPROVAL_SHOWN) == set(ApprovalKind)
+        assert len(set(APPROVAL_SHOWN.values())) == len(ApprovalKind)
+
+    def test_whoever_may_approve_has_a_limit_and_nobody_else(self):
+        may = {
+            role
+            for role, permissions in ROLE_PERMISSIONS.items()
+            if Permission.APPROVE_MONEY_OUT in permissions
+        }
+
+        assert set(APPROVAL_LIMIT_FEN) == may
+        assert all(limit_fen > 0 for limit_fen in APPROVAL_LIMIT_FEN.values())
+
+    def test_whoever_may_approve_may_ask_and_the_rest_is_not_implied(self):
+        for role in APPROVAL_LIMIT_FEN:
+            assert Permission.REQUEST_MONEY_OUT in ROLE_PERMISSIONS[role]
+        assert Permission.APPROVE_MONEY_OUT not in ROLE_PERMISSIONS[Role.CASHIER]
 
 
 class TestPhones:

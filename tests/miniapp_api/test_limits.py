@@ -128,6 +128,8 @@ class TestDescription:
         }
 
         assert limited == {
+            "/api/v1/houses/{house_id}/statement.pdf",
+            "/api/v1/houses/{house_id}/statement.xlsx",
             *OPEN,
             "/api/v1/payments",
             "/api/v1/payments/{payment_id}/refresh",

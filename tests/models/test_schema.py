@@ -9,7 +9,17 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tests import factories
 
-APPEND_ONLY = ("audit_entry", "allocation", "payment", "receipt", "bill_line", "suspense")
+APPEND_ONLY = (
+    "audit_entry",
+    "allocation",
+    "payment",
+    "receipt",
+    "bill_line",
+    "suspense",
+    "prepaid_entry",
+    "deposit_entry",
+    "refund",
+)
 OTHERS = (
     (
         "INSERT INTO audit_entry (at, actor_kind, actor_name, action, subject_type, facts,"
@@ -76,6 +86,101 @@ OTHERS = (
         "INSERT INTO occupancy (house_id, state, occupied_from)"
         " SELECT id, 'occupied', '2020-01-01' FROM house"
     ),
+    (
+        "INSERT INTO house_measure (house_id, measured_until, billing_area, fee_coefficient)"
+        " SELECT id, '2026-01-01', 80, 1 FROM house"
+    ),
+    (
+        "INSERT INTO staff (login_name, name, role, created_at)"
+        " VALUES ('other', '另一位', 'finance', now())"
+    ),
+    (
+        "INSERT INTO staff_token (staff_id, name, token_sha256, created_at)"
+        " SELECT id, 't', 'x', now() FROM staff WHERE login_name = 'other'"
+    ),
+    (
+        "INSERT INTO payment_order_bill (order_id, bill_id, amount_fen)"
+        " SELECT payment_order.id, bill.id, 21002 FROM payment_order, bill"
+    ),
+    (
+        "INSERT INTO meter (community_id, house_id, meter_no, kind, opening_reading, opened_on,"
+        " created_at) SELECT community_id, id, 'W1', 'cold_water', 0, '2020-01-01', now()"
+        " FROM house"
+    ),
+    (
+        "INSERT INTO meter_reading (meter_id, read_on, reading, source, created_at)"
+        " SELECT id, '2026-10-31', 5, 'manual', now() FROM meter"
+    ),
+    (
+        "INSERT INTO share_pool (community_id, fee_item_id, period_from, period_until, amount_fen,"
+        " share_by, created_at)"
+        " SELECT community_id, id, '2026-10-01', '2026-11-01', 300, 'custom', now() FROM fee_item"
+    ),
+    (
+        "INSERT INTO share_pool_weight (pool_id, house_id, weight)"
+        " SELECT share_pool.id, house.id, 1 FROM share_pool, house"
+    ),
+    (
+        "INSERT INTO one_off_charge (community_id, house_id, fee_item_id, charged_on, sequence,"
+        " amount_fen, source_document, created_at)"
+        " SELECT house.community_id, house.id, fee_item.id, '2026-10-09', 1, 500, 'BX1', now()"
+        " FROM house, fee_item"
+    ),
+    (
+        "INSERT INTO discount_rule (community_id, name, kind, percent, starts_on, created_at)"
+        " SELECT id, '优惠', 'percentage', 5, '2020-01-01', now() FROM community"
+    ),
+    (
+        "INSERT INTO late_fee_rule (fee_item_id, daily_rate, starts_on, created_at)"
+        " SELECT id, 0.0005, '2020-01-01', now() FROM fee_item"
+    ),
+    (
+        "INSERT INTO late_fee_pause (community_id, paused_from, paused_until, reason, created_at)"
+        " SELECT id, '2026-02-15', '2026-02-23', '春节', now() FROM community"
+    ),
+    (
+        "INSERT INTO bill_late_fee (bill_id, paid_fen, waived_fen, frozen_fen, frozen_on, trace)"
+        " SELECT id, 5, 0, 10, '2026-12-24', '{}' FROM bill"
+    ),
+    (
+        "INSERT INTO approval_request (community_id, kind, subject, house_id, amount_fen, reason,"
+        " state, requested_by_staff_id, requested_at)"
+        " SELECT house.community_id, 'void', 'bill:1', house.id, 5, 'x', 'requested',"
+        " min(staff.id), now() FROM house, staff GROUP BY house.id"
+    ),
+    (
+        "INSERT INTO approval_request (community_id, kind, subject, house_id, amount_fen, reason,"
+        " state, requested_by_staff_id, requested_at, decided_by_staff_id, decided_at)"
+        " SELECT house.community_id, 'prepaid_refund', 'account:1', house.id, 5, 'x', 'approved',"
+        " min(staff.id), now(), max(staff.id), now() FROM house, staff GROUP BY house.id"
+    ),
+    (
+        "INSERT INTO bill_adjustment (community_id, house_id, fee_item_id, of_bill_id,"
+        " approval_request_id, amount_fen, reason, created_at)"
+        " SELECT bill.community_id, house_id, fee_item_id, bill.id, approval.id, -5, 'x', now()"
+        " FROM bill, (SELECT min(id) AS id FROM approval_request) approval"
+    ),
+    ("INSERT INTO prepaid_account (community_id, house_id) SELECT community_id, id FROM house"),
+    (
+        "INSERT INTO prepaid_entry (account_id, kind, amount_fen, balance_fen, payment_id,"
+        " created_at) SELECT prepaid_account.id, 'topup', 5, 5, payment.id, now()"
+        " FROM prepaid_account, payment WHERE out_trade_no = 'P2'"
+    ),
+    (
+        "INSERT INTO refund (community_id, house_id, approval_request_id, refund_no, channel,"
+        " amount_fen, payee_name, payee_phone, refunded_at)"
+        " SELECT community_id, house_id, id, 'R1', 'cash', 5, '王五', '19900000001', now()"
+        " FROM approval_request WHERE state = 'approved'"
+    ),
+    (
+        "INSERT INTO deposit (community_id, house_id, name, payer_name, amount_fen, created_at)"
+        " SELECT community_id, id, '装修押金', '王五', 9, now() FROM house"
+    ),
+    (
+        "INSERT INTO deposit_entry (deposit_id, kind, amount_fen, payment_id, created_at)"
+        " SELECT deposit.id, 'take', 9, payment.id, now() FROM deposit, payment"
+        " WHERE out_trade_no = 'P2'"
+    ),
 )
 
 
@@ -118,6 +223,13 @@ def copy(world):
 
 COPY_LINES = "COPY bill_line (bill_id, line_no, amount_fen, trace) FROM STDIN"
 UNKNOWN = "'unheard_of'"
+ASKED = {
+    "kind": "'void'",
+    "subject": "'bill:1'",
+    "state": "'requested'",
+    "decided_by_staff_id": "NULL",
+}
+DECIDED = ASKED | {"state": "'approved'", "decided_by_staff_id": "(SELECT max(id) FROM staff)"}
 CHECKS = [
     ("account", {"phone": "'1990000'"}, "ck_account_phone_form"),
     ("account", {"phone": "'19900000001 '"}, "ck_account_phone_form"),
@@ -170,9 +282,152 @@ CHECKS = [
     ("receipt", {"amount_fen": 0}, "ck_receipt_amount_fen_positive"),
     ("staff", {"role": UNKNOWN}, "ck_staff_role_known"),
     ("suspense", {"amount_fen": 0}, "ck_suspense_amount_fen_positive"),
+    ("allocation", {"line_no": "NULL"}, "ck_allocation_principal_of_a_line"),
+    ("allocation", {"kind": "'late_fee'"}, "ck_allocation_principal_of_a_line"),
+    ("approval_request", {"amount_fen": 0}, "ck_approval_request_amount_fen_positive"),
+    ("approval_request", DECIDED | {"kind": UNKNOWN}, "ck_approval_request_kind_known"),
+    ("approval_request", DECIDED | {"state": UNKNOWN}, "ck_approval_request_state_known"),
+    (
+        "approval_request",
+        DECIDED | {"decided_by_staff_id": "requested_by_staff_id"},
+        "ck_approval_request_two_people",
+    ),
+    (
+        "approval_request",
+        DECIDED | {"decided_by_staff_id": "NULL"},
+        "ck_approval_request_decided_by_somebody",
+    ),
+    (
+        "approval_request",
+        DECIDED | {"state": "'requested'"},
+        "ck_approval_request_decided_by_somebody",
+    ),
+    ("bill_adjustment", {"amount_fen": 0}, "ck_bill_adjustment_amount_fen_not_zero"),
+    ("bill_adjustment", {"state": "'applied'"}, "ck_bill_adjustment_applied_to_a_bill"),
+    (
+        "bill_adjustment",
+        {"applied_bill_id": "of_bill_id"},
+        "ck_bill_adjustment_applied_to_a_bill",
+    ),
+    ("bill_adjustment", {"state": UNKNOWN}, "ck_bill_adjustment_state_known"),
+    ("bill_late_fee", {"frozen_on": "NULL"}, "ck_bill_late_fee_frozen_as_a_whole"),
+    ("bill_late_fee", {"trace": "NULL"}, "ck_bill_late_fee_frozen_as_a_whole"),
+    ("bill_late_fee", {"frozen_fen": "NULL"}, "ck_bill_late_fee_frozen_as_a_whole"),
+    ("bill_late_fee", {"frozen_fen": 4}, "ck_bill_late_fee_frozen_fen_range"),
+    ("bill_late_fee", {"paid_fen": -1}, "ck_bill_late_fee_paid_fen_range"),
+    ("bill_late_fee", {"waived_fen": -1}, "ck_bill_late_fee_waived_fen_range"),
+    ("bill_line", {"kind": UNKNOWN}, "ck_bill_line_kind_known"),
+    ("bill_line", {"kind": "'waiver'"}, "ck_bill_line_taken_off_is_negative"),
+    (
+        "bill_line",
+        {"kind": "'discount'", "amount_fen": 0},
+        "ck_bill_line_taken_off_is_negative",
+    ),
+    (
+        "community",
+        {"review_change_percent": -1},
+        "ck_community_review_change_percent_range",
+    ),
+    ("deposit", {"amount_fen": 0}, "ck_deposit_amount_fen_positive"),
+    ("deposit", {"deducted_fen": -1}, "ck_deposit_spent_range"),
+    ("deposit", {"returned_fen": -1}, "ck_deposit_spent_range"),
+    ("deposit", {"deducted_fen": "amount_fen", "returned_fen": 1}, "ck_deposit_spent_range"),
+    ("deposit_entry", {"amount_fen": 0}, "ck_deposit_entry_amount_fen_positive"),
+    ("deposit_entry", {"kind": "'return'"}, "ck_deposit_entry_kind_fits"),
+    ("deposit_entry", {"payment_id": "NULL"}, "ck_deposit_entry_kind_fits"),
+    ("deposit_entry", {"kind": UNKNOWN}, "ck_deposit_entry_kind_known"),
+    ("discount_rule", {"amount_fen": 0}, "ck_discount_rule_amount_fen_positive"),
+    ("discount_rule", {"cap_fen": 0}, "ck_discount_rule_cap_fen_positive"),
+    ("discount_rule", {"kind": UNKNOWN}, "ck_discount_rule_kind_known"),
+    ("discount_rule", {"percent": 0}, "ck_discount_rule_percent_range"),
+    ("discount_rule", {"percent": "100.0001"}, "ck_discount_rule_percent_range"),
+    ("discount_rule", {"ends_on": "starts_on"}, "ck_discount_rule_span_not_empty"),
+    ("fee_item", {"billing_timing": UNKNOWN}, "ck_fee_item_billing_timing_known"),
+    ("fee_item", {"cycle_anchor": UNKNOWN}, "ck_fee_item_cycle_anchor_known"),
+    ("fee_item", {"cycle_from_month": 13}, "ck_fee_item_cycle_from_month_range"),
+    ("fee_item", {"cycle_from_month": 0}, "ck_fee_item_cycle_from_month_range"),
+    ("fee_item", {"cycle_months": 4}, "ck_fee_item_cycle_months_known"),
+    ("fee_item", {"due_day": 0}, "ck_fee_item_due_day_range"),
+    ("fee_item", {"due_day": 32}, "ck_fee_item_due_day_range"),
+    ("fee_item", {"charge_method": "'meter'"}, "ck_fee_item_meter_has_kind"),
+    ("fee_item", {"meter_kind": UNKNOWN}, "ck_fee_item_meter_kind_known"),
+    ("fee_item", {"tier_from_month": 13}, "ck_fee_item_tier_from_month_range"),
+    ("fee_item", {"tier_window": UNKNOWN}, "ck_fee_item_tier_window_known"),
+    ("fee_item", {"vacancy_rate": "-0.1"}, "ck_fee_item_vacancy_rate_range"),
+    ("fee_item", {"vacancy_rate": "1.1"}, "ck_fee_item_vacancy_rate_range"),
+    ("fee_standard", {"unit_price": "NULL"}, "ck_fee_standard_one_way_to_price"),
+    ("fee_standard", {"formula": "'area'"}, "ck_fee_standard_one_way_to_price"),
+    ("fee_standard", {"tiers": "'[]'"}, "ck_fee_standard_one_way_to_price"),
+    ("fee_standard", {"surcharge": -1}, "ck_fee_standard_surcharge_range"),
+    ("house", {"household_size": 0}, "ck_house_household_size_positive"),
+    ("house_measure", {"billing_area": 0}, "ck_house_measure_billing_area_positive"),
+    ("house_measure", {"fee_coefficient": 0}, "ck_house_measure_fee_coefficient_positive"),
+    ("late_fee_pause", {"paused_until": "paused_from"}, "ck_late_fee_pause_span_not_empty"),
+    ("late_fee_rule", {"cap_ratio": 0}, "ck_late_fee_rule_cap_ratio_positive"),
+    ("late_fee_rule", {"daily_rate": 0}, "ck_late_fee_rule_daily_rate_range"),
+    ("late_fee_rule", {"daily_rate": "0.011"}, "ck_late_fee_rule_daily_rate_range"),
+    ("late_fee_rule", {"grace_days": -1}, "ck_late_fee_rule_grace_days_range"),
+    ("late_fee_rule", {"grace_mode": UNKNOWN}, "ck_late_fee_rule_grace_mode_known"),
+    ("late_fee_rule", {"ends_on": "starts_on"}, "ck_late_fee_rule_span_not_empty"),
+    ("meter", {"closed_on": "opened_on"}, "ck_meter_closed_with_reading"),
+    ("meter", {"closing_reading": 5}, "ck_meter_closed_with_reading"),
+    ("meter", {"kind": UNKNOWN}, "ck_meter_kind_known"),
+    ("meter", {"modulus": 0}, "ck_meter_modulus_positive"),
+    ("meter", {"multiplier": 0}, "ck_meter_multiplier_positive"),
+    ("meter", {"opening_reading": -1}, "ck_meter_opening_reading_range"),
+    (
+        "meter",
+        {"closed_on": "opened_on - 1", "closing_reading": 5},
+        "ck_meter_span_in_order",
+    ),
+    ("meter_reading", {"reading": -1}, "ck_meter_reading_reading_range"),
+    ("meter_reading", {"source": UNKNOWN}, "ck_meter_reading_source_known"),
+    ("one_off_charge", {"amount_fen": 0}, "ck_one_off_charge_amount_fen_positive"),
+    ("one_off_charge", {"sequence": 0}, "ck_one_off_charge_sequence_positive"),
+    ("one_off_charge", {"state": UNKNOWN}, "ck_one_off_charge_state_known"),
+    ("payment", {"channel": UNKNOWN}, "ck_payment_channel_known"),
+    ("payment_order", {"topup_fen": -1}, "ck_payment_order_topup_fen_range"),
+    ("payment_order", {"topup_fen": 1}, "ck_payment_order_topup_of_a_house"),
+    (
+        "payment_order",
+        {"topup_house_id": "(SELECT id FROM house)"},
+        "ck_payment_order_topup_of_a_house",
+    ),
+    ("payment_order_bill", {"amount_fen": -1}, "ck_payment_order_bill_parts_range"),
+    ("payment_order_bill", {"late_fee_fen": -1}, "ck_payment_order_bill_parts_range"),
+    ("payment_order_bill", {"discount_fen": -1}, "ck_payment_order_bill_parts_range"),
+    ("prepaid_account", {"balance_fen": -1}, "ck_prepaid_account_balance_fen_range"),
+    ("prepaid_entry", {"amount_fen": 0}, "ck_prepaid_entry_amount_fen_not_zero"),
+    ("prepaid_entry", {"balance_fen": -1}, "ck_prepaid_entry_balance_fen_range"),
+    ("prepaid_entry", {"amount_fen": -1}, "ck_prepaid_entry_kind_fits"),
+    ("prepaid_entry", {"payment_id": "NULL"}, "ck_prepaid_entry_kind_fits"),
+    ("prepaid_entry", {"kind": "'offset'"}, "ck_prepaid_entry_kind_fits"),
+    (
+        "prepaid_entry",
+        {"kind": "'offset'", "amount_fen": -1, "payment_id": "NULL"},
+        "ck_prepaid_entry_kind_fits",
+    ),
+    ("prepaid_entry", {"kind": "'refund'", "amount_fen": -1}, "ck_prepaid_entry_kind_fits"),
+    (
+        "prepaid_entry",
+        {"kind": "'refund'", "refund_id": "(SELECT id FROM refund)"},
+        "ck_prepaid_entry_kind_fits",
+    ),
+    ("prepaid_entry", {"kind": "'transfer'"}, "ck_prepaid_entry_kind_fits"),
+    ("prepaid_entry", {"kind": UNKNOWN}, "ck_prepaid_entry_kind_known"),
+    ("refund", {"amount_fen": 0}, "ck_refund_amount_fen_positive"),
+    ("refund", {"channel": "'wechat'"}, "ck_refund_channel_known"),
+    ("share_pool", {"amount_fen": 0}, "ck_share_pool_amount_fen_positive"),
+    ("share_pool", {"share_by": UNKNOWN}, "ck_share_pool_share_by_known"),
+    ("share_pool", {"period_until": "period_from"}, "ck_share_pool_span_not_empty"),
+    ("share_pool", {"state": UNKNOWN}, "ck_share_pool_state_known"),
+    ("share_pool", {"units": 5}, "ck_share_pool_units_with_price"),
+    ("share_pool", {"unit_price": 5}, "ck_share_pool_units_with_price"),
+    ("share_pool_weight", {"weight": 0}, "ck_share_pool_weight_weight_positive"),
 ]
 REPEATS = [
     ("account", {}, "uq_account_phone"),
+    ("approval_request", ASKED, "uq_approval_request_open"),
     ("bill", {"state": "'cancelled'"}, "uq_bill_community_id"),
     ("bill", {"bill_no": "'other'"}, "uq_bill_live"),
     ("building", {}, "uq_building_community_id"),
@@ -182,20 +437,33 @@ REPEATS = [
     ("house_binding", {}, "uq_house_binding_live"),
     ("house_binding", {"status": "'pending'"}, "uq_house_binding_live"),
     ("idempotency_key", {}, "uq_idempotency_key_key"),
+    ("meter", {}, "uq_meter_community_id"),
+    ("meter_reading", {}, "uq_meter_reading_live"),
+    ("meter_reading", {"reading": 6}, "uq_meter_reading_live"),
+    ("one_off_charge", {}, "uq_one_off_charge_house_id"),
     ("outbox_message", {}, "uq_outbox_message_dedup_key"),
     ("owner", {}, "uq_owner_phone"),
     ("payment", {}, "uq_payment_provider_transaction_id"),
     ("payment_order", {}, "uq_payment_order_out_trade_no"),
     ("platform_notice", {}, "uq_platform_notice_dedup_key"),
+    ("prepaid_account", {}, "uq_prepaid_account_house_id"),
     ("receipt", {"receipt_no": "'other'"}, "uq_receipt_payment_id"),
     (
         "receipt",
         {"payment_id": "(SELECT id FROM payment WHERE out_trade_no = 'P2')"},
         "uq_receipt_community_id",
     ),
+    ("refund", {"refund_no": "'other'"}, "uq_refund_approval_request_id"),
+    (
+        "refund",
+        {"approval_request_id": "(SELECT id FROM approval_request WHERE kind = 'void')"},
+        "uq_refund_refund_no",
+    ),
     ("session_token", {}, "uq_session_token_token_sha256"),
+    ("share_pool", {"amount_fen": 5}, "uq_share_pool_open"),
     ("staff", {}, "uq_staff_login_name"),
     ("staff_task", {}, "uq_staff_task_open"),
+    ("staff_token", {}, "uq_staff_token_token_sha256"),
     ("wechat_identity", {}, "uq_wechat_identity_appid"),
 ]
 OVERLAPS = [
@@ -206,6 +474,8 @@ OVERLAPS = [
         {"role": "'family'", "person_from": "date '2030-01-01'"},
         "ex_house_person_house_id",
     ),
+    ("late_fee_rule", {}, "ex_late_fee_rule_fee_item_id"),
+    ("late_fee_rule", {"starts_on": "date '2030-01-01'"}, "ex_late_fee_rule_fee_item_id"),
     (
         "occupancy",
         {"state": "'rented'", "occupied_from": "date '2030-01-01'"},
@@ -244,6 +514,46 @@ ALLOWED = [
         {"person_from": "date '2019-01-01'", "person_until": "date '2020-01-01'"},
     ),
     ("allocation", {"amount_fen": -1}),
+    ("allocation", {"kind": "'late_fee'", "line_no": "NULL"}),
+    ("approval_request", DECIDED),
+    ("approval_request", ASKED | {"subject": "'bill:2'"}),
+    ("approval_request", ASKED | {"kind": "'waiver'"}),
+    ("bill", {"bill_no": "'other'", "sequence": 2}),
+    ("bill_adjustment", {"state": "'applied'", "applied_bill_id": "of_bill_id"}),
+    ("bill_adjustment", {"amount_fen": 5}),
+    ("bill_line", {"line_no": 2, "kind": "'waiver'", "amount_fen": -1}),
+    ("bill_line", {"line_no": 2, "kind": "'adjustment'", "amount_fen": 1}),
+    ("deposit", {"deducted_fen": 4, "returned_fen": 5}),
+    ("discount_rule", {"percent": 100}),
+    ("fee_item", {"code": "'XX'", "charge_method": "'meter'", "meter_kind": "'gas'"}),
+    ("fee_item", {"code": "'XX'", "charge_method": "'formula'", "meter_kind": "'gas'"}),
+    (
+        "fee_standard",
+        {
+            "unit_price": "NULL",
+            "formula": "'area'",
+            "priced_from": "date '2019-01-01'",
+            "priced_until": "date '2020-01-01'",
+        },
+    ),
+    (
+        "late_fee_rule",
+        {
+            "daily_rate": "0.01",
+            "starts_on": "date '2019-01-01'",
+            "ends_on": "date '2020-01-01'",
+        },
+    ),
+    ("meter", {"meter_no": "'W2'", "closed_on": "opened_on", "closing_reading": 5}),
+    ("meter_reading", {"superseded_at": "now()"}),
+    ("meter_reading", {"read_on": "date '2026-10-30'"}),
+    ("one_off_charge", {"sequence": 2}),
+    ("prepaid_account", {"fee_item_id": "(SELECT id FROM fee_item)"}),
+    ("prepaid_entry", {"kind": "'offset'", "amount_fen": -1}),
+    ("prepaid_entry", {"kind": "'correction'", "payment_id": "NULL"}),
+    ("prepaid_entry", {"kind": "'transfer'", "other_account_id": "account_id"}),
+    ("share_pool", {"state": "'cancelled'"}),
+    ("share_pool", {"period_from": "date '2026-09-01'", "units": 5, "unit_price": 1}),
 ]
 
 
@@ -303,6 +613,9 @@ class TestAppendOnly:
             ("receipt", "snapshot"),
             ("bill_line", "amount_fen"),
             ("suspense", "reason"),
+            ("prepaid_entry", "amount_fen"),
+            ("deposit_entry", "amount_fen"),
+            ("refund", "payee_name"),
         ],
     )
     def test_rows_do_not_change(self, world, table, column):
@@ -319,6 +632,8 @@ class TestAppendOnly:
             "platform_notice.keep_evidence",
             "bill.check_references",
             "bill.keep_keys",
+            "bill.note_collection_insert",
+            "bill.note_collection_update",
             "bill_line.check_references",
             "house.keep_billed",
             "house.keep_keys",
@@ -351,6 +666,64 @@ class TestEvidence:
 
     def test_it_does_not_go(self, world):
         refused(world, "DELETE FROM platform_notice")
+
+
+class TestCollectionChanges:
+    """Source: migration 0004. What bills change of the collection summary is noted with it."""
+
+    @pytest.fixture
+    def noted(self, world):
+        """What was noted since the world was made: count, receivable, received, written off."""
+        seen = world.value("SELECT max(id) FROM collection_change")
+        return lambda: [
+            tuple(row.values())
+            for row in world.rows(
+                "SELECT bill_count, receivable_fen, received_fen, written_off_fen"
+                " FROM collection_change WHERE id > :seen",
+                seen=seen,
+            )
+        ]
+
+    def test_a_draft_counts_nothing(self, copy, noted):
+        copy("bill", bill_no="'other'", sequence=2, state="'pending_review'", paid_fen=0)
+
+        assert noted() == []
+
+    def test_a_bill_counts_once_it_is_published(self, world, copy, noted):
+        copy("bill", bill_no="'other'", sequence=2, state="'pending_review'", paid_fen=0)
+
+        world.do("UPDATE bill SET state = 'published' WHERE bill_no = 'other'")
+
+        assert noted() == [(1, 21002, 0, 0)]
+
+    def test_a_voided_bill_counts_no_more(self, world, noted):
+        world.do("UPDATE bill SET state = 'voided'")
+
+        assert noted() == [(-1, -21002, -21002, 0)]
+
+    def test_what_is_paid_and_what_is_written_off(self, world, copy, noted):
+        copy("bill", bill_no="'other'", sequence=2, state="'published'", paid_fen=0)
+
+        world.do("UPDATE bill SET state = 'partially_paid', paid_fen = 2 WHERE bill_no = 'other'")
+        world.do("UPDATE bill SET state = 'written_off' WHERE bill_no = 'other'")
+
+        assert noted() == [(1, 21002, 0, 0), (0, 0, 2, 0), (0, 0, 0, 21000)]
+
+    def test_what_changes_no_sum_is_not_noted(self, world, noted):
+        world.do("UPDATE bill SET published_at = now()")
+
+        assert noted() == []
+
+    def test_many_bills_at_once_are_one_change(self, world, noted):
+        world.do(
+            "INSERT INTO bill (community_id, batch_id, house_id, fee_item_id, bill_no, period_from,"
+            " period_until, issue_date, due_date, state, amount_fen, sequence)"
+            " SELECT community_id, batch_id, house_id, fee_item_id, n::text, period_from,"
+            " period_until, issue_date, due_date, 'published', 3, n"
+            " FROM bill, generate_series(2, 1500) n"
+        )
+
+        assert noted() == [(1499, 4497, 0, 0)]
 
 
 class TestBillReferences:

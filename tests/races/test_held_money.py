@@ -1,4 +1,4 @@
-"""Balances, deposits and counters under many hands at once; controls show what the guards are for."""
+"""Balances, deposits and counters under many hands; a control shows what the guard is for."""
 
 import threading
 

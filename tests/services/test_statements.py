@@ -65,9 +65,7 @@ def openings(statement):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [11, 12, 13])
 class TestAgainstTheLedger:
-    def test_closes_today_with_what_the_ledger_holds(
-        self, services, database, show, labels, seed
-    ):
+    def test_closes_today_with_what_the_ledger_holds(self, services, database, show, labels, seed):
         history = History(services, database, seed)
         history.live(90)
 
@@ -137,9 +135,7 @@ class TestAgainstTheLedger:
         history.live(60)
 
         for house in labels().values():
-            for account in show(
-                history.community_id, house, BEGAN, history.today
-            ).accounts:
+            for account in show(history.community_id, house, BEGAN, history.today).accounts:
                 balance_fen = account.opening_fen
                 for entry in account.entries:
                     balance_fen += entry.amount_fen
@@ -184,7 +180,7 @@ class TestEntries:
 
         (entry,) = before.accounts[0].entries
         assert (entry.on, entry.kind, entry.amount_fen) == (day, EntryKind.BILL, 21_002)
-        assert entry.words == "物业费 2026-10-01 ~ 2026-10-31"
+        assert entry.words == "物业费 2026-10"
         assert entry.number == scene.bill_no
         assert after.accounts[0].opening_fen == 21_002
         assert after.accounts[0].entries == ()
@@ -202,7 +198,7 @@ class TestEntries:
         owed, prepaid = show(scene.community_id, "1栋1单元101", day, day).accounts
 
         (paid,) = owed.entries
-        assert paid.words == "缴费（现金）：物业费 2026-10-01 ~ 2026-10-31"
+        assert paid.words == "缴费（现金）：物业费 2026-10"
         assert (paid.number, paid.amount_fen, paid.balance_fen) == (
             receipt.receipt_no,
             -21_002,
@@ -221,13 +217,13 @@ class TestEntries:
                 _payment(scene, amount_fen=5_000, paid_at=datetime(2026, 11, 5, tzinfo=SHANGHAI)),
             )
             for fen, day in ((5_000, 5), (-2_000, 9)):
-                session.add(
-                    _allocation(payment, fen, datetime(2026, 11, day, 1, tzinfo=SHANGHAI))
-                )
+                session.add(_allocation(payment, fen, datetime(2026, 11, day, 1, tzinfo=SHANGHAI)))
 
-        entries = show(
-            scene.community_id, "1栋1单元101", date(2026, 11, 2), date(2026, 11, 24)
-        ).accounts[0].entries
+        entries = (
+            show(scene.community_id, "1栋1单元101", date(2026, 11, 2), date(2026, 11, 24))
+            .accounts[0]
+            .entries
+        )
 
         assert [(one.on.day, one.kind, one.amount_fen, one.balance_fen) for one in entries] == [
             (5, EntryKind.PAYMENT, -5_000, 16_002),
@@ -254,9 +250,7 @@ class TestWho:
             "UPDATE house_binding SET role = 'tenant'",
         ],
     )
-    def test_whoever_may_not_see_bills_sees_no_statement(
-        self, services, database, scene, change
-    ):
+    def test_whoever_may_not_see_bills_sees_no_statement(self, services, database, scene, change):
         database.do(change)
 
         for form in FileForm:

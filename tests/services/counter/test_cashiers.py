@@ -388,4 +388,4 @@ class TestPreview:
 
     def test_only_with_the_permission(self, preview):
         with pytest.raises(NotAllowed):
-            preview(1, actor=factories.actor_without(Permission.TAKE_MONEY))
+            preview(1, actor=factories.actor_without(Permission.VIEW_HOUSE_MONEY))

@@ -297,7 +297,8 @@ class TestEarlyPayment:
     def test_is_never_given_twice(self, early, pay, database):
         database.do(
             "INSERT INTO bill_line (bill_id, line_no, kind, amount_fen, trace)"
-            ' SELECT id, 2, \'discount\', -500, \'{"kind": "early_payment", "taken_on": "2026-11-01"}\''
+            " SELECT id, 2, 'discount', -500,"
+            ' \'{"kind": "early_payment", "taken_on": "2026-11-01"}\''
             " FROM bill"
         )
         database.do("UPDATE bill SET amount_fen = 9500")

@@ -1,5 +1,7 @@
 """Notices repeated, late, out of order, for closed orders and voided bills: the sums hold."""
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from domain.actors import operator, owner_actor
 from domain.bill_states import BILL_MOVES, BillState
 from domain.errors import Conflict, NotFound
 from domain.payment_states import ORDER_MOVES, OrderState
+from domain.periods import local_date
 from services.ports import ChannelTrade, TradeState
 from tests import factories
 from tests.services.payments.conftest import SYSTEM
@@ -37,9 +40,15 @@ class Payments(RuleBasedStateMachine):
     database = None
     simulator = None
 
-    @initialize(amounts=st.lists(st.integers(1, 99_999), min_size=3, max_size=3))
-    def set_the_scene(self, amounts):
+    @initialize(
+        amounts=st.lists(st.integers(1, 99_999), min_size=3, max_size=3),
+        days_late=st.integers(0, 90),
+        is_late_fee_on=st.booleans(),
+        is_discount_on=st.booleans(),
+    )
+    def set_the_scene(self, amounts, days_late, is_late_fee_on, is_discount_on):
         self.database.empty()
+        self.services.clock.reset()
         self.simulator.post("reset")
         self.told, self.paid, self.keys, self.seen = [], {}, 0, {}
         person = self.simulator.person("19900000001")
@@ -60,16 +69,34 @@ class Payments(RuleBasedStateMachine):
                 for fen in amounts
             ]
             self.actor = owner_actor(account_id=account.id)
+            for item in session.query(factories.FeeItem):
+                if is_late_fee_on:
+                    factories.make_late_fee_rule(session, item=item, cap_ratio="0.1")
+                if is_discount_on:
+                    factories.make_early_discount(session, item=item, early_days=36500)
+        self.database.do(
+            "UPDATE bill SET due_date = :due",
+            due=local_date(self.services.clock.now()) - timedelta(days=days_late),
+        )
+        self.house_id = house.id
         self.orders = []
 
-    @rule(chosen=st.sets(st.integers(0, 2), min_size=1))
-    def start(self, chosen):
+    @rule(days=st.integers(1, 30))
+    def wait(self, days):
+        self.services.clock.advance(days=days)
+
+    @rule(chosen=st.sets(st.integers(0, 2)), topup_fen=st.integers(0, 500))
+    def start(self, chosen, topup_fen):
+        if not (chosen or topup_fen):
+            return
         self.keys += 1
         try:
             started = self.services.payments.start(
                 actor=self.actor,
                 bill_ids=[self.bill_ids[index] for index in sorted(chosen)],
                 idempotency_key=f"key-{self.keys:08d}",
+                topup_fen=topup_fen,
+                topup_house_id=self.house_id if topup_fen else None,
             )
         except (Conflict, NotFound):
             return
@@ -126,7 +153,8 @@ class Payments(RuleBasedStateMachine):
         came = sum(self.paid.values())
         placed = self.database.value("SELECT coalesce(sum(amount_fen), 0) FROM allocation")
         kept = self.database.value("SELECT coalesce(sum(amount_fen), 0) FROM suspense")
-        assert placed + kept == came
+        ahead = self.database.value("SELECT coalesce(sum(balance_fen), 0) FROM prepaid_account")
+        assert placed + kept + ahead == came
 
     @invariant()
     def no_state_leaves_its_table(self):
