@@ -10,21 +10,17 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from fractions import Fraction
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import python_calamine
 import requests
 
 from localstack.stack import ROOT, Stack
+from localstack.workbook import AREA_PRICE, FIXED_PRICE, POOL_YUAN, TIERS, read_workbook
 
 _WORKBOOK = ROOT / "sample" / "cuihu-garden.xlsx"
 _CODE = "CH"
-_AREA_PRICE = "2.35"
-_FIXED_PRICE = "12.00"
+_IN = ("--community", _CODE)
+_SUN = ("--as", "sun")
 _PAYER = "19900000001"
 _NEIGHBOUR = "19900000002"
 _NEXT = "19900000003"
@@ -35,15 +31,6 @@ _COPIES = 3
 
 class StoryBroken(Exception):
     """A step of the story is not true."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Workbook:
-    """What an independent look at the workbook says."""
-
-    houses: int
-    owners: int
-    due_fen: int
 
 
 def run_story(stack: Stack) -> None:
@@ -59,6 +46,8 @@ def run_story(stack: Stack) -> None:
     story.owner_is_told()
     story.owner_pays()
     story.owner_is_thanked()
+    story.neighbour_pays_at_the_counter()
+    story.books_are_closed()
     story.books_are_checked()
 
 
@@ -66,7 +55,7 @@ class _Story:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._phone = _Phone(stack.simulator_url)
-        self._workbook = _read_workbook()
+        self._workbook = read_workbook(_WORKBOOK)
         self._token = ""
         self._payment: dict[str, Any] = {}
         self._step = 0
@@ -83,6 +72,7 @@ class _Story:
         for login_name, name, role in (
             ("wang", "王会计", "finance"),
             ("li", "李经理", "manager"),
+            ("sun", "孙出纳", "cashier"),
         ):
             self._flask("staff", "create", login_name, "--name", name, "--role", role)
         self._flask("community", "add", _CODE, "--name", "翠湖花园", "--as", "li")
@@ -101,15 +91,34 @@ class _Story:
             f"导入 {_WORKBOOK.name}：{self._workbook.houses} 户、{self._workbook.owners} 位业主；"
             "再导入一次，没有任何变化"
         )
-        for code, name, method, price in (
-            ("WY", "物业费", "area", _AREA_PRICE),
-            ("LJ", "生活垃圾清运费", "fixed", _FIXED_PRICE),
+        reading = ("import", "readings", str(_WORKBOOK), "--community", _CODE, "--as", "li")
+        said = self._flask(*reading)
+        _must_say(said, f"{self._workbook.meters} 只")
+        self._say(
+            f"导入 {self._workbook.readings} 条水表读数，登记 {self._workbook.meters} 只水表，"
+            "首次读数作为起始读数"
+        )
+        self._add_fees()
+
+    def _add_fees(self) -> None:
+        tiers = ",".join(f"{limit or ''}:{price}" for limit, price in TIERS)
+        common = ("--from", "2020-01-01", "--community", _CODE, "--as", "wang")
+        for code, name, *how in (
+            ("WY", "物业费", "--method", "area", "--price", AREA_PRICE),
+            ("LJ", "生活垃圾清运费", "--method", "fixed", "--price", FIXED_PRICE),
+            ("SF", "水费", "--method", "meter", "--meter", "cold_water", "--tiers", tiers),
+            ("GT", "公摊电费", "--method", "share"),
         ):
-            self._flask(
-                *("fees", "add", code, "--name", name, "--method", method, "--price", price),
-                *("--from", "2020-01-01", "--community", _CODE, "--as", "wang"),
-            )
-        self._say(f"收费项目：物业费 {_AREA_PRICE} 元/㎡·月，生活垃圾清运费 {_FIXED_PRICE} 元/月")
+            self._flask("fees", "add", code, "--name", name, *how, *common)
+        self._flask(
+            *("pool", "add", "GT", "--month", f"{self._workbook.month:%Y-%m}"),
+            *("--amount", POOL_YUAN, "--by", "area", "--document", "供电局账单"),
+            *("--community", _CODE, "--as", "wang"),
+        )
+        self._say(
+            f"收费项目：物业费 {AREA_PRICE} 元/㎡·月，生活垃圾清运费 {FIXED_PRICE} 元/月，"
+            f"水费按三档阶梯，公摊电费 ¥{POOL_YUAN} 按面积分摊"
+        )
 
     def owner_follows(self) -> None:
         """An owner signs in by phone code, and follows the official account."""
@@ -147,26 +156,32 @@ class _Story:
         return str(signed.json()["token"])
 
     def bill_the_month(self) -> None:
-        """Generate, review and publish last month's bills."""
-        said = self._flask("bills", "generate", "--community", _CODE, "--as", "wang")
+        """Generate, review and publish the month's bills."""
+        month = f"{self._workbook.month:%Y-%m}"
+        said = self._flask("bills", "generate", "--month", month, *_IN, "--as", "wang")
         total = _yuan(self._workbook.due_fen)
-        bills = self._workbook.houses * 2
+        bills = self._workbook.bills
         _must_say(said, f"{bills} 张账单，合计 ¥{total}")
         batch_id = _figure(said, r"批次 (\d+)：")
         self._say(
-            f"生成上月账单：{bills} 张，合计 ¥{total}，与按工作簿用分数独立计算的合计一分不差"
+            f"生成 {month} 账单：{bills} 张，合计 ¥{total}，与按工作簿用分数独立计算的合计一分不差"
         )
         refused = _refusal(lambda: self._flask("bills", "publish", batch_id, "--as", "li"))
         _must("待审核" in refused, f"未审核就能发布：{refused}")
         refused = _refusal(lambda: self._flask("bills", "approve", batch_id, "--as", "wang"))
         _must("制单人不能审核" in refused, f"制单人能审核自己的批次：{refused}")
+        refused = _refusal(lambda: self._flask("bills", "approve", batch_id, "--as", "li"))
+        missing = self._workbook.houses - self._workbook.water_bills
+        _must(f"“无法计费”{missing} 户" in refused, f"没看差异就能审核：{refused}")
+        self._flask("bills", "review", batch_id, "--tick", "--as", "li")
         self._flask("bills", "approve", batch_id, "--as", "li")
         said = self._flask("bills", "publish", batch_id, "--as", "li")
         _must_say(said, f"已发布 {bills} 张账单，合计 ¥{total}")
         told = int(_figure(said, r"通知 (\d+) 条"))
         _must(told > 0, "没有通知任何业主")
         self._say(
-            f"王会计制单，李经理审核并发布（制单人自审、未审发布都被拒绝）；{told} 条通知待发"
+            f"王会计制单，李经理看过差异（{missing} 户没有水表）后审核并发布"
+            f"（自审、未看差异、未审发布都被拒绝）；{told} 条通知待发"
         )
 
     def owner_is_told(self) -> None:
@@ -190,9 +205,11 @@ class _Story:
     def owner_pays(self) -> None:
         """The owner sees why, pays, and WeChat Pay tells us three times at once."""
         bills = self._get("/bills?which=unpaid")["items"]
-        _must(len(bills) == 2, f"未缴账单有 {len(bills)} 张")
-        why = self._get(f"/bills/{bills[-1]['id']}")["lines"][0]["explanation"]
-        self._say(f"业主看到 {len(bills)} 张账单，为什么是这个数：{why}")
+        _must(len(bills) == 4, f"未缴账单有 {len(bills)} 张")
+        for item in ("物业费", "水费", "公摊电费"):
+            bill = next(bill for bill in bills if bill["item"] == item)
+            why = self._get(f"/bills/{bill['id']}")["lines"][0]["explanation"]
+            self._say(f"业主看到{item}为什么是这个数：{why}")
         key = secrets.token_hex(12)
         wanted = {"bill_ids": [bill["id"] for bill in bills]}
         answers = [self._post("/payments", wanted, key=key) for _ in range(2)]
@@ -235,10 +252,48 @@ class _Story:
         _must(len(mine) == 1, f"平台日志里这张收据的模板消息有 {len(mine)} 条")
         self._say(f"公众号收到缴费成功：{card}；平台日志里恰好 1 条")
 
+    def neighbour_pays_at_the_counter(self) -> None:
+        """A lump sum pays the earliest due first and leaves the rest as prepaid money."""
+        house = self._neighbour_house()
+        said = self._flask("counter", "preview", "--house", house, "--amount", "1", *_IN, *_SUN)
+        owed_fen = _fen(_figure(said, r"今日应缴合计 ¥([\d,.]+)"))
+        paid = _yuan(owed_fen + 10_000).replace(",", "")
+        taking = ("counter", "take", "--house", house, "--amount", paid, "--by", "cash")
+        key = ("--key", secrets.token_hex(8))
+        said = self._flask(*taking, "--payer", "萧刚娜", *key, *_IN, *_SUN)
+        again = self._flask(*taking, "--payer", "萧刚娜", *key, *_IN, *_SUN)
+        number = _figure(said, r"收据 (\S+)：")
+        _must(number in again, "同一请求编号收了两次款")
+        _must_say(self._flask("prepaid", "show", "--house", house, *_IN, *_SUN), "余额 ¥100.00")
+        self._say(
+            f"邻居到前台交现金 ¥{paid}：按先到期先抵缴清 ¥{_yuan(owed_fen)}，余 ¥100.00 转入预存，"
+            f"收据号 {number}；重复提交只收一次"
+        )
+
+    def _neighbour_house(self) -> str:
+        token, self._token = self._token, self._sign_in(_NEIGHBOUR)
+        label = str(self._get("/houses")["items"][0]["label"])
+        self._token = token
+        return label
+
+    def books_are_closed(self) -> None:
+        """The report equals the sum of the bills, and the statement of a house its last cent."""
+        month = f"{self._workbook.month:%Y-%m}"
+        window = ("--from", month, "--until", month)
+        said = self._flask("report", "collection", *window, *_IN, "--as", "li")
+        _must_say(said, _yuan(self._workbook.due_fen))
+        shown = _figure(said, r"合计.*?([\d,]+\.\d\d)")
+        house = str(self._get("/houses")["items"][0]["label"])
+        files = self._stack.logs / "statement.pdf"
+        said = self._flask("statement", "--house", house, "--pdf", str(files), *_IN, "--as", "li")
+        _must_say(said, "期末", "0.00")
+        _must(files.read_bytes().startswith(b"%PDF"), "对账单不是 PDF")
+        self._say(f"收缴报表应收合计 ¥{shown}，等于账单之和；{house} 的对账单期末余额 0.00，可打印")
+
     def books_are_checked(self) -> None:
         """Every promise of the ledger holds, and every link works."""
         said = self._flask("verify", "ledger")
-        _must_say(said, "全部成立", "渠道的每个交易号只入账一次（1 条）", "收据号连续无缺（1 条）")
+        _must_say(said, "全部成立", "渠道的每个交易号只入账一次（2 条）", "收据号连续无缺（2 条）")
         promises = _figure(said, r"(\d+) 条承诺全部成立")
         _until(lambda: self._doctor_is_content(), "doctor 全部正常")
         self._phone.person(_NEXT)
@@ -292,36 +347,13 @@ class _Phone:
         return found
 
 
-def _read_workbook() -> _Workbook:
-    """Count and add up the workbook without a line of the product: plain fractions."""
-    book = python_calamine.CalamineWorkbook.from_path(str(_WORKBOOK))
-    header, *rows = book.get_sheet_by_name("房屋业主").to_python()
-    column = {str(name): index for index, name in enumerate(header)}
-    houses: dict[tuple[str, ...], tuple[Fraction, date]] = {}
-    phones = set()
-    for row in rows:
-        key = tuple(str(row[column[name]]) for name in ("楼栋", "单元", "房号"))
-        handover = row[column["交付日期"]]
-        _must(isinstance(handover, date), "交付日期不是日期")
-        houses[key] = (Fraction(str(row[column["建筑面积(㎡)"]])), handover)  # type: ignore[assignment]
-        if row[column["手机号"]]:
-            phones.add(str(row[column["手机号"]]))
-    due_fen = 0
-    month = _last_month()
-    for area, handover in houses.values():
-        _must(handover < month, "有房屋在上月之后交付，独立计算需要按天")
-        for exact in (100 * Fraction(_AREA_PRICE) * area, 100 * Fraction(_FIXED_PRICE)):
-            due_fen += int(exact + Fraction(1, 2))
-    return _Workbook(len(houses), len(phones), due_fen)
-
-
-def _last_month() -> date:
-    today = datetime.now(UTC).astimezone(ZoneInfo("Asia/Shanghai")).date()
-    return (today.replace(day=1) - timedelta(days=1)).replace(day=1)
-
-
 def _yuan(fen: int) -> str:
     return f"{fen // 100:,}.{fen % 100:02d}"
+
+
+def _fen(yuan: str) -> int:
+    whole, _, rest = yuan.replace(",", "").partition(".")
+    return int(whole) * 100 + int(rest)
 
 
 def _must(is_true: bool, otherwise: str) -> None:

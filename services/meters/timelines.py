@@ -11,15 +11,16 @@ from decimal import Decimal
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from domain.bill_states import LIVE_BILLS, BillState
+from domain.bill_states import LIVE_BILLS, BatchState, BillState
 from domain.errors import Conflict
 from domain.meters import KIND_SHOWN, MeterKind, MeterSpan, Reading, check_reading
 from domain.periods import add_months
 from domain.usages import USUAL_MONTHS, trim
-from models import Bill, FeeItem, Meter, MeterReading
+from models import Bill, BillBatch, FeeItem, Meter, MeterReading
 
 BILLED = LIVE_BILLS - {BillState.PENDING_REVIEW}
-"""A bill in these states has told its owner what the readings said; others are made anew."""
+"""A bill in these states has told its owner what the readings said. One that is approved is about
+to; others are made anew."""
 FIRST_YEAR = 1949
 """No meter is older."""
 
@@ -189,9 +190,14 @@ def _tell_billed(session: Session, meters: Sequence[KnownMeter]) -> None:
         for house_id, kind, day in session.execute(
             select(Bill.house_id, FeeItem.meter_kind, func.max(Bill.period_until))
             .join(FeeItem, FeeItem.id == Bill.fee_item_id)
+            .join(BillBatch, BillBatch.id == Bill.batch_id)
             .where(
                 Bill.house_id.in_(house_ids),
-                Bill.state.in_(BILLED),
+                Bill.state.in_(BILLED)
+                | (
+                    (Bill.state == BillState.PENDING_REVIEW)
+                    & (BillBatch.state == BatchState.APPROVED)
+                ),
                 FeeItem.meter_kind.is_not(None),
             )
             .group_by(Bill.house_id, FeeItem.meter_kind)

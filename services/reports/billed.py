@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, Subquery, and_, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    SQLColumnExpression,
+    Subquery,
+    and_,
+    exists,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from domain.bill_states import PAYABLE_BILLS
@@ -85,33 +94,42 @@ def read_arrears_page(
 ) -> list[ArrearsRow]:
     """Read one page of the houses that owe something now, by id from above ``after_id``.
 
-    It looks at no more open bills than those of the houses that it gives.
+    It walks houses in their order until the page is full, and looks at no bill of any other.
     """
+    overdue = and_(
+        Bill.house_id == House.id,
+        Bill.state.in_(PAYABLE_BILLS),
+        Bill.due_date < scope.as_of,
+        *of_bills(scope),
+    )
     fen = Bill.amount_fen - Bill.paid_fen
     in_page = (
+        select(House.id)
+        .where(
+            House.community_id == scope.community_id,
+            House.id > after_id,
+            exists().where(overdue),
+            *of_houses(scope),
+        )
+        .order_by(House.id)
+        .limit(limit)
+    )
+    ids = session.scalars(in_page).all()
+    found = session.execute(
         select(
-            House.id.label("house_id"),
-            func.sum(fen).label("overdue_fen"),
+            House.id,
+            func.sum(fen),
             *(
                 func.coalesce(func.sum(fen).filter(_aged(Bill.due_date, scope.as_of, age)), 0)
                 for age in AGES
             ),
         )
-        .join(Bill, Bill.house_id == House.id)
-        .where(
-            House.community_id == scope.community_id,
-            House.id > after_id,
-            *of_houses(scope),
-            *of_bills(scope),
-            Bill.state.in_(PAYABLE_BILLS),
-            Bill.due_date < scope.as_of,
-        )
+        .join(Bill, overdue)
+        .where(House.id.in_(ids))
         .group_by(House.id)
         .order_by(House.id)
-        .limit(limit)
-    )
-    found = session.execute(in_page).all()
-    names = _house_names(session, House.id.in_([row.house_id for row in found]))
+    ).all()
+    names = _house_names(session, House.id.in_(ids))
     return [
         ArrearsRow(names[house_id], int(overdue_fen), tuple(map(int, aged)), house_id)
         for house_id, overdue_fen, *aged in found

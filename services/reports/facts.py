@@ -1,7 +1,8 @@
-"""What each bill asked for and got, as of the end of a day, computed from the rows themselves.
+"""What bills asked for and got, as of the end of a day, computed from the rows themselves.
 
 Every source gives the columns ``period_month, building_id, fee_item_id, due_date, receivable_fen,
-received_fen, written_off_fen``; those by bill also ``house_id``.
+received_fen, written_off_fen``; those read from bills also ``house_id``. What it gives is to be
+added up: rows of the same keys occur many times.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Date,
     Select,
@@ -20,9 +22,11 @@ from sqlalchemy import (
     case,
     cast,
     func,
+    literal,
     or_,
     select,
     tuple_,
+    union_all,
 )
 
 from domain.bill_states import PAYABLE_BILLS, BillState, LineKind
@@ -66,7 +70,7 @@ def money_at() -> ColumnElement[datetime]:
 
 
 def read_facts(scope: Scope, *, by_house: bool = False) -> Subquery:
-    """Give the facts of a scope: from the summary if it holds them, else bill by bill."""
+    """Give the facts of a scope: from the summary if it holds them, else from the rows."""
     if not scope.is_now:
         return computed(scope)
     return _current(scope) if by_house else _narrowed(maintained(scope.community_id), scope)
@@ -108,7 +112,7 @@ def period_month() -> ColumnElement[date]:
 
 
 def _current(scope: Scope) -> Subquery:
-    """Give what is open right now, bill by bill."""
+    """Give the bills that are open right now."""
     return (
         select(
             Bill.house_id,
@@ -127,43 +131,32 @@ def _current(scope: Scope) -> Subquery:
 
 
 def computed(scope: Scope) -> Subquery:
-    """Compute what each bill asked for and got by the end of the scope's day, from every row.
+    """Compute what bills asked for and got by the end of the scope's day, from every row.
 
-    Lines that joined later, voids and write-offs count from their own day on.
+    Bills, what came for them and lines that joined them later are rows of their own here: whoever
+    reads adds up anyway, so that nothing needs to be gathered bill by bill before. Lines that
+    joined later, voids and write-offs count from their own day on.
 
     Source: domain.md D14.
     """
-    until = scope.until
-    received = (
-        select(Allocation.bill_id, func.sum(Allocation.amount_fen).label("amount_fen"))
-        .join(Bill, Bill.id == Allocation.bill_id)
-        .join(Payment, Payment.id == Allocation.payment_id)
-        .where(Allocation.kind == AllocationKind.PRINCIPAL, money_at() < until, *of_bills(scope))
-        .group_by(Allocation.bill_id)
-        .subquery("received")
-    )
-    later = (
-        select(BillLine.bill_id, func.sum(BillLine.amount_fen).label("amount_fen"))
-        .join(Bill, Bill.id == BillLine.bill_id)
-        .where(BillLine.kind.in_(_LATER_KINDS), joined_on() > scope.as_of, *of_bills(scope))
-        .group_by(BillLine.bill_id)
-        .subquery("later")
-    )
     ended_later = (
         select(AuditEntry.subject_id)
         .where(
             AuditEntry.subject_type == "bill",
             AuditEntry.action.in_(["bill_voided", "bill_written_off"]),
-            AuditEntry.at >= until,
+            AuditEntry.at >= scope.until,
         )
         .distinct()
-        .subquery("ended_later")
+        .cte("ended_later")
     )
-    receivable_fen = Bill.amount_fen - func.coalesce(later.c.amount_fen, 0)
-    received_fen = func.coalesce(received.c.amount_fen, 0)
     is_written_off = and_(Bill.state == BillState.WRITTEN_OFF, ended_later.c.subject_id.is_(None))
-    return (
-        select(
+
+    def counted(
+        start: type[Bill | Allocation | BillLine],
+        receivable_fen: SQLColumnExpression[int],
+        received_fen: SQLColumnExpression[int],
+    ) -> Select[Any]:
+        query = select(
             Bill.house_id,
             House.building_id,
             Bill.fee_item_id,
@@ -172,19 +165,31 @@ def computed(scope: Scope) -> Subquery:
             receivable_fen.label("receivable_fen"),
             received_fen.label("received_fen"),
             case((is_written_off, receivable_fen - received_fen), else_=0).label("written_off_fen"),
+        ).select_from(start)
+        if start is not Bill:
+            query = query.join(Bill, Bill.id == start.bill_id)
+        return (
+            query.join(House, House.id == Bill.house_id)
+            .outerjoin(ended_later, ended_later.c.subject_id == Bill.id)
+            .where(
+                Bill.published_at < scope.until,
+                or_(Bill.state != BillState.VOIDED, ended_later.c.subject_id.is_not(None)),
+                *of_bills(scope),
+                *of_houses(scope),
+            )
         )
-        .join(House, House.id == Bill.house_id)
-        .outerjoin(received, received.c.bill_id == Bill.id)
-        .outerjoin(later, later.c.bill_id == Bill.id)
-        .outerjoin(ended_later, ended_later.c.subject_id == Bill.id)
-        .where(
-            Bill.published_at < until,
-            or_(Bill.state != BillState.VOIDED, ended_later.c.subject_id.is_not(None)),
-            *of_bills(scope),
-            *of_houses(scope),
-        )
-        .subquery("facts")
+
+    nothing = literal(0, BigInteger)
+    asked = counted(Bill, Bill.amount_fen, nothing)
+    came = (
+        counted(Allocation, nothing, Allocation.amount_fen)
+        .join(Payment, Payment.id == Allocation.payment_id)
+        .where(Allocation.kind == AllocationKind.PRINCIPAL, money_at() < scope.until)
     )
+    not_yet_off = counted(BillLine, -BillLine.amount_fen, nothing).where(
+        BillLine.kind.in_(_LATER_KINDS), joined_on() > scope.as_of
+    )
+    return union_all(asked, came, not_yet_off).subquery("facts")
 
 
 def grouped(key: SQLColumnExpression[Any], *figures: ColumnElement[int]) -> Select[Any]:

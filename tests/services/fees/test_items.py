@@ -7,9 +7,13 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.actors import Permission
 from domain.charges import ChargeMethod, Price
+from domain.cycles import BillingTiming, CycleAnchor
 from domain.errors import InvalidInput, NotAllowed, NotFound
+from domain.formulas import Formula
+from domain.meters import MeterKind
 from domain.money import Rounding
 from domain.periods import Proration
+from domain.tiers import TierTable, TierWindow
 from services.fees.checks import NewFeeItem, NewPrice
 from services.fees.items import FeeItemCodeTaken, PriceNotLater
 from tests import factories
@@ -158,6 +162,166 @@ class TestAddItem:
         assert database.rows("SELECT * FROM fee_item") == []
 
 
+class TestAddEveryMethod:
+    TIERS = (("180", "5"), ("260.50", "7.10"), (None, "9"))
+
+    def test_tiers_are_kept_as_they_read(self, add, prices, audit):
+        add(
+            charge_method=ChargeMethod.METER,
+            unit_price=None,
+            meter_kind=MeterKind.COLD_WATER,
+            tiers=self.TIERS,
+        )
+
+        [price] = prices()
+        assert price.tiers == TierTable.read(self.TIERS)
+        assert (price.unit_price, price.formula) == (None, None)
+        assert audit("fee_item_added")[0]["tiers"] == [list(row) for row in self.TIERS]
+
+    def test_a_formula_is_kept_with_its_constants(self, add, prices, audit):
+        constants = {"rate": Decimal("0.50")}
+
+        add(
+            charge_method=ChargeMethod.FORMULA,
+            unit_price=None,
+            formula="area * rate * months",
+            constants=constants,
+        )
+
+        [price] = prices()
+        assert price.formula == Formula.read("area * rate * months", constants)
+        facts = audit("fee_item_added")[0]
+        assert (facts["formula"], facts["constants"]) == ("area * rate * months", {"rate": "0.50"})
+
+    def test_a_surcharge_is_kept_with_the_price(self, add, prices, audit):
+        add(surcharge=Decimal("12.50"))
+
+        assert prices()[0].surcharge == Decimal("12.50")
+        assert audit("fee_item_added")[0]["surcharge"] == "12.50"
+
+    @pytest.mark.parametrize("method", [ChargeMethod.SHARE, ChargeMethod.ONE_OFF])
+    def test_what_brings_its_own_amounts_has_no_price(self, add, prices, method):
+        add(charge_method=method, unit_price=None)
+
+        assert prices() == ()
+
+    def test_cycle_and_tiers_are_kept(self, add, database):
+        fields = {
+            "cycle_months": 3,
+            "cycle_anchor": CycleAnchor.ANNIVERSARY,
+            "cycle_from_month": 2,
+            "billing_timing": BillingTiming.IN_ADVANCE,
+            "due_day": 15,
+            "meter_kind": MeterKind.GAS,
+            "tier_window": TierWindow.YEAR,
+            "tier_from_month": 7,
+            "is_tier_per_house": True,
+            "is_tier_per_person": True,
+        }
+
+        add(charge_method=ChargeMethod.METER, **fields)
+
+        row = database.rows("SELECT * FROM fee_item")[0]
+        assert {name: row[name] for name in fields} == fields
+
+    def test_a_price_per_period_and_a_vacancy_rate_are_kept(self, add, database):
+        add(
+            charge_method=ChargeMethod.FIXED,
+            is_per_period=True,
+            vacancy_rate=Decimal("0.7"),
+        )
+
+        row = database.rows("SELECT is_per_period, vacancy_rate FROM fee_item")[0]
+        assert tuple(row.values()) == (True, Decimal("0.7"))
+
+
+class TestHopelessFormula:
+    """Source: domain.md D1, a formula is tried on houses before it is saved."""
+
+    @pytest.fixture
+    def house(self, database, community_id):
+        def house(**changes):
+            with database.session() as session:
+                community = session.get_one(factories.Community, community_id)
+                building = factories.make_building(session, community=community)
+                return factories.make_house(session, building=building, **changes).id
+
+        return house
+
+    @pytest.fixture
+    def add_formula(self, add):
+        return lambda formula, **more: add(
+            charge_method=ChargeMethod.FORMULA, unit_price=None, formula=formula, **more
+        )
+
+    @pytest.mark.parametrize("months", [1, 3, 12])
+    @pytest.mark.parametrize("timing", BillingTiming)
+    def test_one_that_fails_for_every_house_is_refused(
+        self, house, add_formula, database, months, timing
+    ):
+        house()
+        house()
+
+        with pytest.raises(InvalidInput) as refusal:
+            add_formula("10 / floor", cycle_months=months, billing_timing=timing)
+
+        assert refusal.value.fields == {"formula": ["公式需要楼层，但没有填写"]}
+        assert database.rows("SELECT * FROM fee_item") == []
+
+    def test_all_reasons_are_told(self, house, add_formula):
+        house(floor_no=3)
+        house()
+
+        with pytest.raises(InvalidInput) as refusal:
+            add_formula("10 / (floor - 3)")
+
+        assert refusal.value.fields == {"formula": ["公式里除数为 0", "公式需要楼层，但没有填写"]}
+
+    def test_a_house_that_cannot_be_tried_excuses_nothing(self, house, add_formula):
+        house()
+        house(handover_date=None)
+
+        with pytest.raises(InvalidInput):
+            add_formula("10 / floor")
+
+    def test_one_that_works_for_some_house_is_taken(self, house, add_formula):
+        house(floor_no=3)
+        house()
+
+        add_formula("10 / floor")
+
+    def test_without_houses_there_is_nothing_to_try(self, add_formula):
+        add_formula("10 / floor")
+
+    def test_houses_without_a_meter_say_nothing_of_the_formula(self, house, add_formula):
+        house()
+
+        add_formula("usage * 2", meter_kind=MeterKind.COLD_WATER)
+
+    def test_one_that_counts_usage_without_a_meter_is_refused(self, house, add_formula):
+        house()
+
+        with pytest.raises(InvalidInput):
+            add_formula("usage * 2")
+
+    def test_a_new_formula_of_an_item_is_tried_as_well(
+        self, services, manager, house, add_formula, prices
+    ):
+        item_id = add_formula("area * months", cycle_months=12)
+        house()
+
+        with pytest.raises(InvalidInput) as refusal:
+            services.fees.set_price(
+                actor=manager,
+                fee_item_id=item_id,
+                price=NewPrice(formula="10 / floor"),
+                priced_from=date(2027, 6, 16),
+            )
+
+        assert list(refusal.value.fields) == ["formula"]
+        assert len(prices()) == 1
+
+
 class TestSetPrice:
     def test_the_one_before_ends_where_the_new_one_begins(self, add, set_price, prices):
         item_id = add()
@@ -204,6 +368,67 @@ class TestSetPrice:
         with pytest.raises(NotFound):
             set_price(404, "2.50", date(2026, 6, 16))
 
+    @pytest.mark.parametrize("method", [ChargeMethod.SHARE, ChargeMethod.ONE_OFF])
+    def test_an_item_without_prices_gets_none(self, add, set_price, prices, method):
+        item_id = add(charge_method=method, unit_price=None)
+
+        with pytest.raises(InvalidInput, match="没有单价"):
+            set_price(item_id, "2.50", date(2026, 6, 16))
+
+        assert prices() == ()
+
+    def test_a_price_of_another_way_is_refused(self, services, manager, add):
+        with pytest.raises(InvalidInput) as refusal:
+            services.fees.set_price(
+                actor=manager,
+                fee_item_id=add(),
+                price=NewPrice(tiers=[(None, "5")]),
+                priced_from=date(2026, 6, 16),
+            )
+
+        assert list(refusal.value.fields) == ["tiers"]
+
+    def test_tiers_may_follow_a_unit_price(self, services, manager, add, prices, audit):
+        item_id = add(charge_method=ChargeMethod.METER, meter_kind=MeterKind.GAS)
+
+        services.fees.set_price(
+            actor=manager,
+            fee_item_id=item_id,
+            price=NewPrice(tiers=[("100", "2"), (None, "3")], surcharge=Decimal(5)),
+            priced_from=date(2026, 6, 16),
+        )
+
+        before, after = prices()
+        assert (before.unit_price, before.ends_before) == (Decimal("2.35"), date(2026, 6, 16))
+        assert after.tiers == TierTable.read([("100", "2"), (None, "3")])
+        [facts] = audit("price_set")
+        assert facts["before"] == {"unit_price": "2.350000"}
+        assert facts["after"] == {"tiers": [["100", "2"], [None, "3"]], "surcharge": "5"}
+
+    def test_a_formula_with_another_constant_is_another_price(
+        self, services, manager, add, prices, audit
+    ):
+        item_id = add(
+            charge_method=ChargeMethod.FORMULA,
+            unit_price=None,
+            formula="area * rate",
+            constants={"rate": Decimal("0.5")},
+        )
+
+        services.fees.set_price(
+            actor=manager,
+            fee_item_id=item_id,
+            price=NewPrice(formula="area * rate", constants={"rate": Decimal("0.6")}),
+            priced_from=date(2026, 6, 16),
+        )
+
+        assert [
+            price.formula.evaluate({"area": Decimal(10)}) for price in prices() if price.formula
+        ] == [5, 6]
+        [facts] = audit("price_set")
+        assert facts["before"]["constants"] == {"rate": "0.5"}
+        assert facts["after"]["constants"] == {"rate": "0.6"}
+
     def test_many_at_once_leave_one_history(self, add, set_price, prices, together):
         item_id = add()
 
@@ -230,6 +455,56 @@ class TestSetPrice:
             )
 
         assert len(prices()) == 1
+
+
+class TestEndItem:
+    @pytest.fixture
+    def end(self, services, manager):
+        def end(item_id, day=date(2026, 6, 16), reason="业主大会决定", actor=manager):
+            services.fees.end_item(actor=actor, fee_item_id=item_id, ends_before=day, reason=reason)
+
+        return end
+
+    def test_it_ends_with_its_reason(self, services, manager, community_id, add, end, audit):
+        end(add(), reason=" 业主大会决定 ")
+
+        [item] = services.fees.list_items(actor=manager, community_id=community_id)
+        assert item.ends_before == date(2026, 6, 16)
+        assert audit("fee_item_ended") == [
+            {"before": None, "ends_before": "2026-06-16", "reason": "业主大会决定"}
+        ]
+
+    def test_it_may_end_otherwise(self, add, end, audit):
+        item_id = add()
+        end(item_id)
+
+        end(item_id, date(2026, 7, 1))
+
+        assert audit("fee_item_ended")[-1]["before"] == "2026-06-16"
+
+    @pytest.mark.parametrize("day", [date(2026, 1, 1), date(2025, 12, 31)])
+    def test_not_before_it_began(self, add, end, day, database):
+        item_id = add()
+
+        with pytest.raises(InvalidInput) as refusal:
+            end(item_id, day)
+
+        assert list(refusal.value.fields) == ["ends_before"]
+        assert database.value("SELECT ends_on FROM fee_item") is None
+
+    def test_not_without_a_reason(self, add, end):
+        with pytest.raises(InvalidInput) as refusal:
+            end(add(), reason="  ")
+
+        assert list(refusal.value.fields) == ["reason"]
+
+    def test_no_such_item(self, end):
+        with pytest.raises(NotFound):
+            end(404)
+
+    def test_only_with_the_permission(self, add, end):
+        with pytest.raises(NotAllowed):
+            end(add(), actor=actor_without(Permission.MANAGE_FEES))
 
 
 class TestListItems:

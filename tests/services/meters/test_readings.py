@@ -221,6 +221,13 @@ class TestReadingLock:
 
         assert enter(("W1", OCTOBER, "103")).taken == 1
 
+    @pytest.mark.breaks_promises  # their batch is not of that state
+    def test_bills_that_are_approved_are_about_to(self, enter, house, bill_water, database):
+        bill_water(house.id, "W1", state="pending_review")
+        database.do("UPDATE bill_batch SET state = 'approved'")
+
+        assert enter(("W1", OCTOBER, "103")).problems
+
     def test_bills_of_another_kind_or_house_do_not(self, enter, house, neighbour, bill_water):
         bill_water(house.id, "E1", kind="electricity")
         bill_water(neighbour.house_id, "W2")
