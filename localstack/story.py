@@ -142,18 +142,20 @@ class _Story:
     def _sign_in(self, phone: str) -> str:
         asked = self._post("/phone-codes", {"phone": phone}, token="")
         _must(asked.status_code == 202, f"获取验证码：{asked.text}")
-        sms = _until(lambda: self._phone.get("sms", phone=phone) or None, "验证码短信")
-        code = re.search(r"\d{6}", sms[0]["text"])
-        _must(code is not None, "短信里没有验证码")
-        assert code is not None  # noqa: S101 - narrowed for the type checker; checked above
+        code = _until(lambda: self._sms_code(phone), "验证码短信")
         wechat = self._phone.post(f"people/{phone}/wx_login")["code"]
         signed = self._post(
             "/sessions/by-phone-code",
-            {"phone": phone, "code": code[0], "wechat_code": wechat},
+            {"phone": phone, "code": code, "wechat_code": wechat},
             token="",
         )
         _must(signed.status_code == 201, f"登录：{signed.text}")
         return str(signed.json()["token"])
+
+    def _sms_code(self, phone: str) -> str | None:
+        texts = [str(one["text"]) for one in self._phone.get("sms", phone=phone)]
+        found = [re.search(r"\d{6}", words) for words in texts if "验证码" in words]
+        return found[0][0] if found and found[0] else None
 
     def bill_the_month(self) -> None:
         """Generate, review and publish the month's bills."""

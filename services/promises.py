@@ -39,15 +39,17 @@ RULES = (
         "批次合计 = 其有效账单之和（不计发布后的减免和优惠）",
         "SELECT count(*) FROM bill_batch",
         """
+        WITH later AS MATERIALIZED (
+            SELECT bill_id, sum(amount_fen) AS amount_fen FROM bill_line
+             WHERE kind = 'waiver' OR (kind = 'discount' AND trace ? 'taken_on')
+             GROUP BY bill_id)
         SELECT batch.id::text FROM bill_batch batch
          WHERE batch.state IN ('pending_review', 'approved', 'published')
            AND (batch.bill_count || ':' || batch.amount_fen) <>
-               (SELECT count(*) || ':' || coalesce(sum(bill.amount_fen - later.amount_fen), 0)
+               (SELECT count(*) || ':'
+                       || coalesce(sum(bill.amount_fen - coalesce(later.amount_fen, 0)), 0)
                   FROM bill
-                 CROSS JOIN LATERAL (
-                       SELECT coalesce(sum(line.amount_fen), 0) AS amount_fen FROM bill_line line
-                        WHERE line.bill_id = bill.id
-                          AND (line.kind = 'waiver' OR line.trace ? 'taken_on')) later
+                  LEFT JOIN later ON later.bill_id = bill.id
                  WHERE bill.batch_id = batch.id AND bill.state <> 'cancelled')
         """,
     ),

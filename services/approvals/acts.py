@@ -100,7 +100,7 @@ def _write_off(tx: Transaction, actor: Actor, request: ApprovalRequest) -> None:
 def _void(tx: Transaction, actor: Actor, request: ApprovalRequest) -> None:
     """Void a bill; the next run of its month makes another in its place, which names it."""
     bill = _lock_bill(tx, request)
-    check_voidable(bill)
+    check_voidable(tx, bill)
     bill.state = BillState.VOIDED
     _record(tx, actor, "bill_voided", bill, request)
 

@@ -15,7 +15,7 @@ from domain.bill_states import OWNER_SEES, PAYABLE_BILLS, BillState
 from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from domain.money import MAX_FEN
 from domain.periods import local_date
-from models import ApprovalRequest, Bill, Deposit, PrepaidAccount
+from models import ApprovalRequest, Bill, BillLateFee, Deposit, PrepaidAccount
 from services.accrued_late_fees import read_accrued
 from services.audit import record
 from services.unit_of_work import Transaction, UnitOfWork, violates
@@ -116,7 +116,7 @@ class MoneyRequests:
 
         def work(tx: Transaction) -> int:
             bill = _read_bill(tx, bill_id)
-            check_voidable(bill)
+            check_voidable(tx, bill)
             return _ask(tx, actor, ApprovalKind.VOID, bill, bill.amount_fen, reason)
 
         return self._run(work, 1, reason)
@@ -259,15 +259,16 @@ def check_open(bill: Bill, amount_fen: int) -> None:
         raise MoreThanOpen("金额超过账单未缴部分")
 
 
-def check_voidable(bill: Bill) -> None:
-    """Refuse unless a bill is published and nothing was paid of it.
+def check_voidable(tx: Transaction, bill: Bill) -> None:
+    """Refuse unless a bill is published and nothing was paid of it, nor of its late fee.
 
     Raises:
         BillHasPayment, BillNotOpen: it is not.
 
     Source: domain.md D4.
     """
-    if bill.paid_fen:
+    late_fee = tx.session.get(BillLateFee, bill.id)
+    if bill.paid_fen or (late_fee is not None and late_fee.paid_fen):
         raise BillHasPayment
     if bill.state != BillState.PUBLISHED:
         raise BillNotOpen

@@ -152,9 +152,9 @@ def computed(scope: Scope) -> Subquery:
     is_written_off = and_(Bill.state == BillState.WRITTEN_OFF, ended_later.c.subject_id.is_(None))
 
     def counted(
-        start: type[Bill | Allocation | BillLine],
         receivable_fen: SQLColumnExpression[int],
         received_fen: SQLColumnExpression[int],
+        bill_id: SQLColumnExpression[int] | None = None,
     ) -> Select[Any]:
         query = select(
             Bill.house_id,
@@ -165,11 +165,12 @@ def computed(scope: Scope) -> Subquery:
             receivable_fen.label("receivable_fen"),
             received_fen.label("received_fen"),
             case((is_written_off, receivable_fen - received_fen), else_=0).label("written_off_fen"),
-        ).select_from(start)
-        if start is not Bill:
-            query = query.join(Bill, Bill.id == start.bill_id)
+        )
+        if bill_id is not None:
+            query = query.where(Bill.id == bill_id)
         return (
-            query.join(House, House.id == Bill.house_id)
+            query.select_from(Bill)
+            .join(House, House.id == Bill.house_id)
             .outerjoin(ended_later, ended_later.c.subject_id == Bill.id)
             .where(
                 Bill.published_at < scope.until,
@@ -180,13 +181,13 @@ def computed(scope: Scope) -> Subquery:
         )
 
     nothing = literal(0, BigInteger)
-    asked = counted(Bill, Bill.amount_fen, nothing)
-    came = (
-        counted(Allocation, nothing, Allocation.amount_fen)
-        .join(Payment, Payment.id == Allocation.payment_id)
-        .where(Allocation.kind == AllocationKind.PRINCIPAL, money_at() < scope.until)
+    asked = counted(Bill.amount_fen, nothing)
+    came = counted(nothing, Allocation.amount_fen, Allocation.bill_id).where(
+        Allocation.kind == AllocationKind.PRINCIPAL,
+        Payment.id == Allocation.payment_id,
+        money_at() < scope.until,
     )
-    not_yet_off = counted(BillLine, -BillLine.amount_fen, nothing).where(
+    not_yet_off = counted(-BillLine.amount_fen, nothing, BillLine.bill_id).where(
         BillLine.kind.in_(_LATER_KINDS), joined_on() > scope.as_of
     )
     return union_all(asked, came, not_yet_off).subquery("facts")

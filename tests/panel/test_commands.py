@@ -43,7 +43,7 @@ def commands(app):
             else:
                 yield [*words, name]
 
-    ours = ("staff", "community", "fees", "import", "bills", "verify", "doctor")
+    ours = ("staff", "community", "fees", "import", "bills", "report", "verify", "doctor")
     return [words for words in walk(app.cli, []) if words[0] in ours]
 
 

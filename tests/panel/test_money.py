@@ -103,6 +103,26 @@ class TestCounter:
         ended(take("1.00", "--bill", number), 0, number)
         ended(take("1.00", "--bill", "CH999"), 1, "没有待缴的账单 CH999")
 
+    def test_a_bill_that_is_being_paid_online(self, flask, take, database):
+        number = database.value("SELECT bill_no FROM bill")
+        with database.session() as session:
+            factories.make_account(session)
+        database.do(
+            "INSERT INTO payment_order (community_id, account_id, channel, mchid, appid, openid,"
+            " out_trade_no, description, state, amount_fen, topup_fen, topup_house_id, created_at,"
+            " expires_at) SELECT community_id, 1, 'wechat', 'm', 'a', 'o', 'P1', '物业费',"
+            " 'prepaying', 1, 1, house_id, now(), now() FROM bill"
+        )
+        database.do("INSERT INTO bill_lock (bill_id, order_id) SELECT id, 1 FROM bill")
+
+        ended(take("1.00", "--bill", number), 1, f"账单 {number} 正在线上支付")
+        ended(
+            flask("counter", "preview", *HOUSE, "--amount", "1.00", "--as", "zhao"),
+            0,
+            f"{number} 正在线上支付，不参与抵扣",
+        )
+        ended(take("1.00"), 0, f"账单 {number} 正在线上支付，本次没有抵扣")
+
     @pytest.mark.parametrize(
         ("amount", "more", "sentence"),
         [

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from domain.actors import Role, operator
+from domain.actors import Role, operator, system_actor
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.payment_states import PaymentChannel
 from domain.periods import add_months, local_date
@@ -25,6 +25,7 @@ from services.approvals.requests import Payout
 from services.payments.money_in import MoneyIn
 from tests import factories
 
+SYSTEM = system_actor("测试")
 REFUSALS = (Conflict, InvalidInput, NotFound)
 PAYOUT = Payout("cash", "陈建", "19900000001")
 AMOUNTS = st.integers(1, 60_000)
@@ -60,6 +61,7 @@ class History(RuleBasedStateMachine):
             self.cashier = factories.staff(session, Role.CASHIER)
             self.accountant = factories.staff(session, Role.FINANCE)
             self.manager = factories.staff(session, Role.MANAGER)
+        self.bill_a_month(rebill=False, changes_price=False)
 
     def key(self):
         self.keys += 1
@@ -84,8 +86,9 @@ class History(RuleBasedStateMachine):
     def bill_a_month(self, rebill, changes_price):
         """The next month, or again the last one: only what was voided is missing there."""
         month = add_months(self.month, -1) if rebill else self.month
-        if add_months(month, 1) > local_date(self.services.clock.now()):
-            return
+        late = add_months(month, 1) - local_date(self.services.clock.now())
+        if late.days > 0:
+            self.services.clock.advance(days=late.days)
         if changes_price:
             self.database.do("UPDATE fee_standard SET unit_price = unit_price + 0.1")
         batch_id = self.attempt(
@@ -147,18 +150,18 @@ class History(RuleBasedStateMachine):
             bill_id=data.draw(st.sampled_from(self.bill_ids())),
             amount_fen=amount_fen,
             reason="损坏公共设施",
+            client_key=self.key(),
         )
 
     @rule(amount_fen=AMOUNTS)
     def move_prepaid_money(self, amount_fen):
         account = self.database.value(
-            "SELECT id FROM prepaid_account WHERE house_id = :id AND fee_item_id IS NULL",
+            "SELECT max(id) FROM prepaid_account WHERE house_id = :id AND fee_item_id IS NULL",
             id=self.house_id,
         )
         self.attempt(
             self.services.prepaid.transfer,
             actor=self.accountant,
-            community_id=self.community_id,
             from_account_id=account or 404,
             to_house_id=self.house_id,
             to_fee_item_id=self.item_ids[0],
@@ -169,16 +172,17 @@ class History(RuleBasedStateMachine):
 
     @rule()
     def offset_prepaid_money(self):
-        self.services.prepaid_offsets.offset_all(actor=factories.system())
+        self.services.prepaid_offsets.offset_due(actor=SYSTEM)
 
     @rule(
         kind=st.sampled_from(
             ["waiver", "void", "write_off", "late_fee_waiver", "adjustment", "credit"]
         ),
-        amount_fen=AMOUNTS,
+        amount_fen=st.integers(1, 9_000),
+        at_once=st.booleans(),
         data=st.data(),
     )
-    def ask_about_a_bill(self, kind, amount_fen, data):
+    def ask_about_a_bill(self, kind, amount_fen, at_once, data):
         more = {} if kind in ("void", "write_off") else {"amount_fen": amount_fen}
         if kind == "credit":
             kind, more = "adjustment", {"amount_fen": -amount_fen}
@@ -189,6 +193,8 @@ class History(RuleBasedStateMachine):
             reason="测试",
             **more,
         )
+        if at_once:
+            self.decide_what_was_asked(approves=True)
 
     @rule(amount_fen=AMOUNTS)
     def ask_for_money_back(self, amount_fen):
@@ -250,8 +256,8 @@ class TestMoneyHistory:
         run_state_machine_as_test(
             History,
             settings=settings(
-                max_examples=30,
-                stateful_step_count=25,
+                max_examples=40,
+                stateful_step_count=30,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),

@@ -121,6 +121,16 @@ class TestVoid:
         with pytest.raises(BillHasPayment):
             ask("void", actor=scene.accountant)
 
+    def test_of_a_bill_whose_late_fee_was_paid_is_refused(
+        self, late_fee_rule, clock, database, ask, pay, scene
+    ):
+        database.do("UPDATE community SET late_fee_first = true")
+        clock.set(datetime(2026, 12, 11, 2, 0, tzinfo=UTC))
+        pay(105)
+
+        with pytest.raises(BillHasPayment):
+            ask("void", actor=scene.accountant)
+
     def test_of_a_bill_that_was_paid_since_is_refused(self, ask, approve, pay, scene, bill):
         request_id = ask("void", actor=scene.accountant)
         pay(21002)

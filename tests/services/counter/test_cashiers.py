@@ -1,6 +1,6 @@
 import pytest
 
-from domain.actors import Permission, operator
+from domain.actors import Actor, ActorKind, Permission
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.payment_states import PaymentChannel
 from services.keys import KeyUsedForOther
@@ -252,9 +252,10 @@ class TestTake:
             take(100)
 
     def test_nobody_without_a_name_takes_money(self, services, scene):
+        nobody = Actor(ActorKind.SYSTEM, None, "机器", frozenset({Permission.TAKE_MONEY}))
         with pytest.raises(NotAllowed):
             services.counter.take(
-                actor=operator(),
+                actor=nobody,
                 community_id=scene.community_id,
                 house_id=scene.house_id,
                 money=MoneyIn(PaymentChannel.CASH, 100, "王五"),
@@ -270,6 +271,37 @@ class TestTake:
                 money=MoneyIn(PaymentChannel.CASH, 100, "王五"),
                 client_key="key-00000001",
             )
+
+
+class TestReceipt:
+    def test_staff_see_any_of_the_community(self, services, scene, take):
+        receipt = take(100)
+
+        shown = services.receipts.show_any(
+            actor=scene.cashier, community_id=scene.community_id, receipt_no=receipt.receipt_no
+        )
+
+        assert shown == receipt
+        with pytest.raises(NotFound):
+            services.receipts.show_any(
+                actor=scene.cashier, community_id=10**6, receipt_no=receipt.receipt_no
+            )
+        with pytest.raises(NotAllowed):
+            services.receipts.show_any(
+                actor=factories.actor_without(Permission.VIEW_HOUSE_MONEY),
+                community_id=scene.community_id,
+                receipt_no=receipt.receipt_no,
+            )
+
+    def test_no_owner_sees_what_was_paid_over_the_counter(self, services, scene, take, database):
+        receipt = take(100)
+        with database.session() as session:
+            house = session.get_one(factories.House, scene.house_id)
+            owner = factories.make_owner(session, house=house)
+            account = factories.make_account(session, owner=owner, houses=[house])
+
+        with pytest.raises(NotFound):
+            services.receipts.show(actor=factories.owner(account), receipt_no=receipt.receipt_no)
 
 
 class TestHeld:

@@ -1,7 +1,6 @@
 """Trying items on houses: what they would owe, told and not written."""
 
 from datetime import date
-from decimal import Decimal
 
 import pytest
 

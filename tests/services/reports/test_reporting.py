@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from python_calamine import CalamineWorkbook
 
-from domain.actors import operator, system_actor
+from domain.actors import operator
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.periods import SHANGHAI, Span
 from services.reports.tables import (
@@ -21,13 +21,7 @@ from services.reports.tables import (
 )
 from tests import factories
 from tests.histories import History
-
-YEARS = Span(date(2025, 1, 1), date(2029, 1, 1))
-
-
-@pytest.fixture
-def reports(services):
-    return services.reports
+from tests.services.reports.asking import YEARS, arrears, cash, collection
 
 
 @pytest.fixture(params=[1, 2])
@@ -50,21 +44,6 @@ CASH = (
     "deposit_fen",
     "suspense_fen",
 )
-
-
-def collection(reports, history, by=CollectionBy.MONTH, **changes):
-    which = ReportFilter(**({"community_id": history.community_id, "span": YEARS} | changes))
-    return reports.collection(actor=operator(), which=which, by=by)
-
-
-def arrears(reports, history, by=ArrearsBy.BUILDING, *, limit=None, after_id=0, **changes):
-    which = ReportFilter(**({"community_id": history.community_id} | changes))
-    return reports.arrears(actor=operator(), which=which, by=by, limit=limit, after_id=after_id)
-
-
-def cash(reports, history, by=CashBy.DAY, **changes):
-    which = ReportFilter(**({"community_id": history.community_id, "span": YEARS} | changes))
-    return reports.cash_in(actor=operator(), which=which, by=by)
 
 
 @pytest.mark.slow
@@ -174,53 +153,6 @@ class TestOneTruth:
                     for one in ids
                 ]
                 assert added(parts, *COLLECTION) == added([whole], *COLLECTION)
-
-
-class TestFold:
-    def test_moves_changes_into_sums_and_changes_no_figure(self, services, reports, database):
-        history = History(services, database, 7)
-        history.publish()
-        before = collection(reports, history)
-        assert database.value("SELECT count(*) FROM collection_change")
-
-        folded = reports.fold_summary(actor=_platform())
-
-        assert folded
-        assert database.value("SELECT count(*) FROM collection_change") == 0
-        after = collection(reports, history)
-        assert (after.rows, after.totals) == (before.rows, before.totals)
-        assert reports.fold_summary(actor=_platform()) == 0
-
-    def test_two_at_once_fold_once(self, services, reports, database, together):
-        history = History(services, database, 7)
-        history.publish()
-        changes = database.value("SELECT count(*) FROM collection_change")
-
-        folded = together(*[lambda: reports.fold_summary(actor=_platform())] * 4)
-
-        assert sum(folded) == changes
-
-    def test_drafts_leave_no_trace(self, database, app):
-        with database.session() as session:
-            house = factories.make_house(session)
-            factories.make_bill(session, house=house, state="pending_review", published_at=None)
-        database.do("UPDATE bill SET state = 'cancelled'")
-        database.do("UPDATE bill_batch SET state = 'cancelled'")
-
-        assert database.value("SELECT count(*) FROM collection_change") == 0
-
-    def test_what_changes_nothing_is_not_written(self, database, app):
-        with database.session() as session:
-            factories.make_bill(session, house=factories.make_house(session))
-        assert database.value("SELECT count(*) FROM collection_change") == 1
-
-        database.do("UPDATE bill SET issue_date = issue_date")
-
-        assert database.value("SELECT count(*) FROM collection_change") == 1
-
-
-def _platform():
-    return system_actor("测试")
 
 
 @pytest.fixture

@@ -1,0 +1,8 @@
+"""The reports under test."""
+
+import pytest
+
+
+@pytest.fixture
+def reports(services):
+    return services.reports
