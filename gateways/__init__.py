@@ -38,8 +38,8 @@ class Gateways:
     sms: SmsSender
     pay_channel: PayChannel
     workbooks: WorkbookReader
+    documents: DocumentWriter
     probes: tuple[Probe, ...]
-    documents: DocumentWriter = OfficeDocuments()
 
 
 def build(settings: Settings, redis: Redis, clock: Clock) -> Gateways:
@@ -80,6 +80,7 @@ def build(settings: Settings, redis: Redis, clock: Clock) -> Gateways:
         sms=TencentSms(account=sms_account, base_url=settings.sms_api_base),
         pay_channel=pay_channel,
         workbooks=XlsxReader(),
+        documents=OfficeDocuments(),
         probes=(
             TokenProbe("微信小程序", mini_client),
             TokenProbe("微信公众号", official_client),

@@ -273,6 +273,7 @@ class _Story:
         )
 
     def _neighbour_house(self) -> str:
+        self._phone.person(_NEIGHBOUR)
         token, self._token = self._token, self._sign_in(_NEIGHBOUR)
         label = str(self._get("/houses")["items"][0]["label"])
         self._token = token

@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from domain.payment_states import PaymentChannel
+from services.payments.money_in import MoneyIn
 from tests import factories
 from tests.panel.test_commands import HUGE, ended
 
@@ -70,11 +72,19 @@ def requests(database):
 
 
 @pytest.fixture
-def held(flask, database):
-    """20.00 on the prepaid account 1 of the house and a deposit 1 of 9.00."""
-    house = ["--house", "1栋1单元101", "--community", "CH", "--payer", "王五", "--as", "zhao"]
-    ended(flask("counter", "take", *house, "--amount", "500"), 0)
-    ended(flask("deposit", "take", *house, "--amount", "9", "--name", "装修押金"), 0)
+def held(services, database):
+    """Money on the prepaid account 1 of the house, and a deposit 1 of 9.00."""
+    here = {
+        "actor": services.staff.act_as(login_name="zhao"),
+        "community_id": 1,
+        "house_id": 1,
+    }
+
+    def cash(amount_fen):
+        return MoneyIn(channel=PaymentChannel.CASH, amount_fen=amount_fen, payer_name="王五")
+
+    services.counter.take(**here, money=cash(50_000), client_key="ahead-0001")
+    services.deposits.take(**here, money=cash(900), name="装修押金", client_key="deposit-0001")
 
 
 PAYEE = ["--payee", "王五", "--phone", "19900000001"]
