@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Lock
 
 from gateways.pdf_tables import lay_out
 from gateways.xlsx_tables import fill_workbook
 from services.ports import TableDocument
+
+
+_LAYING_OUT = Lock()
+"""The library reads the font through one file that all threads share: one document at a time."""
 
 
 class OfficeDocuments:
@@ -18,7 +23,8 @@ class OfficeDocuments:
         Characters that the shipped font lacks are shown as 〓. The same document always gives the
         same bytes: the file carries no time of making.
         """
-        return lay_out(document)
+        with _LAYING_OUT:
+            return lay_out(document)
 
     def write_workbook(self, documents: Sequence[TableDocument]) -> bytes:
         """Write one sheet for each table; money and dates are numbers that can be added.

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.bill_states import BatchState, BillState, LineKind
@@ -141,7 +141,8 @@ class BillLine(Model):
     bill_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     line_no: Mapped[int] = mapped_column(primary_key=True)
     amount_fen: Mapped[Fen]
-    trace: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    trace: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """As it was written; see docs/adr/0014."""
     kind: Mapped[Words] = mapped_column(server_default=LineKind.PRINCIPAL)
 
 

@@ -241,7 +241,7 @@ def _read_moves(session: Session, bill_ids: list[int]) -> dict[int, dict[date, i
         select(BillLine.bill_id, BillLine.trace[TAKEN_ON].astext, BillLine.amount_fen).where(
             BillLine.bill_id.in_(bill_ids),
             BillLine.kind.in_([LineKind.DISCOUNT, LineKind.WAIVER]),
-            BillLine.trace.has_key(TAKEN_ON),
+            BillLine.trace[TAKEN_ON].astext.is_not(None),
         )
     ).all()
     moves: dict[int, dict[date, int]] = {}

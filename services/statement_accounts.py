@@ -200,7 +200,7 @@ _OWED = text(
         SELECT line.bill_id, line.kind, line.amount_fen,
                greatest(billed.published_on, (line.trace->>'taken_on')::date) AS on_day
           FROM billed JOIN bill_line line ON line.bill_id = billed.id
-         WHERE line.kind IN ('waiver', 'discount') AND line.trace ? 'taken_on'),
+         WHERE line.kind IN ('waiver', 'discount') AND line.trace ->> 'taken_on' IS NOT NULL),
     money AS (
         SELECT allocation.bill_id, allocation.kind, allocation.amount_fen > 0 AS is_paid,
                payment.channel, receipt.receipt_no AS number,

@@ -1,7 +1,8 @@
 """Give the money core its tables: meters, pools, discounts, late fees, prepaid money, approvals
 
 Lock: ACCESS EXCLUSIVE on bill, bill_line, fee_item, payment and their like while columns with
-constant defaults and checks are added: no table is rewritten, each is read once.
+constant defaults and checks are added: each is read once; bill_line is rewritten, since its traces
+become json.
 """
 
 import sqlalchemy as sa
@@ -840,6 +841,7 @@ def upgrade() -> None:
     op.add_column(
         "bill_line", sa.Column("kind", sa.Text(), server_default="principal", nullable=False)
     )
+    op.execute("ALTER TABLE bill_line ALTER COLUMN trace TYPE json USING trace::json")
     op.add_column(
         "community",
         sa.Column("late_fee_first", sa.Boolean(), server_default=sa.text("false"), nullable=False),
@@ -1039,6 +1041,7 @@ def downgrade() -> None:
     op.drop_column("community", "review_change_percent")
     op.drop_column("community", "offsets_prepaid")
     op.drop_column("community", "late_fee_first")
+    op.execute("ALTER TABLE bill_line ALTER COLUMN trace TYPE jsonb USING trace::jsonb")
     op.drop_column("bill_line", "kind")
     op.drop_index("ix_bill_voided", table_name="bill")
     op.drop_index(

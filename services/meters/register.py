@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import select, update
+from sqlalchemy import cast, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 
 from domain.actors import Actor, Permission
@@ -336,7 +337,7 @@ def _check_swap(one: Meter, other: Meter) -> None:
 
 def _bills_by(tx: Transaction, one: Meter, other: Meter) -> tuple[WrongBill, ...]:
     """Find the published bills of both meters' houses whose trace names one of the two."""
-    segments = BillLine.trace["segments"]
+    segments = cast(BillLine.trace, JSONB)["segments"]
     rows = tx.session.execute(
         select(Bill.id, Bill.bill_no, Bill.house_id)
         .join(BillLine, BillLine.bill_id == Bill.id)

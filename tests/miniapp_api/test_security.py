@@ -80,11 +80,17 @@ def ids(people):
 
     def ids(whose):
         if whose == "none":
-            return {"bill_id": NONE, "payment_id": NONE, "receipt_no": "CH9-2026-9999999"}
+            return {
+                "bill_id": NONE,
+                "house_id": NONE,
+                "payment_id": NONE,
+                "receipt_no": "CH9-2026-9999999",
+            }
         person = people[whose]
         payment = person.get("/payments").json["items"][0]
         return {
             "bill_id": person.bill_ids[0],
+            "house_id": person.house_id,
             "payment_id": payment["id"],
             "receipt_no": payment["receipt_no"],
         }
@@ -106,7 +112,11 @@ def owner_routes(app):
 class TestMatrix:
     def test_what_is_anothers_is_as_if_it_were_not(self, people, ids, owner_routes, money):
         asker, before = people["own"], money()
-        with_ids = [(method, path) for method, path in owner_routes if "{" in path]
+        with_ids = [
+            (method, f"{path}?from=2026-01-01&until=2026-12-31" if "statement" in path else path)
+            for method, path in owner_routes
+            if "{" in path
+        ]
         assert len(with_ids) >= 5
 
         for method, path in with_ids:
@@ -167,7 +177,9 @@ class TestMatrix:
 class TestTokens:
     def test_every_owner_route_asks_for_one(self, client, owner_routes, database):
         for (method, path), token in itertools.product(owner_routes, [None, *GARBAGE]):
-            path = "/api/v1" + path.format(bill_id=1, payment_id=1, receipt_no="CH1-2026-0000001")
+            path = "/api/v1" + path.format(
+                bill_id=1, house_id=1, payment_id=1, receipt_no="CH1-2026-0000001"
+            )
             headers = {} if token is None else {"Authorization": token}
             answer = client.open(path, method=method, headers=headers)
             assert refusal(answer, 401)["code"] == "not_signed_in", (method, path, token)

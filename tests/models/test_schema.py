@@ -679,7 +679,7 @@ class TestCollectionChanges:
             tuple(row.values())
             for row in world.rows(
                 "SELECT bill_count, receivable_fen, received_fen, written_off_fen"
-                " FROM collection_change WHERE id > :seen",
+                " FROM collection_change WHERE id > :seen ORDER BY id",
                 seen=seen,
             )
         ]

@@ -49,8 +49,7 @@ class History(RuleBasedStateMachine):
             house = factories.make_house(session, building=building)
             other = factories.make_house(session, building=building, handover_date=None)
             items = [
-                factories.make_item(session, community=community, due_days=days)
-                for days in (0, 30)
+                factories.make_item(session, community=community, due_days=days) for days in (0, 30)
             ]
             if late_fees:
                 for item in items:

@@ -156,7 +156,7 @@ class TestContent:
     @pytest.mark.parametrize(
         "change",
         [
-            'UPDATE bill_line SET trace = trace || \'{"area": "99"}\'',
+            'UPDATE bill_line SET trace = (trace::jsonb || \'{"area": "99"}\')::json',
             "UPDATE bill SET due_date = due_date - 20",
             "UPDATE bill SET issue_date = issue_date - 1",
             "UPDATE bill SET bill_no = bill_no || '9'",

@@ -86,7 +86,8 @@ def bill_water(database):
             connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
             connection.execute(
                 text(
-                    "UPDATE bill_line SET trace = trace || CAST(:more AS jsonb) WHERE bill_id = :id"
+                    "UPDATE bill_line SET trace = (trace::jsonb || CAST(:more AS jsonb))::json"
+                    " WHERE bill_id = :id"
                 ),
                 {"more": f'{{"segments": [{segments}]}}', "id": bill_id},
             )
