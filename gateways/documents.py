@@ -9,7 +9,6 @@ from gateways.pdf_tables import lay_out
 from gateways.xlsx_tables import fill_workbook
 from services.ports import TableDocument
 
-
 _LAYING_OUT = Lock()
 """The library reads the font through one file that all threads share: one document at a time."""
 

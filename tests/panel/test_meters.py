@@ -165,7 +165,8 @@ class TestSwap:
         with database.engine.begin() as connection:
             connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
             connection.exec_driver_sql(
-                'UPDATE bill_line SET trace = (trace::jsonb || \'{"segments": [{"meter_no": "W1"}]}\')::json'
+                "UPDATE bill_line SET trace ="
+                ' (trace::jsonb || \'{"segments": [{"meter_no": "W1"}]}\')::json'
             )
 
         answer = flask("meters", "swap", "W1", "W2", "--reason", "接反", *WHERE)

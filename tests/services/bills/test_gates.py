@@ -113,7 +113,8 @@ class TestPools:
     @pytest.mark.breaks_promises
     def test_a_share_that_is_no_share_of_it(self, batch_id, tamper, bills, stopped):
         tamper(
-            "UPDATE bill_line SET trace = (trace::jsonb || '{\"pool_id\": 404}')::json WHERE bill_id = :id",
+            "UPDATE bill_line SET trace = (trace::jsonb || '{\"pool_id\": 404}')::json"
+            " WHERE bill_id = :id",
             id=bills()[0]["id"],
         )
 
