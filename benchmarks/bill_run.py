@@ -98,6 +98,7 @@ def _measure_size(houses: int) -> _Seen:
     with make_world() as world:
         fill(world, houses)
         world.make_twins("bill", "bill_line")
+        world.plain_twin("bill", "is_live")
         for _ in range(ROUNDS):
             told = world.run("benchmarks.bill_run", "run")
             if told["bills"] != houses * ITEMS or told["second_bills"]:

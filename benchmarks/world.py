@@ -78,6 +78,11 @@ class World:
             for table in tables:
                 connection.execute(f"CREATE TABLE floor_{table} (LIKE {table} INCLUDING ALL)")
 
+    def plain_twin(self, table: str, column: str) -> None:
+        """Let a twin take a column as it is that the table itself computes."""
+        with self.connect() as connection:
+            connection.execute(f"ALTER TABLE floor_{table} ALTER COLUMN {column} DROP EXPRESSION")
+
 
 @contextmanager
 def make_world() -> Iterator[World]:

@@ -30,7 +30,7 @@ RULES = (
                       GROUP BY bill_id) lines ON lines.bill_id = bill.id
          WHERE bill.amount_fen IS DISTINCT FROM lines.amount_fen
         UNION ALL
-        SELECT min(bill_no) FROM bill WHERE state NOT IN ('cancelled', 'voided')
+        SELECT min(bill_no) FROM bill WHERE is_live
          GROUP BY house_id, fee_item_id, period_from, sequence HAVING count(*) > 1
         """,
     ),

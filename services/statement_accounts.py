@@ -192,9 +192,10 @@ _OWED = text(
     WITH billed AS (
         SELECT *, (published_at AT TIME ZONE 'Asia/Shanghai')::date AS published_on
           FROM (SELECT * FROM bill
-                 WHERE house_id = :house_id AND state NOT IN ('cancelled', 'voided')
+                 WHERE house_id = :house_id AND is_live
                 UNION ALL
-                SELECT * FROM bill WHERE house_id = :house_id AND state = 'voided') bill
+                SELECT * FROM bill
+                 WHERE house_id = :house_id AND NOT is_live AND state = 'voided') bill
          WHERE published_at IS NOT NULL),
     joined AS (
         SELECT line.bill_id, line.kind, line.amount_fen,

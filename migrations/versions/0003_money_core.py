@@ -1,8 +1,8 @@
 """Give the money core its tables: meters, pools, discounts, late fees, prepaid money, approvals
 
 Lock: ACCESS EXCLUSIVE on bill, bill_line, fee_item, payment and their like while columns with
-constant defaults and checks are added: each is read once; bill_line is rewritten, since its traces
-become json.
+constant defaults and checks are added: each is read once; bill and bill_line are rewritten
+(a computed column; traces become json).
 """
 
 import sqlalchemy as sa
@@ -819,6 +819,16 @@ def upgrade() -> None:
     )
     op.add_column("bill", sa.Column("sequence", sa.Integer(), server_default="1", nullable=False))
     op.add_column("bill", sa.Column("replaces_bill_id", sa.BigInteger(), nullable=True))
+    op.add_column(
+        "bill",
+        sa.Column(
+            "is_live",
+            sa.Boolean(),
+            sa.Computed("state <> ALL (ARRAY['cancelled'::text, 'voided'::text])", persisted=True),
+            nullable=False,
+        ),
+    )
+    op.execute("ALTER TABLE bill SET (fillfactor = 50)")
     op.drop_index(
         op.f("uq_bill_live"),
         table_name="bill",
@@ -829,14 +839,14 @@ def upgrade() -> None:
         "bill",
         ["house_id", "fee_item_id", "period_from", "sequence"],
         unique=True,
-        postgresql_where=sa.text("state NOT IN ('cancelled', 'voided')"),
+        postgresql_where=sa.text("is_live"),
     )
     op.create_index(
-        "ix_bill_voided",
+        "ix_bill_gone",
         "bill",
         ["house_id", "fee_item_id", "period_from"],
         unique=False,
-        postgresql_where=sa.text("state = 'voided'"),
+        postgresql_where=sa.text("NOT is_live"),
     )
     op.add_column(
         "bill_line", sa.Column("kind", sa.Text(), server_default="principal", nullable=False)
@@ -1043,11 +1053,11 @@ def downgrade() -> None:
     op.drop_column("community", "late_fee_first")
     op.execute("ALTER TABLE bill_line ALTER COLUMN trace TYPE jsonb USING trace::jsonb")
     op.drop_column("bill_line", "kind")
-    op.drop_index("ix_bill_voided", table_name="bill")
+    op.drop_index("ix_bill_gone", table_name="bill")
     op.drop_index(
         "uq_bill_live",
         table_name="bill",
-        postgresql_where=sa.text("state NOT IN ('cancelled', 'voided')"),
+        postgresql_where=sa.text("is_live"),
     )
     op.create_index(
         op.f("uq_bill_live"),
@@ -1056,6 +1066,8 @@ def downgrade() -> None:
         unique=True,
         postgresql_where="(state <> ALL (ARRAY['cancelled'::text, 'voided'::text]))",
     )
+    op.execute("ALTER TABLE bill RESET (fillfactor)")
+    op.drop_column("bill", "is_live")
     op.drop_column("bill", "replaces_bill_id")
     op.drop_column("bill", "sequence")
     op.drop_constraint(op.f("fk_allocation_bill_id_bill"), "allocation", type_="foreignkey")

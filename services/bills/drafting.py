@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import select
 
-from domain.bill_states import BatchState, BillState
+from domain.bill_states import BatchState
 from domain.charges import ChargeMethod
 from domain.cycles import BillingTiming, CycleAnchor, periods_billed_in
 from domain.errors import Conflict, InvalidInput, NotFound
@@ -125,7 +125,7 @@ def _why_not_shared(tx: Transaction, item: FeeItem, month: Span) -> InvalidInput
         .where(
             Bill.fee_item_id == item.id,
             Bill.period_from == pool.period_from,
-            Bill.state.not_in([BillState.CANCELLED, BillState.VOIDED]),
+            Bill.is_live,
             BillBatch.state == BatchState.PUBLISHED,
         )
         .limit(1)

@@ -80,7 +80,7 @@ _FINDINGS = """
                  AND earlier.house_id = bill.house_id
                  AND earlier.fee_item_id = bill.fee_item_id
                  AND earlier.period_from < bill.period_from
-                 AND earlier.state NOT IN ('cancelled', 'voided', 'pending_review')
+                 AND earlier.is_live AND earlier.state <> 'pending_review'
                ORDER BY earlier.period_from DESC LIMIT 1) before ON true
          WHERE bill.batch_id = :batch_id AND bill.state = 'pending_review'),
     traces AS MATERIALIZED (
@@ -135,7 +135,7 @@ _FINDINGS = """
         SELECT 'missing', before.fee_item_id, before.house_id, NULL, before.amount_fen, NULL, ''
           FROM batch, items
           JOIN bill before ON before.fee_item_id = items.id
-           AND before.state NOT IN ('cancelled', 'voided', 'pending_review')
+           AND before.is_live AND before.state <> 'pending_review'
          WHERE items.charge_method <> 'one_off'
            AND CASE items.billing_timing WHEN 'in_arrears' THEN
                    before.period_until > batch.period_from - make_interval(months => cycle_months)
@@ -148,7 +148,7 @@ _FINDINGS = """
                             WHERE later.house_id = before.house_id
                               AND later.fee_item_id = before.fee_item_id
                               AND later.period_from >= before.period_until
-                              AND later.state NOT IN ('cancelled', 'voided'))
+                              AND later.is_live)
            AND NOT EXISTS (SELECT FROM bill_exception exception
                             WHERE exception.batch_id = batch.id
                               AND exception.house_id = before.house_id

@@ -46,7 +46,7 @@ _GATES = (
           LEFT JOIN share_pool pool ON pool.fee_item_id = item.id AND pool.state = 'open'
            AND pool.period_from < batch.period_until AND pool.period_until > batch.period_from
           LEFT JOIN bill ON bill.fee_item_id = item.id AND bill.period_from = pool.period_from
-           AND bill.state NOT IN ('cancelled', 'voided')
+           AND bill.is_live
           LEFT JOIN bill_line line ON line.bill_id = bill.id AND line.kind = 'principal'
            AND (line.trace ->> 'pool_id')::bigint = pool.id
          WHERE batch.id = :batch_id
@@ -63,7 +63,7 @@ _GATES = (
           JOIN bill other ON other.house_id = bill.house_id
            AND other.fee_item_id = bill.fee_item_id AND other.id <> bill.id
            AND other.period_from < bill.period_until AND other.period_until > bill.period_from
-           AND other.state NOT IN ('cancelled', 'voided')
+           AND other.is_live
          WHERE bill.batch_id = :batch_id AND bill.state = 'pending_review'
          ORDER BY 1 LIMIT 20
         """,

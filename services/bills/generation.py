@@ -36,7 +36,7 @@ _NAME_REPLACED = text(
     UPDATE bill SET replaces_bill_id = replaced.id
       FROM (SELECT DISTINCT ON (house_id, fee_item_id, period_from, sequence)
                    id, house_id, fee_item_id, period_from, sequence
-              FROM bill WHERE state = 'voided' AND community_id = :community_id
+              FROM bill WHERE NOT is_live AND state = 'voided' AND community_id = :community_id
              ORDER BY house_id, fee_item_id, period_from, sequence, id DESC) replaced
      WHERE bill.batch_id = :batch_id AND bill.state = 'pending_review'
        AND bill.replaces_bill_id IS NULL AND bill.house_id = replaced.house_id

@@ -36,7 +36,7 @@ _BILLED = text(
     SELECT house_id, fee_item_id, period_from, period_until, sequence FROM bill
      WHERE house_id BETWEEN :first_id AND :last_id AND fee_item_id = ANY(:item_ids)
        AND period_until > :starts_on AND period_from < :ends_before
-       AND state NOT IN ('cancelled', 'voided') AND batch_id <> :apart_from
+       AND is_live AND batch_id <> :apart_from
     """
 )
 _MEASURES = text(

@@ -151,7 +151,7 @@ class OwnBills:
             bill_ids = session.scalars(
                 select(Bill.id)
                 .join(HouseBinding, sees_bills_of(Bill.house_id, actor))
-                .where(is_payable())
+                .where(Bill.is_live, is_payable())
             ).all()
             quotes = read_quotes(session, bill_ids, self._today()).values()
         return Outstanding(
@@ -179,7 +179,7 @@ class OwnBills:
             .join(House, House.id == Bill.house_id)
             .join(Building, Building.id == House.building_id)
             .join(FeeItem, FeeItem.id == Bill.fee_item_id)
-            .where(Bill.state.in_(OWNER_SEES))
+            .where(Bill.is_live, Bill.state.in_(OWNER_SEES))
         )
 
     def _read(self, query: Select[Bill, str, str, str, str, bool]) -> list[BillView]:

@@ -9,7 +9,6 @@ from datetime import date
 from sqlalchemy import func, select
 
 from domain.actors import Actor, Permission
-from domain.bill_states import BillState
 from domain.charges import ChargeMethod
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.houses import house_label
@@ -144,7 +143,7 @@ class OneOffCharges:
                     Bill.fee_item_id == charge.fee_item_id,
                     Bill.period_from == charge.charged_on,
                     Bill.sequence == charge.sequence,
-                    Bill.state.not_in([BillState.CANCELLED, BillState.VOIDED]),
+                    Bill.is_live,
                 )
             ).first()
             if billed is not None:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from domain.actors import Actor, Permission
-from domain.bill_states import BatchState, BillState
+from domain.bill_states import BatchState
 from domain.charges import ChargeMethod
 from domain.cycles import Cycle, CycleAnchor, periods_billed_in
 from domain.errors import Conflict, InvalidInput, NotFound
@@ -241,7 +241,7 @@ def _refuse_billed(session: Session, fee_item_id: int, period: Span) -> None:
         .where(
             Bill.fee_item_id == fee_item_id,
             Bill.period_from == period.starts_on,
-            Bill.state.not_in([BillState.CANCELLED, BillState.VOIDED]),
+            Bill.is_live,
             BillBatch.state.in_([BatchState.APPROVED, BatchState.PUBLISHED]),
         )
         .limit(1)

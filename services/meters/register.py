@@ -343,6 +343,7 @@ def _bills_by(tx: Transaction, one: Meter, other: Meter) -> tuple[WrongBill, ...
         .join(BillLine, BillLine.bill_id == Bill.id)
         .where(
             Bill.house_id.in_((one.house_id, other.house_id)),
+            Bill.is_live,
             Bill.state.in_(BILLED),
             segments.contains([{"meter_no": one.meter_no}])
             | segments.contains([{"meter_no": other.meter_no}]),

@@ -193,6 +193,7 @@ def _tell_billed(session: Session, meters: Sequence[KnownMeter]) -> None:
             .join(BillBatch, BillBatch.id == Bill.batch_id)
             .where(
                 Bill.house_id.in_(house_ids),
+                Bill.is_live,
                 Bill.state.in_(BILLED)
                 | (
                     (Bill.state == BillState.PENDING_REVIEW)

@@ -29,7 +29,7 @@ _DUE = text(
     SELECT DISTINCT account.house_id
       FROM prepaid_account account
       JOIN community ON community.id = account.community_id AND community.is_active
-      JOIN bill ON bill.house_id = account.house_id
+      JOIN bill ON bill.house_id = account.house_id AND bill.is_live
        AND (account.fee_item_id IS NULL OR account.fee_item_id = bill.fee_item_id)
      WHERE account.balance_fen > 0
        AND (community.offsets_prepaid OR NOT :only_automatic)

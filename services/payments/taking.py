@@ -101,7 +101,9 @@ def read_open_bills(session: Session, house_id: int) -> OpenBills:
 
 
 def _open_of(house_id: int) -> Select[Bill]:
-    return select(Bill).where(Bill.house_id == house_id, is_payable()).order_by(Bill.id)
+    return (
+        select(Bill).where(Bill.house_id == house_id, Bill.is_live, is_payable()).order_by(Bill.id)
+    )
 
 
 def _read_open(session: Session, query: Select[Bill]) -> OpenBills:

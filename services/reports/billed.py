@@ -98,6 +98,7 @@ def read_arrears_page(
     """
     overdue = and_(
         Bill.house_id == House.id,
+        Bill.is_live,
         Bill.state.in_(PAYABLE_BILLS),
         Bill.due_date < scope.as_of,
         *of_bills(scope),
