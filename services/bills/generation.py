@@ -15,7 +15,7 @@ from domain.bill_states import BatchCannotMove, BatchState, BillState, check_bat
 from domain.errors import Conflict, NotFound
 from models import Bill, BillBatch, BillException, Community, House
 from services.audit import record
-from services.bills.house_facts import read_facts, read_houses
+from services.bills.house_facts import HouseFacts, read_facts, read_houses
 from services.bills.runs import (
     Rendered,
     Run,
@@ -116,26 +116,35 @@ class Generation:
         return made
 
     def _run_chunks(self, run: Run, progress: Progress) -> int:
-        """Compute and render each chunk while the one before is sent by another thread."""
-        made, done, after_id = 0, 0, 0
+        """Compute a chunk while the next one is read and the one before is written."""
+        made, done = 0, 0
         writing: Future[None] | None = None
-        with _resting_collector(), ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
+        with (
+            _resting_collector(),
+            ThreadPoolExecutor(1, thread_name_prefix="read") as reader,
+            ThreadPoolExecutor(1, thread_name_prefix="write") as writer,
+        ):
+            reading = reader.submit(self._read, run, 0)
             while True:
+                facts = reading.result()
+                if facts.houses:
+                    reading = reader.submit(self._read, run, facts.houses[-1].id)
+                chunk = run.charging.charge(facts)
                 with self.unit_of_work.reading() as session:
-                    houses = read_houses(
-                        session, run.community_id, after_id=after_id, limit=CHUNK_HOUSES
-                    )
-                    chunk = run.charging.charge(read_facts(session, run.wanted, houses))
                     bill_ids = reserve_ids(session, chunk)
                 rendered = render_chunk(run, chunk, bill_ids, run.next_number + made)
                 if writing is not None:
                     writing.result()
                     progress(done, run.houses_total)
-                if not houses:
+                if not facts.houses:
                     return made
-                after_id = houses[-1].id
-                made, done = made + len(chunk.bills), done + len(houses)
+                made, done = made + len(chunk.bills), done + len(facts.houses)
                 writing = writer.submit(self._write, run, rendered, done)
+
+    def _read(self, run: Run, after_id: int) -> HouseFacts:
+        with self.unit_of_work.reading() as session:
+            houses = read_houses(session, run.community_id, after_id=after_id, limit=CHUNK_HOUSES)
+            return read_facts(session, run.wanted, houses)
 
     def _write(self, run: Run, rendered: Rendered, done: int) -> None:
         def work(tx: Transaction) -> None:

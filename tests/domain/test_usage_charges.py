@@ -311,6 +311,7 @@ class TestSurcharge:
         )
 
         assert sum(amounts(lines)) == 12200 + 3100
+        assert [trace.get("surcharge") for trace in traces(lines)] == [None, "31"]
 
 
 class TestWindows:
