@@ -146,8 +146,9 @@ class TestPools:
         make_houses("1")
         add_pool(shared)
         batch_id = generated()
-        services.batches.cancel(actor=desk.maker, batch_id=batch_id, reason="录错")
 
+        draft(fee_item_ids=[shared])
+        services.batches.cancel(actor=desk.maker, batch_id=batch_id, reason="录错")
         draft(fee_item_ids=[shared])
 
     def test_a_quarter_is_shared_in_the_month_that_bills_it_and_in_no_other(

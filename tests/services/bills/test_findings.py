@@ -92,6 +92,15 @@ class TestFindings:
         [row] = rows(batch_id, FindingKind.MISSING)
         assert (row.house_id, row.before_fen, row.after_fen) == (house_ids[0], 10000, None)
 
+    def test_an_item_that_ended_is_missed_by_nobody(
+        self, published, services, desk, item_id, generated, find
+    ):
+        services.fees.end_item(
+            actor=desk.maker, fee_item_id=item_id, ends_before=OCTOBER, reason="停收"
+        )
+
+        assert find(generated()) == set()
+
     def test_a_house_that_cannot_be_charged_is_told_with_its_reason(
         self, published, database, house_ids, generated, find, rows
     ):

@@ -187,8 +187,9 @@ class TestReadings:
         [segment] = database.value("SELECT trace FROM bill_line")["segments"]
         assert (segment["from_on"], segment["until_on"]) == ("2026-09-30", "2026-10-31")
 
-    def test_a_meter_that_was_closed_before_the_period_counts_nothing(
-        self, add_item, house, meter, generated, amounts
+    @pytest.mark.parametrize(("window", "fen"), [(TierWindow.MONTH, 300), (TierWindow.YEAR, 600)])
+    def test_a_meter_that_was_closed_before_the_period_counts_only_for_the_year(
+        self, add_item, house, meter, generated, amounts, window, fen
     ):
         old = meter(
             house,
@@ -202,11 +203,11 @@ class TestReadings:
             (date(2026, 10, 28), "3"),
             replaces_meter_id=old,
         )
-        add_item()
+        add_item(tier_window=window)
 
         generated()
 
-        assert amounts() == {house: 300}
+        assert amounts() == {house: fen}
 
     def test_replaced_meters_climb_the_tiers_together(
         self, add_item, house, meter, generated, amounts

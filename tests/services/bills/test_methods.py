@@ -455,6 +455,18 @@ class TestShare:
         with pytest.raises(PoolBilled):
             pool(item_id)
 
+    def test_a_pool_of_other_days_is_not_shared_over_the_period(
+        self, database, add_item, make_houses, pool, generated, amounts, why_not
+    ):
+        make_houses("50")
+        pool(add_item("share"))
+        database.do("UPDATE share_pool SET period_until = '2026-10-16'")
+
+        generated()
+
+        assert amounts() == []
+        assert why_not() == ["公摊账期 2026-10-01 ~ 2026-10-15 与收费周期不一致"]
+
     def test_one_pool_per_period(self, add_item, make_houses, pool):
         item_id = add_item("share")
         pool(item_id)
@@ -526,6 +538,19 @@ class TestOneOff:
 
         assert amounts() == [5000, 700]
         assert generate(batch_id) == 0
+
+    def test_each_item_bills_its_own(self, add_item, make_houses, charge, generated, bills):
+        (house,) = make_houses("50")
+        repair, card = add_item("one_off"), add_item("one_off", code="MK")
+        charge(house, repair, 5000)
+        charge(house, card, 700)
+
+        generated()
+
+        assert [(bill["fee_item_id"], bill["amount_fen"]) for bill in bills()] == [
+            (card, 700),
+            (repair, 5000),
+        ]
 
     def test_another_month_is_not_charged(self, add_item, make_houses, charge, generated, amounts):
         (house,) = make_houses("50")
@@ -649,6 +674,24 @@ class TestTime:
             (10473, "92.1", ["area"]),
         ]
 
+    def test_a_house_whose_area_changed_owes_other_than_its_new_equals(
+        self, services, desk, add_item, make_houses, generated, bills
+    ):
+        _, changed = make_houses("100", "50")
+        add_item("area", "1")
+        services.houses.change_measure(
+            actor=desk.maker,
+            house_id=changed,
+            billing_area=Decimal(100),
+            fee_coefficient=Decimal(1),
+            holds_from=date(2026, 10, 17),
+            reason="房产证更正",
+        )
+
+        generated()
+
+        assert [bill["amount_fen"] for bill in bills()] == [10000, 2581 + 4839]
+
     def test_a_sale_splits_the_line(self, database, add_item, make_houses, generated, billed):
         (house,) = make_houses("100")
         add_item("area", "1")
@@ -717,12 +760,13 @@ class TestDiscounts:
         assert bills()[0]["amount_fen"] == 19952
 
     def test_only_the_chosen_houses(self, add_item, make_houses, discount, generated, bills):
-        chosen, _ = make_houses("50", "50")
+        """Neighbours of equal area share the work only where no rule tells them apart."""
+        _, chosen, _ = make_houses("50", "50", "50")
         discount(add_item("area", "1"), DiscountKind.FIXED, house_ids=[chosen], amount_fen=1000)
 
         generated()
 
-        assert [bill["amount_fen"] for bill in bills()] == [4000, 5000]
+        assert [bill["amount_fen"] for bill in bills()] == [5000, 4000, 5000]
 
     def test_vacancy_counts_vacant_days_only(
         self, services, desk, add_item, make_houses, discount, generated, bills
