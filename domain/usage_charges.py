@@ -63,28 +63,32 @@ class UsageCharger:
         period: Span,
         used_before: int = 0,
         people: int | None = None,
+        surcharged: Span | None = None,
     ) -> list[ChargedLine]:
         """Compute the lines for what some meters of a house counted in a period.
 
         ``used_before`` is what the tier window had used before, in the scale of
         `domain.tiers.USAGE_SCALE`; ``people`` count only where limits are per person, and an
-        unknown number counts as one.
+        unknown number counts as one. A surcharge counts for the ``surcharged`` days, the whole
+        period when left out: a house pays it once, for the days it is liable, however many meters
+        it has.
 
         Raises:
             PriceMissing: part of the days has no price.
         """
         terms = self.terms
         table = _table(terms, period)
+        days = period if surcharged is None else surcharged
         if table is None:
-            return _by_unit_price(terms, segments, period)
+            return _by_unit_price(terms, segments, period, days)
         scale = (people or 1) if terms.is_per_person else 1
         if terms.window is TierWindow.MONTH:
             scale *= terms.months
         if scale != 1:
             table = table.for_people(scale)
         usage = sum(segment.usage for segment in segments)
-        amount_fen, head, tail = _tiered(terms, table, period, used_before, usage)
-        if used_before == 0 and not terms.is_per_person:
+        amount_fen, head, tail = _tiered(terms, table, period, used_before, usage, days)
+        if used_before == 0 and not terms.is_per_person and days == period:
             self._known[period, usage] = (amount_fen, head, tail)
         return [ChargedLine(amount_fen, f"{head}{_segments_text(segments)}{tail}")]
 
@@ -98,9 +102,14 @@ class UsageCharger:
 
 
 def _tiered(
-    terms: UsageTerms, table: TierTable, period: Span, used_before: int, usage: int
+    terms: UsageTerms,
+    table: TierTable,
+    period: Span,
+    used_before: int,
+    usage: int,
+    surcharged: Span,
 ) -> tuple[int, str, str]:
-    surcharge, head = _surcharge(_price_at(terms.prices, period), period)
+    surcharge, head = _surcharge(_price_at(terms.prices, period), surcharged)
     numerator, denominator = table.charge(used_before, usage), _CHARGE_PER_FEN
     if surcharge:
         numerator = numerator * surcharge.denominator + surcharge.numerator * CHARGE_SCALE
@@ -136,7 +145,7 @@ def _price_at(prices: Sequence[Price], span: Span) -> Price:
 
 
 def _by_unit_price(
-    terms: UsageTerms, segments: Sequence[Segment], period: Span
+    terms: UsageTerms, segments: Sequence[Segment], period: Span, surcharged: Span
 ) -> list[ChargedLine]:
     prices = _plain(terms.prices)
     lines: list[ChargedLine] = []
@@ -148,7 +157,9 @@ def _by_unit_price(
         if not part and not days:
             continue
         covered += part
-        surcharge, head = _surcharge(price, days)
+        surcharge, head = _surcharge(
+            price, surcharged.within(starts_on=days.starts_on, ends_before=days.ends_before)
+        )
         exact = part * Fraction(price.unit_price or 0) / USAGE_SCALE + surcharge
         since = ',"since":["price"]' if lines else ""
         amount_fen, before, after = _line(

@@ -11,6 +11,7 @@ from domain.bill_states import LineKind
 from domain.charges import PER_HOUSE, ChargedLine, ChargeMethod, area_basis
 from domain.formula_charges import Values, charge_formula
 from domain.meters import MeterKind
+from domain.periods import Span
 from domain.tiers import USAGE_SCALE
 from domain.troubles import NotChargeable
 from services.bills.house_facts import History, House
@@ -103,14 +104,16 @@ def _charge_metered(case: Case) -> list[ChargedLine]:
     chains = case.chains_of(terms.meter_kind)
     window = terms.window_start(plan.period)
     groups = [chains] if plan.item.row.is_tier_per_house or not chains else [[c] for c in chains]
+    nothing = Span(plan.liable.starts_on, plan.liable.starts_on)
     return [
         line
-        for group in groups
+        for number, group in enumerate(groups)
         for line in charger.charge(
             segments=count_usage(group, terms.meter_kind, plan.period),
             period=plan.period,
             used_before=count_used_before(group, window),
             people=case.house.household_size,
+            surcharged=nothing if number else plan.liable,
         )
     ]
 

@@ -295,6 +295,19 @@ class TestTiers:
 
         assert amounts() == fen
 
+    @pytest.mark.parametrize("price", [{"price": "1"}, {"tiers": [(None, "1")]}])
+    def test_a_surcharge_is_paid_once_and_for_liable_days(
+        self, add_item, make_houses, meter, generated, amounts, price
+    ):
+        (house,) = make_houses("50", handover_date=date(2026, 10, 17))
+        for _ in range(2):
+            meter(house, (end_of(9), "0"), (end_of(10), "10"))
+        add_item("meter", meter_kind=MeterKind.COLD_WATER, surcharge=Decimal(31), **price)
+
+        generated()
+
+        assert amounts() == [2500, 1000]  # 10.00 + 31.00 × 15/31, and 10.00
+
     def test_limits_grow_with_the_household(
         self, database, add_item, make_houses, meter, generated, amounts
     ):

@@ -472,7 +472,7 @@ class TestScale:
 
         assert statements_to_publish(5000) == for_two
 
-        assert len(for_two) < 12
+        assert len(for_two) < 20
         channels = [channel for channel, _ in told()]
         assert (channels.count("official_template"), channels.count("sms")) == (2500, 2500)
 
