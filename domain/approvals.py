@@ -1,4 +1,8 @@
-"""Money acts that one member of staff asks for and another decides."""
+"""Money acts that one member of staff asks for and another decides.
+
+Whoever decides does so within the limit of their role, for all they approve for a house in one
+local day. A void has no limit: it makes room for a correct bill and gives nothing away.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +52,11 @@ APPROVAL_LIMIT_FEN: dict[Role, int] = {
     Role.MANAGER: 5_000_000,
     Role.FINANCE: 500_000,
 }
-"""How much one decision of a role may give away, in fen; other roles may not decide.
+"""How much one person of a role may give away to a house in a local day, in fen; other roles may
+not decide.
 
 Source: domain.md D3 ("a limit per role"); the figures are ours until roles have settings.
 """
+
+WITHOUT_LIMIT = frozenset({ApprovalKind.VOID})
+"""What gives nothing away: it counts towards no limit, and none stops it."""

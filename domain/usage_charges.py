@@ -64,6 +64,7 @@ class UsageCharger:
         used_before: int = 0,
         people: int | None = None,
         surcharged: Span | None = None,
+        months: int | None = None,
     ) -> list[ChargedLine]:
         """Compute the lines for what some meters of a house counted in a period.
 
@@ -71,7 +72,7 @@ class UsageCharger:
         `domain.tiers.USAGE_SCALE`; ``people`` count only where limits are per person, and an
         unknown number counts as one. A surcharge counts for the ``surcharged`` days, the whole
         period when left out: a house pays it once, for the days it is liable, however many meters
-        it has.
+        it has. Monthly tier limits count for so many ``months``, those of a period when left out.
 
         Raises:
             PriceMissing: part of the days has no price.
@@ -83,12 +84,13 @@ class UsageCharger:
             return _by_unit_price(terms, segments, period, days)
         scale = (people or 1) if terms.is_per_person else 1
         if terms.window is TierWindow.MONTH:
-            scale *= terms.months
+            scale *= months or terms.months
         if scale != 1:
             table = table.for_people(scale)
         usage = sum(segment.usage for segment in segments)
         amount_fen, head, tail = _tiered(terms, table, period, used_before, usage, days)
-        if used_before == 0 and not terms.is_per_person and days == period:
+        is_plain = days == period and (months or terms.months) == terms.months
+        if used_before == 0 and not terms.is_per_person and is_plain:
             self._known[period, usage] = (amount_fen, head, tail)
         return [ChargedLine(amount_fen, f"{head}{_segments_text(segments)}{tail}")]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 
 from domain.actors import Actor, Permission
+from services.decided_promises import DECIDED_RULES
 from services.money_promises import MONEY_RULES
 from services.promises import RULES
 from services.unit_of_work import UnitOfWork
@@ -54,5 +55,5 @@ class Ledger:
                         )
                     ),
                 )
-                for rule in (*MONEY_RULES, *RULES)
+                for rule in (*MONEY_RULES, *DECIDED_RULES, *RULES)
             ]

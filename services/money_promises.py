@@ -213,6 +213,19 @@ MONEY_RULES = (
     ),
     Rule(
         "M1",
+        "每笔预存流水的余额 = 上一笔的余额 + 金额",
+        "SELECT count(*) FROM prepaid_entry",
+        """
+        SELECT id::text
+          FROM (SELECT id, balance_fen, amount_fen
+                       + coalesce(lag(balance_fen) OVER (PARTITION BY account_id ORDER BY id), 0)
+                       AS expected_fen
+                  FROM prepaid_entry) entry
+         WHERE balance_fen <> expected_fen
+        """,
+    ),
+    Rule(
+        "M1",
         "每笔预存抵扣 = 其预存流水，押金抵扣 = 其押金流水",
         "SELECT count(*) FROM payment WHERE channel IN ('prepaid', 'deposit')",
         """

@@ -54,6 +54,47 @@ RULES = (
         """,
     ),
     Rule(
+        "M10",
+        "已发布的公摊之和 = 公摊总额（有账单作废待补时不计）",
+        "SELECT count(*) FROM share_pool WHERE state = 'open'",
+        """
+        SELECT pool_id::text
+          FROM (SELECT pool.id AS pool_id, pool.amount_fen AS pool_fen,
+                       bool_or(bill.is_live) AS is_billed,
+                       coalesce(sum(line.amount_fen) FILTER (WHERE bill.is_live), 0) AS amount_fen,
+                       bool_and(line.trace ->> 'pool_id' = pool.id::text)
+                           FILTER (WHERE bill.is_live) AS is_named
+                  FROM share_pool pool
+                  JOIN bill ON bill.fee_item_id = pool.fee_item_id
+                   AND bill.period_from = pool.period_from AND bill.published_at IS NOT NULL
+                  JOIN bill_line line ON line.bill_id = bill.id AND line.kind = 'principal'
+                 WHERE pool.state = 'open'
+                 GROUP BY pool.id, bill.house_id) share
+         GROUP BY pool_id, pool_fen
+        HAVING bool_and(is_billed)
+           AND (sum(amount_fen) <> pool_fen OR bool_and(is_named) IS NOT TRUE)
+        """,
+    ),
+    Rule(
+        "M10",
+        "账单号连续无缺",
+        "SELECT count(*) FROM number_series WHERE series LIKE 'bill:%'",
+        """
+        SELECT coalesce(taken.community_id, given.community_id) || ' '
+               || coalesce(taken.series, given.series)
+          FROM (SELECT community_id, series, last_number FROM number_series
+                 WHERE series LIKE 'bill:%') taken
+          FULL JOIN (SELECT bill.community_id, count(*) AS bills,
+                            'bill:' || substr(bill_no, length(community.code) + 1, 6) AS series
+                       FROM bill
+                       JOIN bill_batch batch ON batch.id = bill.batch_id AND batch.houses_total > 0
+                       JOIN community ON community.id = bill.community_id
+                      GROUP BY 1, 3) given
+            ON given.community_id = taken.community_id AND given.series = taken.series
+         WHERE coalesce(taken.last_number, 0) <> coalesce(given.bills, 0)
+        """,
+    ),
+    Rule(
         "R1",
         "报表汇总 = 逐笔计算",
         "SELECT count(*) FROM bill WHERE published_at IS NOT NULL",

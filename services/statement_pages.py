@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -24,6 +25,8 @@ _NOTES = (
     "还在增长的滞纳金在缴费时计入；缴费按付款日期；余额为正表示应缴。",
     "预存和押金的余额是物业代收、尚未使用的款项，与应缴费用分开列示；起止两日均包含在内。",
 )
+_NOT_IN_FILE_NAMES = frozenset('/\\:*?"<>|=')
+"""Signs that a file system refuses, or that a shell or a workbook would take for more than text."""
 _CLOSING_SHOWN = {
     AccountKind.BILLS: "期末应缴费用合计",
     AccountKind.PREPAID: "期末预存余额合计",
@@ -48,8 +51,15 @@ class Statement:
 
     @property
     def file_stem(self) -> str:
-        """How a file of it is called, without its ending."""
-        return f"{TITLE}_{self.community}_{self.house}_{self.from_on}_{self.until_on}"
+        """How a file of it is called, without its ending; any file system takes it."""
+        name = f"{TITLE}_{self.community}_{self.house}_{self.from_on}_{self.until_on}"
+        return "".join("-" if _is_not_in_file_names(sign) else sign for sign in name)
+
+
+def _is_not_in_file_names(sign: str) -> bool:
+    """Tell whether a sign is refused, or controls something, as a line end or a text direction."""
+    kind = unicodedata.category(sign)
+    return sign in _NOT_IN_FILE_NAMES or kind.startswith("C") or kind in ("Zl", "Zp")
 
 
 def as_page(statement: Statement) -> TableDocument:

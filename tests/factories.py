@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from domain.actors import Actor, ActorKind, Permission, owner_actor, staff_actor
 from models import (
     Account,
+    ApprovalRequest,
     Bill,
     BillBatch,
     BillBatchItem,
@@ -306,3 +307,22 @@ def make_early_discount(session, *, item, percent="5", early_days=365, **changes
     rule = add(session, DiscountRule(**(values | changes)))
     add(session, DiscountItem(rule_id=rule.id, fee_item_id=item.id))
     return rule
+
+
+def make_approval(session, *, bill, kind, amount_fen, **changes):
+    """A decision about a bill, for tests that carry the act out by hand."""
+    values = {
+        "community_id": bill.community_id,
+        "kind": kind,
+        "subject": f"bill:{bill.id}",
+        "house_id": bill.house_id,
+        "bill_id": bill.id,
+        "amount_fen": amount_fen,
+        "reason": "业主申诉",
+        "state": "approved",
+        "requested_by_staff_id": make_staff(session).id,
+        "requested_at": MADE_AT,
+        "decided_by_staff_id": make_staff(session).id,
+        "decided_at": MADE_AT,
+    }
+    return add(session, ApprovalRequest(**(values | changes)))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import wraps
+from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
@@ -19,6 +23,46 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _PROBLEMS_SHOWN = 50
+_NOT_UTF_8 = re.compile("[\ud800-\udfff]")
+"""What Python makes of bytes on the command line that are not UTF-8."""
+
+
+class InYears(click.DateTime):
+    """A day or a month within some years: outside of them dates cannot be reckoned with."""
+
+    def __init__(self, form: str, years: range, meant: str) -> None:
+        super().__init__([form])
+        self._years, self._meant = years, meant
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        """Read it and look at its year."""
+        try:
+            day: datetime = super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(self._meant, param, ctx)
+        if day.year not in self._years:
+            self.fail(f"年份应在 {self._years[0]} 至 {self._years[-1]} 之间", param, ctx)
+        return day
+
+
+class NewFile(click.Path):
+    """A file to write, in a folder that is there."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, writable=True, path_type=Path)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Look for the folder before anything is reckoned."""
+        folder = Path(value).parent
+        if not os.path.isdir(folder):  # Path.is_dir raises at a name too long
+            self.fail(f"没有文件夹 {click.format_filename(folder)}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+DAY_YEARS = range(1950, 3000)
+DAY = InYears("%Y-%m-%d", DAY_YEARS, "应为日期，例如 2026-09-15")
+MONTH = InYears("%Y-%m", range(2000, 3000), "应为月份，例如 2026-09")
+NEW_FILE = NewFile()
 ROW_ID = click.IntRange(1, 2**63 - 1)
 as_staff = click.option(
     "--as", "login_name", required=True, metavar="登录名", help="以哪位员工的身份操作。"
@@ -46,6 +90,8 @@ def telling(command: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        if any(_is_not_utf_8(value) for value in kwargs.values()):
+            give_up("参数中有不是 UTF-8 的字符，请检查终端的编码")
         try:
             return command(*args, **kwargs)
         except InvalidInput as error:
@@ -56,6 +102,12 @@ def telling(command: Callable[P, R]) -> Callable[P, R]:
             give_up(error.message)
 
     return run
+
+
+def _is_not_utf_8(value: object) -> bool:
+    if isinstance(value, tuple):
+        return any(map(_is_not_utf_8, value))
+    return isinstance(value, str | Path) and _NOT_UTF_8.search(str(value)) is not None
 
 
 def give_up(message: str) -> NoReturn:

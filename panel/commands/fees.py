@@ -20,6 +20,8 @@ from domain.money import Rounding, show_yuan
 from domain.periods import Proration, local_date
 from domain.tiers import TierWindow
 from panel.commands.acting import (
+    DAY,
+    MONTH,
     as_staff_or_operator,
     find_actor_and_community,
     find_services,
@@ -31,8 +33,6 @@ from services.fees.items import FeeItemView
 from services.fees.trials import TrialRow
 
 _NUMBER = re.compile(r"\A[0-9]{1,9}(\.[0-9]{1,9})?\Z", re.ASCII)
-_DAY_YEARS = range(1950, 3000)
-_MONTH_YEARS = range(2000, 3000)
 _CONSTANT = re.compile(r"\A([a-z][a-z0-9_]{0,20})=([0-9.]{1,20})\Z", re.ASCII)
 
 fees_cli = AppGroup("fees", help="收费项目、价格与试算。")
@@ -45,31 +45,12 @@ def words(kind: Any) -> click.Choice[str]:
 
 def day_option(flag: str, name: str, *, help: str, is_needed: bool = True) -> Callable[..., Any]:
     """Offer a day."""
-    return click.option(
-        flag,
-        name,
-        required=is_needed,
-        type=click.DateTime(["%Y-%m-%d"]),
-        callback=lambda _ctx, _option, day: _check_year(day, _DAY_YEARS),
-        help=help,
-    )
+    return click.option(flag, name, required=is_needed, type=DAY, help=help)
 
 
 def month_option(*, help: str, is_needed: bool = True) -> Callable[..., Any]:
     """Offer a month."""
-    return click.option(
-        "--month",
-        required=is_needed,
-        type=click.DateTime(["%Y-%m"]),
-        callback=lambda _ctx, _option, month: _check_year(month, _MONTH_YEARS),
-        help=help,
-    )
-
-
-def _check_year(day: datetime | None, years: range) -> datetime | None:
-    if day and day.year not in years:
-        raise click.BadParameter(f"年份应在 {years[0]} 至 {years[-1]} 之间")
-    return day
+    return click.option("--month", required=is_needed, type=MONTH, help=help)
 
 
 def read_decimal(text: str, *, field: str) -> Decimal:

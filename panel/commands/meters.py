@@ -17,6 +17,8 @@ from domain.errors import InvalidInput
 from domain.meters import KIND_SHOWN, UNIT_SHOWN, MeterKind
 from domain.periods import calendar_month
 from panel.commands.acting import (
+    DAY,
+    MONTH,
     act_as,
     as_staff_or_operator,
     find_services,
@@ -31,10 +33,9 @@ from services.meters.judging import NewReading
 from services.meters.lists import MeterView
 from services.meters.register import NewCounter, NewMeter
 
-_DAY = click.DateTime(["%Y-%m-%d"])
 _BY_NAME = {name: kind for kind, name in KIND_SHOWN.items()}
 _KIND = click.Choice([*_BY_NAME, *map(str, MeterKind)])
-_ON = click.option("--on", "day", required=True, type=_DAY, help="日期，以当天结束时的读数为准。")
+_ON = click.option("--on", "day", required=True, type=DAY, help="日期，以当天结束时的读数为准。")
 _REASON = click.option("--reason", required=True, help="原因，记录在案。")
 _MULTIPLIER = click.option("--multiplier", default="1", show_default=True, help="倍率。")
 _MODULUS = click.option("--modulus", help="量程：表走满后归零的数，例如 100000。")
@@ -253,7 +254,7 @@ def show_meter(meter_no: str, code: str, login_name: str | None) -> None:
 
 @meters_cli.command("unread", help="列出某月还没有抄的表。")
 @click.option("--kind", required=True, type=_KIND, help="表类型。")
-@click.option("--month", required=True, type=click.DateTime(["%Y-%m"]), help="例如 2026-10。")
+@click.option("--month", required=True, type=MONTH, help="例如 2026-10。")
 @in_community
 @as_staff_or_operator
 @telling

@@ -16,9 +16,14 @@ from domain.actors import Actor
 from domain.money import format_yuan
 from domain.periods import Span, add_months, calendar_month, local_date
 from panel.commands.acting import (
+    DAY,
+    DAY_YEARS,
+    NEW_FILE,
+    InYears,
     as_staff_or_operator,
     find_actor_and_community,
     find_services,
+    give_up,
     in_community,
     telling,
 )
@@ -36,8 +41,8 @@ from services.reports.tables import (
 from services.statement_pages import as_page
 
 _MONTH = re.compile(r"\A(20[0-9]{2})-(0[1-9]|1[0-2])\Z", re.ASCII)
-_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
-_DAY = click.DateTime(["%Y-%m-%d"])
+
+_A_DAY = InYears("%Y-%m-%d", DAY_YEARS, "应为月份或日期，例如 2026-09 或 2026-09-15")
 
 
 class _MonthOrDay(click.ParamType[Span]):
@@ -49,10 +54,7 @@ class _MonthOrDay(click.ParamType[Span]):
         """Read the days that are meant."""
         if found := _MONTH.match(value):
             return calendar_month(date(int(found[1]), int(found[2]), 1))
-        try:
-            day = datetime.strptime(value, "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no instant
-        except ValueError:
-            self.fail("应为月份或日期，例如 2026-09 或 2026-09-15", param, ctx)
+        day = _A_DAY.convert(value, param, ctx).date()
         return Span(day, date.fromordinal(day.toordinal() + 1))
 
 
@@ -64,11 +66,11 @@ def _common(command: Callable[..., None]) -> Callable[..., None]:
     options = [
         click.option("--from", "first", type=_MonthOrDay(), help="从，例如 2026-09。"),
         click.option("--until", "last", type=_MonthOrDay(), help="至（含），例如 2026-10。"),
-        click.option("--as-of", type=_DAY, help="截至日期，默认现在。"),
+        click.option("--as-of", type=DAY, help="截至日期，默认现在。"),
         click.option("--building", "buildings", multiple=True, help="只看某楼栋，可写多次。"),
         click.option("--item", "items", multiple=True, help="只看某收费项目，可写多次。"),
-        click.option("--xlsx", type=_FILE, help="另存为 Excel 文件。"),
-        click.option("--pdf", type=_FILE, help="另存为 PDF 文件。"),
+        click.option("--xlsx", type=NEW_FILE, help="另存为 Excel 文件。"),
+        click.option("--pdf", type=NEW_FILE, help="另存为 PDF 文件。"),
         in_community,
         as_staff_or_operator,
     ]
@@ -178,16 +180,19 @@ def _span(first: Span | None, last: Span | None) -> Span | None:
 
 
 def _save(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        give_up(f"不能写入文件 {path}（{error.strerror}）")
     click.echo(f"已保存 {path}（{len(content):,} 字节）")
 
 
 @click.command("statement", help="一户的对账单：期初、每笔变动、期末。")
 @click.option("--house", required=True, help="房屋，例如 1栋1单元101。")
-@click.option("--from", "first", type=_DAY, help="从（含），默认一年前。")
-@click.option("--until", "last", type=_DAY, help="至（含），默认今天。")
-@click.option("--xlsx", type=_FILE, help="另存为 Excel 文件。")
-@click.option("--pdf", type=_FILE, help="另存为 PDF 文件。")
+@click.option("--from", "first", type=DAY, help="从（含），默认一年前。")
+@click.option("--until", "last", type=DAY, help="至（含），默认今天。")
+@click.option("--xlsx", type=NEW_FILE, help="另存为 Excel 文件。")
+@click.option("--pdf", type=NEW_FILE, help="另存为 PDF 文件。")
 @in_community
 @as_staff_or_operator
 @with_appcontext

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.actors import Actor
@@ -26,12 +26,42 @@ from models import (
     Refund,
 )
 from services.accrued_late_fees import TAKEN_ON, freeze, read_accrued
-from services.approvals.requests import MoreThanOpen, check_open, check_voidable
+from services.approvals.requests import (
+    MoreThanOpen,
+    check_adjustable,
+    check_open,
+    check_voidable,
+)
 from services.audit import record
 from services.deposits import spend
 from services.payments.taking import BillInPayment
 from services.prepaid.ledger import move
 from services.unit_of_work import Transaction
+
+_LOCK_NOTES = text(
+    """
+    SELECT id FROM bill_adjustment
+     WHERE community_id = :community_id AND house_id = :house_id AND state <> 'cancelled'
+       AND (of_bill_id = :bill_id OR applied_bill_id = :bill_id)
+     ORDER BY id FOR UPDATE
+    """
+)
+_REOPEN_NOTES = text(
+    """
+    UPDATE bill_adjustment SET state = 'open', applied_bill_id = NULL
+     WHERE community_id = :community_id AND house_id = :house_id
+       AND state = 'applied' AND applied_bill_id = :bill_id
+    RETURNING id
+    """
+)
+_CANCEL_NOTES = text(
+    """
+    UPDATE bill_adjustment SET state = 'cancelled'
+     WHERE community_id = :community_id AND house_id = :house_id
+       AND state = 'open' AND of_bill_id = :bill_id
+    RETURNING id
+    """
+)
 
 
 def carry_out(tx: Transaction, actor: Actor, request: ApprovalRequest) -> None:
@@ -98,11 +128,22 @@ def _write_off(tx: Transaction, actor: Actor, request: ApprovalRequest) -> None:
 
 
 def _void(tx: Transaction, actor: Actor, request: ApprovalRequest) -> None:
-    """Void a bill; the next run of its month makes another in its place, which names it."""
+    """Void a bill; the next run of its month makes another in its place, which names it.
+
+    The notes that it carries wait for the next bill again; its own open notes have lost their
+    reason and are cancelled.
+    """
     bill = _lock_bill(tx, request)
+    keys = {"community_id": bill.community_id, "house_id": bill.house_id, "bill_id": bill.id}
+    tx.session.execute(_LOCK_NOTES, keys)  # a batch may be taking one of them
     check_voidable(tx, bill)
+    reopened = tx.session.scalars(_REOPEN_NOTES, keys).all()
+    cancelled = tx.session.scalars(_CANCEL_NOTES, keys).all()
     bill.state = BillState.VOIDED
-    _record(tx, actor, "bill_voided", bill, request)
+    notes = {"notes_reopened": sorted(reopened), "notes_cancelled": sorted(cancelled)}
+    _record(
+        tx, actor, "bill_voided", bill, request, **{name: ids for name, ids in notes.items() if ids}
+    )
 
 
 def _waive_late_fee(tx: Transaction, actor: Actor, request: ApprovalRequest) -> None:
@@ -123,6 +164,7 @@ def _waive_late_fee(tx: Transaction, actor: Actor, request: ApprovalRequest) -> 
 
 def _adjust(tx: Transaction, actor: Actor, request: ApprovalRequest) -> None:
     bill = _lock_bill(tx, request, may_be_in_payment=True)
+    check_adjustable(tx, bill, request.facts["note_fen"])
     tx.session.add(
         BillAdjustment(
             community_id=bill.community_id,
@@ -193,7 +235,7 @@ def _new_refund_no(tx: Transaction) -> str:
 
 
 def _record(
-    tx: Transaction, actor: Actor, action: str, bill: Bill, request: ApprovalRequest
+    tx: Transaction, actor: Actor, action: str, bill: Bill, request: ApprovalRequest, **more: Any
 ) -> None:
     record(
         tx,
@@ -207,6 +249,7 @@ def _record(
             "amount_fen": request.amount_fen,
             "reason": request.reason,
             "request_id": request.id,
+            **more,
         },
     )
 

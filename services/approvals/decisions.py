@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from domain.actors import Actor, Permission
-from domain.approvals import APPROVAL_LIMIT_FEN, ApprovalKind, ApprovalState
+from domain.approvals import APPROVAL_LIMIT_FEN, WITHOUT_LIMIT, ApprovalKind, ApprovalState
 from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from domain.houses import house_label
 from domain.money import show_yuan
+from domain.periods import local_date, start_of_local_day
 from models import ApprovalRequest, Bill, Building, House, Staff
 from services.approvals.acts import carry_out
 from services.approvals.requests import staff_id_of
@@ -73,7 +74,8 @@ class MoneyDecisions:
             NotFound: no such request.
             AlreadyDecided: it was decided before.
             RequesterIsApprover: the actor asked for it.
-            OverLimit: the amount is above the limit of the actor's role.
+            OverLimit: with what the actor approved for the house today, the amount is above the
+                limit of their role.
             BillNotOpen, BillHasPayment, BillInPayment, MoreThanOpen, BalanceTooLow: things changed
                 since it was asked for.
 
@@ -83,9 +85,8 @@ class MoneyDecisions:
 
         def work(tx: Transaction) -> None:
             request = _lock(tx, actor, request_id)
-            limit_fen = APPROVAL_LIMIT_FEN.get(actor.role, 0) if actor.role else 0
-            if request.amount_fen > limit_fen:
-                raise OverLimit(f"金额超过你的审批限额 {show_yuan(limit_fen)}")
+            if request.kind not in WITHOUT_LIMIT:
+                _check_limit(tx, actor, request)
             carry_out(tx, actor, request)
             _decide(tx, actor, request, ApprovalState.APPROVED, note)
 
@@ -170,6 +171,36 @@ def _lock(tx: Transaction, actor: Actor, request_id: int) -> ApprovalRequest:
     if request.requested_by_staff_id == staff_id_of(actor):
         raise RequesterIsApprover
     return request
+
+
+def _check_limit(tx: Transaction, actor: Actor, request: ApprovalRequest) -> None:
+    """Refuse what exceeds the limit of a role, alone or with what the actor approved today.
+
+    One person decides one after the other, or two decisions at once would not see each other.
+
+    Raises:
+        OverLimit: it does.
+    """
+    limit_fen = APPROVAL_LIMIT_FEN.get(actor.role, 0) if actor.role else 0
+    if request.amount_fen > limit_fen:
+        raise OverLimit(f"金额超过你的审批限额 {show_yuan(limit_fen)}")
+    staff_id = staff_id_of(actor)
+    tx.session.execute(select(Staff.id).where(Staff.id == staff_id).with_for_update(key_share=True))
+    approved = tx.session.execute(
+        select(func.coalesce(func.sum(ApprovalRequest.amount_fen), 0)).where(
+            ApprovalRequest.community_id == request.community_id,
+            ApprovalRequest.state == ApprovalState.APPROVED,
+            ApprovalRequest.house_id == request.house_id,
+            ApprovalRequest.kind.not_in(WITHOUT_LIMIT),
+            ApprovalRequest.decided_by_staff_id == staff_id,
+            ApprovalRequest.decided_at >= start_of_local_day(local_date(tx.now)),
+        )
+    ).scalar_one()
+    if int(approved) + request.amount_fen > limit_fen:
+        raise OverLimit(
+            f"你今天为这户已审批 {show_yuan(int(approved))}，"
+            f"加上这笔超过你的审批限额 {show_yuan(limit_fen)}"
+        )
 
 
 def _decide(

@@ -6,22 +6,38 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from domain.actors import Actor, ActorKind, Permission
 from domain.approvals import APPROVAL_SHOWN, ApprovalKind, ApprovalState
 from domain.bill_states import OWNER_SEES, PAYABLE_BILLS, BillState
+from domain.charges import ChargeMethod
 from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from domain.money import MAX_FEN
+from domain.money import MAX_FEN, show_yuan
 from domain.periods import local_date
-from models import ApprovalRequest, Bill, BillLateFee, Deposit, PrepaidAccount
+from models import (
+    ApprovalRequest,
+    Bill,
+    BillAdjustment,
+    BillLateFee,
+    Deposit,
+    FeeItem,
+    PrepaidAccount,
+)
 from services.accrued_late_fees import read_accrued
 from services.audit import record
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
 _PHONE = re.compile(r"\A1[3-9][0-9]{9}\Z", re.ASCII)
 _PAID_OUT_BY = ("cash", "bank_transfer")
+_BECAME_PREPAID = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM bill_line WHERE bill_id = :bill_id AND kind = 'adjustment'
+           AND (trace ->> 'to_prepaid_fen')::bigint > 0)
+    """
+)
 
 
 class RequestPending(Conflict):
@@ -147,16 +163,14 @@ class MoneyRequests:
         """Ask for a credit (below zero) or debit note on the next bill and return the request's id.
 
         Raises:
+            MoreThanOpen: the credit notes of the bill would exceed it.
             NotFound, BillNotOpen, RequestPending, InvalidInput: as in `request_waiver`.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
 
         def work(tx: Transaction) -> int:
             bill = _read_bill(tx, bill_id)
-            if bill.state not in OWNER_SEES:
-                raise BillNotOpen
-            if -amount_fen > bill.amount_fen:
-                raise MoreThanOpen("调减金额超过原账单金额")
+            check_adjustable(tx, bill, amount_fen)
             facts = {"note_fen": amount_fen}
             kind = ApprovalKind.ADJUSTMENT
             return _ask(tx, actor, kind, bill, abs(amount_fen), reason, facts)
@@ -262,6 +276,9 @@ def check_open(bill: Bill, amount_fen: int) -> None:
 def check_voidable(tx: Transaction, bill: Bill) -> None:
     """Refuse unless a bill is published and nothing was paid of it, nor of its late fee.
 
+    What became prepaid of a note that it carries would be given again with the next bill, and a
+    note of it that another bill carries would stay without its reason: both refuse.
+
     Raises:
         BillHasPayment, BillNotOpen: it is not.
 
@@ -270,8 +287,56 @@ def check_voidable(tx: Transaction, bill: Bill) -> None:
     late_fee = tx.session.get(BillLateFee, bill.id)
     if bill.paid_fen or (late_fee is not None and late_fee.paid_fen):
         raise BillHasPayment
+    if tx.session.execute(_BECAME_PREPAID, {"bill_id": bill.id}).scalar_one():
+        raise BillNotOpen("账单上的调减已有余额转入预存，不能作废，请改用账单调整")
+    carried_by = tx.session.scalars(
+        select(Bill.bill_no)
+        .join(BillAdjustment, BillAdjustment.applied_bill_id == Bill.id)
+        .where(
+            BillAdjustment.community_id == bill.community_id,
+            BillAdjustment.house_id == bill.house_id,
+            BillAdjustment.of_bill_id == bill.id,
+            BillAdjustment.state == "applied",
+        )
+        .order_by(BillAdjustment.id)
+    ).first()
+    if carried_by is not None:
+        raise BillNotOpen(f"这张账单的调整已计入账单 {carried_by}，不能作废，请改用账单调整")
     if bill.state != BillState.PUBLISHED:
         raise BillNotOpen
+
+
+def check_adjustable(tx: Transaction, bill: Bill, note_fen: int) -> None:
+    """Refuse a note of a bill that no next bill can carry, or that takes too much off it.
+
+    The credit notes of a bill together never exceed it. Only one that is asked for waits at a time
+    (`uq_approval_request_open`), so those that exist are all there is to count.
+
+    Raises:
+        BillNotOpen: it was voided or written off, or its item charges once.
+        MoreThanOpen: the credit notes would exceed it.
+    """
+    if bill.state not in OWNER_SEES:
+        raise BillNotOpen
+    item = tx.session.get_one(FeeItem, bill.fee_item_id)
+    if item.charge_method == ChargeMethod.ONE_OFF:
+        raise BillNotOpen("临时收费账单请作废后重新录入，不能调整")
+    if -note_fen > bill.amount_fen:
+        raise MoreThanOpen("调减金额超过原账单金额")
+    if note_fen > 0:
+        return
+    credited = tx.session.execute(
+        select(func.coalesce(func.sum(-BillAdjustment.amount_fen), 0)).where(
+            BillAdjustment.community_id == bill.community_id,
+            BillAdjustment.house_id == bill.house_id,
+            BillAdjustment.of_bill_id == bill.id,
+            BillAdjustment.amount_fen < 0,
+            BillAdjustment.state != "cancelled",
+        )
+    ).scalar_one()
+    credited_fen = int(credited)
+    if credited_fen - note_fen > bill.amount_fen:
+        raise MoreThanOpen(f"这张账单已调减 {show_yuan(credited_fen)}，加上这笔超过原账单金额")
 
 
 def _read_bill(tx: Transaction, bill_id: int) -> Bill:

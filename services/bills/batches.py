@@ -27,6 +27,7 @@ from models import (
 from services.audit import record
 from services.bills.drafting import choose_items
 from services.bills.findings import check_ticks
+from services.bills.freshness import check_fresh
 from services.bills.gates import BatchDoesNotAddUp, check_gates
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -215,6 +216,7 @@ class BillBatches:
         Raises:
             NotFound, BatchCannotMove: no such batch, or not under review.
             ReviewerIsMaker: the community asks for a second person.
+            BatchStale: base data changed since; computing it again gives other bills.
             FindingsNotTicked: differences or exceptions were not looked at.
             BatchDoesNotAddUp: lines, bills, pools and batch disagree.
         """
@@ -225,8 +227,10 @@ class BillBatches:
             community = tx.session.get_one(Community, batch.community_id)
             if community.is_reviewer_other and actor.id == batch.made_by_staff_id:
                 raise ReviewerIsMaker
+            content_sha256 = check_content(tx, batch)
+            check_fresh(tx, batch)
             check_ticks(tx, batch_id)
-            batch.content_sha256 = check_content(tx, batch)
+            batch.content_sha256 = content_sha256
             batch.state = BatchState.APPROVED
             batch.approved_by_staff_id = actor.id
             batch.approved_at = tx.now

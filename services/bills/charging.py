@@ -109,8 +109,9 @@ class Charging:
         history = facts.histories.get(house.id)
         if item.is_plain and not rules and history is None:
             return charge_plainly(house, plan)
+        since = facts.counted_from.get((house.id, item.id))
         chains = facts.chains[house.id] if item.meter_kind is not None else []
-        charged = charge_case(Case(self.facts, house, history or PLAIN, chains, plan))
+        charged = charge_case(Case(self.facts, house, history or PLAIN, chains, since, plan))
         lines = [Line(LineKind.PRINCIPAL, line.amount_fen, line.trace) for line in charged]
         principal_fen = sum(line.amount_fen for line in charged)
         if not rules:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from domain.bill_states import BatchState
+from domain.bill_states import BatchState, LineKind
 from domain.charges import ChargeMethod
 from domain.cycles import BillingTiming, CycleAnchor, periods_billed_in
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.periods import Span
-from models import Bill, BillBatch, FeeItem, OneOffCharge, SharePool
+from models import Bill, BillBatch, BillLine, FeeItem, OneOffCharge, SharePool
 from services.bills.run_items import make_run_item
 from services.unit_of_work import Transaction
 
@@ -119,15 +119,17 @@ def _why_not_shared(tx: Transaction, item: FeeItem, month: Span) -> InvalidInput
     ).one_or_none()
     if pool is None:
         return PoolMissing()
-    shared = tx.session.execute(
-        select(Bill.id)
+    shared_fen = tx.session.execute(
+        select(func.sum(BillLine.amount_fen))
+        .join(Bill, Bill.id == BillLine.bill_id)
         .join(BillBatch, BillBatch.id == Bill.batch_id)
         .where(
+            BillLine.kind == LineKind.PRINCIPAL,
             Bill.fee_item_id == item.id,
             Bill.period_from == pool.period_from,
             Bill.is_live,
             BillBatch.state == BatchState.PUBLISHED,
         )
-        .limit(1)
-    ).first()
-    return PoolAlreadyShared() if shared else None
+    ).scalar_one()
+    # Less than the pool: a share was voided, and its house waits for another bill.
+    return PoolAlreadyShared() if (shared_fen or 0) >= pool.amount_fen else None

@@ -69,6 +69,19 @@ _GATES = (
         """,
     ),
     _Gate(
+        "临时收费已撤销或金额不一致",
+        """
+        SELECT bill.bill_no FROM bill
+          JOIN fee_item item ON item.id = bill.fee_item_id AND item.charge_method = 'one_off'
+          LEFT JOIN one_off_charge charge ON charge.house_id = bill.house_id
+           AND charge.fee_item_id = bill.fee_item_id AND charge.charged_on = bill.period_from
+           AND charge.sequence = bill.sequence AND charge.state = 'open'
+         WHERE bill.batch_id = :batch_id AND bill.state = 'pending_review'
+           AND charge.amount_fen IS DISTINCT FROM bill.amount_fen
+         ORDER BY 1 LIMIT 20
+        """,
+    ),
+    _Gate(
         "调整单已用于其他账单或已撤销",
         """
         SELECT bill.bill_no FROM bill

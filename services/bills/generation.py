@@ -148,17 +148,26 @@ class Generation:
 
     def _write(self, run: Run, rendered: Rendered, done: int) -> None:
         def work(tx: Transaction) -> None:
-            going_on = tx.session.execute(
-                update(BillBatch)
-                .where(BillBatch.id == run.batch_id, BillBatch.state == BatchState.GENERATING)
-                .values(houses_done=done)
-                .returning(BillBatch.id)
-            ).scalar_one_or_none()
-            if going_on is None:
-                raise BatchBusy("这个批次刚被取消")
+            note_progress(tx, run, houses_done=done)
             write_chunk(tx, run, rendered)
 
         self.unit_of_work.run(work)
+
+
+def note_progress(tx: Transaction, run: Run, **progress: int) -> None:
+    """Lock the batch and note how far its run is.
+
+    Raises:
+        BatchBusy: it was cancelled meanwhile.
+    """
+    going_on = tx.session.execute(
+        update(BillBatch)
+        .where(BillBatch.id == run.batch_id, BillBatch.state == BatchState.GENERATING)
+        .values(state=BatchState.GENERATING, **progress)
+        .returning(BillBatch.id)
+    ).scalar_one_or_none()
+    if going_on is None:
+        raise BatchBusy("这个批次刚被取消")
 
 
 def run_name(batch: BillBatch) -> str:

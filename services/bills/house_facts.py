@@ -63,6 +63,24 @@ _SALES = text(
      ORDER BY house_id, person_until
     """
 )
+_COUNTED_FROM = text(
+    """
+    SELECT waiting.house_id, waiting.fee_item_id, coalesce(last.period_until, waiting.since)
+      FROM (SELECT exception.house_id, exception.fee_item_id, min(batch.period_from) AS since
+              FROM bill_exception exception
+              JOIN bill_batch batch ON batch.id = exception.batch_id
+               AND batch.state = 'published' AND batch.period_from < :month
+             WHERE exception.house_id BETWEEN :first_id AND :last_id
+               AND exception.fee_item_id = ANY(:item_ids)
+             GROUP BY exception.house_id, exception.fee_item_id) waiting
+      LEFT JOIN LATERAL (
+          SELECT period_until FROM bill
+           WHERE bill.house_id = waiting.house_id AND bill.fee_item_id = waiting.fee_item_id
+             AND bill.is_live AND bill.period_from < :month
+           ORDER BY bill.period_from DESC LIMIT 1) last ON true
+     WHERE coalesce(last.period_until, waiting.since) < :month
+    """
+)
 _ADJUSTMENTS = text(
     """
     SELECT note.house_id, note.fee_item_id, note.id, note.amount_fen, bill.bill_no, note.reason
@@ -163,6 +181,8 @@ class HouseFacts:
     chains: dict[int, list[Chain]] = field(default_factory=dict)
     plain_meters: dict[tuple[int, str], PlainMeter] = field(default_factory=dict)
     """By house id and kind: houses with one meter of which nothing is special."""
+    counted_from: dict[tuple[int, int], date] = field(default_factory=dict)
+    """By house and metered item: since when usage is not billed, if that is before the month."""
     one_offs: dict[int, list[OneOffCharge]] = field(default_factory=dict)
     adjustments: dict[tuple[int, int], list[Adjustment]] = field(default_factory=dict)
 
@@ -171,6 +191,7 @@ class HouseFacts:
         unusual = {house_id for house_id, _ in self.billed}
         unusual.update(house_id for house_id, _ in self.adjustments)
         unusual.update(self.histories)
+        unusual.update(house_id for house_id, _ in self.counted_from)
         return unusual
 
 
@@ -184,6 +205,7 @@ class Wanted(NamedTuple):
     month: Span
     looks_at_vacancy: bool
     meter_kinds: list[str]
+    metered_item_ids: list[int]
     readings_from: date
     one_off_item_ids: list[int]
     apart_from_batch: int
@@ -224,12 +246,14 @@ def read_facts(session: Session, wanted: Wanted, houses: Sequence[House]) -> Hou
         )
     _read_histories(session, wanted, keys, facts)
     if wanted.meter_kinds:
+        facts.counted_from = _read_counted_from(session, wanted, keys)
+        readings_from = min([wanted.readings_from, *facts.counted_from.values()])
         facts.chains, facts.plain_meters = read_meters(
             session,
             first_house_id=houses[0].id,
             last_house_id=houses[-1].id,
             kinds=wanted.meter_kinds,
-            days=Span(wanted.readings_from, wanted.days.ends_before),
+            days=Span(readings_from, wanted.days.ends_before),
         )
     if wanted.one_off_item_ids:
         _read_one_offs(session, wanted, keys, facts)
@@ -237,6 +261,20 @@ def read_facts(session: Session, wanted: Wanted, houses: Sequence[House]) -> Hou
         house_id, item_id, *note = row
         facts.adjustments.setdefault((house_id, item_id), []).append(Adjustment(*note))
     return facts
+
+
+def _read_counted_from(
+    session: Session, wanted: Wanted, keys: dict[str, object]
+) -> dict[tuple[int, int], date]:
+    """Tell since when usage waits to be billed: since the last bill, or the first run without one.
+
+    Houses whose last bill reaches to the month, as nearly all do, are left out.
+    """
+    rows = session.execute(
+        _COUNTED_FROM,
+        keys | {"item_ids": wanted.metered_item_ids, "month": wanted.month.starts_on},
+    )
+    return {(house_id, item_id): since for house_id, item_id, since in rows.fetchall()}
 
 
 def _read_histories(

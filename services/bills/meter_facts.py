@@ -240,11 +240,28 @@ def count_usage(chains: Sequence[Chain], kind: MeterKind, period: Span) -> list[
         meter.measure(readings)
         for chain in chains
         for meter in chain
-        if (readings := meter.between(period))
+        if (readings := meter.between(period)) and not _is_just_opened(chain, meter, period)
     ]
     if not segments:
         raise ReadingMissing(f"没有登记{KIND_SHOWN[kind]}表")
     return segments
+
+
+def _is_just_opened(chain: Chain, meter: MeterFacts, period: Span) -> bool:
+    """Tell whether a meter took another's place in the period and was not read since.
+
+    What it counted by then is billed with the next period, from its opening reading on.
+    """
+    return (
+        meter is not chain[0]
+        and len(meter.between(period)) == 1
+        and meter.opening.read_on >= period.starts_on
+    )
+
+
+def stood(chain: Chain, days: Span) -> bool:
+    """Tell whether a meter or what replaced it was in place on any of some days."""
+    return any(meter.between(days) for meter in chain)
 
 
 def count_used_before(chains: Sequence[Chain], window: Span) -> int:

@@ -15,7 +15,13 @@ from domain.periods import Span
 from domain.tiers import USAGE_SCALE
 from domain.troubles import NotChargeable
 from services.bills.house_facts import History, House
-from services.bills.meter_facts import Chain, PlainMeter, count_usage, count_used_before
+from services.bills.meter_facts import (
+    Chain,
+    PlainMeter,
+    count_usage,
+    count_used_before,
+    stood,
+)
 from services.bills.plans import Charged, Line, Plan, make_charged
 from services.bills.pools import Shares
 
@@ -39,6 +45,7 @@ class Case(NamedTuple):
     house: House
     history: History
     chains: list[Chain]
+    counted_from: date | None
     plan: Plan
 
     def chains_of(self, kind: MeterKind) -> list[Chain]:
@@ -68,7 +75,7 @@ def recall_usage(meter: PlainMeter, plan: Plan) -> Charged | None:
     charger, period = plan.item.usage, plan.period
     if charger is None or charger.terms.window_start(period):
         return None
-    if not period.starts_on <= meter.until_on < period.ends_before:
+    if plan.liable != period or not period.starts_on <= meter.until_on < period.ends_before:
         return None
     known = charger.recall(period, meter.usage)
     if known is None:
@@ -80,7 +87,7 @@ def recall_usage(meter: PlainMeter, plan: Plan) -> Charged | None:
 
 def _charge_priced(case: Case) -> list[ChargedLine]:
     """Charge a house stretch by stretch, each with the area of its days."""
-    _, house, history, _, plan = case
+    _, house, history, _, _, plan = case
     item = plan.item
     charger = item.charger
     changes = history.changes(
@@ -101,25 +108,43 @@ def _charge_metered(case: Case) -> list[ChargedLine]:
     if charger is None:
         raise ValueError("a metered item has usage terms")
     terms = charger.terms
-    chains = case.chains_of(terms.meter_kind)
+    days = _counted_days(case)
+    chains = [chain for chain in case.chains_of(terms.meter_kind) if stood(chain, days)]
     window = terms.window_start(plan.period)
+    window = window.within(starts_on=None, ends_before=days.starts_on)
     groups = [chains] if plan.item.row.is_tier_per_house or not chains else [[c] for c in chains]
     nothing = Span(plan.liable.starts_on, plan.liable.starts_on)
     return [
         line
         for number, group in enumerate(groups)
         for line in charger.charge(
-            segments=count_usage(group, terms.meter_kind, plan.period),
+            segments=count_usage(group, terms.meter_kind, days),
             period=plan.period,
             used_before=count_used_before(group, window),
             people=case.house.household_size,
             surcharged=nothing if number else plan.liable,
+            months=_months_counted(days, plan.period, terms.months),
         )
     ]
 
 
+def _counted_days(case: Case) -> Span:
+    """Tell over which days usage is billed: the liable ones, and those that were not billed yet."""
+    liable = case.plan.liable
+    since = case.counted_from
+    if since is None or liable.starts_on > case.plan.period.starts_on:
+        return liable
+    return Span(min(since, liable.starts_on), liable.ends_before)
+
+
+def _months_counted(days: Span, period: Span, months: int) -> int:
+    """Tell for how many months monthly tiers count, so that catching up is not dearer."""
+    first, last = days.starts_on, period.starts_on
+    return months + max(0, (last.year - first.year) * 12 + last.month - first.month)
+
+
 def _charge_by_formula(case: Case) -> list[ChargedLine]:
-    run, house, history, _, plan = case
+    run, house, history, _, _, plan = case
     item = plan.item
     usage = None
     if item.meter_kind is not None and any(
@@ -128,7 +153,7 @@ def _charge_by_formula(case: Case) -> list[ChargedLine]:
         and plan.liable.within(starts_on=price.starts_on, ends_before=price.ends_before)
         for price in item.charger.terms.prices
     ):
-        counted = count_usage(case.chains_of(item.meter_kind), item.meter_kind, plan.period)
+        counted = count_usage(case.chains_of(item.meter_kind), item.meter_kind, _counted_days(case))
         usage = Fraction(sum(segment.usage for segment in counted), USAGE_SCALE)
 
     def values_on(day: date) -> Values:

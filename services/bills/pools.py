@@ -18,8 +18,15 @@ from models import FeeItem, SharePool, SharePoolWeight
 
 _BEARERS = text(
     """
-    SELECT id, building_id, handover_date, billing_area, fee_coefficient FROM house
-     WHERE community_id = :community_id ORDER BY id
+    SELECT house.id, building_id, handover_date,
+           coalesce(measure.billing_area, house.billing_area),
+           coalesce(measure.fee_coefficient, house.fee_coefficient)
+      FROM house
+      LEFT JOIN LATERAL (
+          SELECT billing_area, fee_coefficient FROM house_measure
+           WHERE house_id = house.id AND measured_until >= :until
+           ORDER BY measured_until LIMIT 1) measure ON true
+     WHERE community_id = :community_id ORDER BY house.id
     """
 )
 
@@ -61,7 +68,8 @@ def read_shares(
     """Split the open pools of a month over the houses that owe on some day of their period.
 
     Which pool an item has is told by the month in which the pool's period begins or ends, as its
-    cycle says; at most one. Houses without a weight bear nothing.
+    cycle says; at most one. Houses without a weight bear nothing; area and coefficient are those of
+    the period's last day.
     """
     pools = session.scalars(
         select(SharePool).where(
@@ -73,8 +81,17 @@ def read_shares(
     ).all()
     if not pools:
         return {}
-    bearers = session.execute(_BEARERS, {"community_id": community_id}).all()
-    return {pool.fee_item_id: _share(session, pool, bearers, rule) for pool in pools}
+    return {
+        pool.fee_item_id: _share(
+            session,
+            pool,
+            session.execute(
+                _BEARERS, {"community_id": community_id, "until": pool.period_until}
+            ).all(),
+            rule,
+        )
+        for pool in pools
+    }
 
 
 def _share(

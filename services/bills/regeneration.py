@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import text, update
-from sqlalchemy.orm import Session
 
 from domain.actors import Actor, Permission
 from domain.bill_states import BillState
 from domain.errors import InvalidInput, NotFound
 from models import Bill, BillBatch
 from services.audit import record
+from services.bills.freshness import content_of, key_of, read_made
 from services.bills.generation import (
     CHUNK_HOUSES,
     BatchBusy,
@@ -22,6 +20,7 @@ from services.bills.generation import (
     begin,
     fail,
     finish,
+    note_progress,
     run_name,
 )
 from services.bills.house_facts import House, read_chosen_houses, read_facts, read_houses
@@ -29,18 +28,6 @@ from services.bills.plans import Chunk, MadeBill
 from services.bills.runs import Run, render_chunk, reserve_ids, write_chunk
 from services.unit_of_work import Transaction, UnitOfWork
 
-_MADE = text(
-    """
-    SELECT bill.id, bill.house_id, bill.fee_item_id, bill.period_from, bill.period_until,
-           bill.issue_date, bill.due_date, bill.sequence,
-           jsonb_agg(jsonb_build_array(line.kind, line.amount_fen, line.trace)
-                     ORDER BY line.line_no) AS lines
-      FROM bill JOIN bill_line line ON line.bill_id = bill.id
-     WHERE bill.batch_id = :batch_id AND bill.state = 'pending_review'
-       AND bill.house_id = ANY(:house_ids)
-     GROUP BY bill.id
-    """
-)
 _DROP_EXCEPTIONS = text(
     "DELETE FROM bill_exception WHERE batch_id = :batch_id AND house_id = ANY(:house_ids)"
 )
@@ -98,6 +85,8 @@ class Regeneration:
             )
             try:
                 done = self._run_chunks(run, chosen, progress)
+            except BatchBusy:
+                raise
             except Exception:
                 self.unit_of_work.run(lambda tx: fail(tx, actor, run))
                 raise
@@ -132,62 +121,31 @@ class Regeneration:
             after_id = houses[-1].id
 
 
-_Key = tuple[int, int, Any, Any, int]
-
-
 def _redo(tx: Transaction, run: Run, houses: list[House]) -> Regenerated:
     """Compute some houses anew and replace what differs."""
     session = tx.session
     house_ids = [house.id for house in houses]
+    note_progress(tx, run)
     session.execute(_DROP_EXCEPTIONS, {"batch_id": run.batch_id, "house_ids": house_ids})
-    old = _read_made(session, run.batch_id, house_ids)
+    old = read_made(session, run.batch_id, houses)
     chunk = run.charging.charge(read_facts(session, run.wanted, houses))
     fresh: list[MadeBill] = []
     kept = changed = 0
     for bill in chunk.bills:
-        known = old.pop(_key(bill), None)
-        if known is not None and known[1] == _content(bill):
+        known = old.pop(key_of(bill), None)
+        if known is not None and known[2] == content_of(bill):
             kept += 1
             continue
         if known is not None:
             changed += 1
             _cancel(tx, known[0])
         fresh.append(bill)
-    for bill_id, _ in old.values():
+    for bill_id, _, _ in old.values():
         _cancel(tx, bill_id)
     rest = Chunk(chunk.house_count, fresh, chunk.exceptions)
     bill_ids = reserve_ids(session, rest)
     write_chunk(tx, run, render_chunk(run, rest, bill_ids, 0))
     return Regenerated(kept, changed, len(fresh) - changed, len(old))
-
-
-def _read_made(
-    session: Session, batch_id: int, house_ids: list[int]
-) -> dict[_Key, tuple[int, list[Any]]]:
-    rows = session.execute(_MADE, {"batch_id": batch_id, "house_ids": house_ids})
-    return {
-        (row.house_id, row.fee_item_id, row.period_from, row.period_until, row.sequence): (
-            row.id,
-            [row.issue_date, row.due_date, row.lines],
-        )
-        for row in rows
-    }
-
-
-def _key(bill: MadeBill) -> _Key:
-    period = bill.period or bill.plan.period
-    return (
-        bill.house_id,
-        bill.plan.item.id,
-        period.starts_on,
-        period.ends_before,
-        bill.sequence,
-    )
-
-
-def _content(bill: MadeBill) -> list[Any]:
-    lines = [[line.kind, line.amount_fen, json.loads(line.trace)] for line in bill.charged.lines]
-    return [bill.plan.issue_date, bill.plan.due_date, lines]
 
 
 def _cancel(tx: Transaction, bill_id: int) -> None:

@@ -117,6 +117,7 @@ def want(community_id: int, month: Span, items: Sequence[RunItem], *, apart_from
         month=month,
         looks_at_vacancy=any(item.splits_at_vacancy for item in items),
         meter_kinds=sorted(kinds),
+        metered_item_ids=[item.id for item in items if item.meter_kind],
         readings_from=_readings_from(items, days, month),
         one_off_item_ids=[item.id for item in items if item.method is ChargeMethod.ONE_OFF],
         apart_from_batch=apart_from,

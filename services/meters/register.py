@@ -12,13 +12,15 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 
 from domain.actors import Actor, Permission
+from domain.bill_states import BatchState
 from domain.cells import BadCell
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.meters import READING_LIMIT, MeterKind, Reading, check_reading
 from domain.periods import local_date
 from domain.reading_sheet import tidy_meter_no
-from models import Bill, BillLine, Community, House, Meter
+from models import Bill, BillBatch, BillLine, Community, House, Meter
 from services.audit import record
+from services.bills.freshness import hold_reviews
 from services.meters.readings import check_reason, load_one
 from services.meters.timelines import (
     BILLED,
@@ -183,6 +185,12 @@ class MeterRegister:
         reason = check_reason(reason)
 
         def work(tx: Transaction) -> tuple[WrongBill, ...]:
+            hold_reviews(
+                tx.session,
+                tx.session.scalars(
+                    select(Meter.community_id).where(Meter.id.in_((meter_id, other_meter_id)))
+                ).all(),
+            )
             found = {
                 meter.id: meter
                 for meter in tx.session.scalars(
@@ -341,10 +349,11 @@ def _bills_by(tx: Transaction, one: Meter, other: Meter) -> tuple[WrongBill, ...
     rows = tx.session.execute(
         select(Bill.id, Bill.bill_no, Bill.house_id)
         .join(BillLine, BillLine.bill_id == Bill.id)
+        .join(BillBatch, BillBatch.id == Bill.batch_id)
         .where(
             Bill.house_id.in_((one.house_id, other.house_id)),
             Bill.is_live,
-            Bill.state.in_(BILLED),
+            Bill.state.in_(BILLED) | (BillBatch.state == BatchState.APPROVED),
             segments.contains([{"meter_no": one.meter_no}])
             | segments.contains([{"meter_no": other.meter_no}]),
         )

@@ -17,6 +17,7 @@ from domain.meters import KIND_SHOWN, MeterKind, MeterSpan, Reading, check_readi
 from domain.periods import add_months
 from domain.usages import USUAL_MONTHS, trim
 from models import Bill, BillBatch, FeeItem, Meter, MeterReading
+from services.bills.freshness import hold_reviews
 
 BILLED = LIVE_BILLS - {BillState.PENDING_REVIEW}
 """A bill in these states has told its owner what the readings said. One that is approved is about
@@ -123,6 +124,9 @@ def load_meters(
     """
     chosen = select(Meter).where(which).order_by(Meter.id)
     if locks:
+        hold_reviews(
+            session, session.scalars(select(Meter.community_id).where(which).distinct()).all()
+        )
         chosen = chosen.with_for_update(key_share=True)
     meters = [_known(row) for row in session.scalars(chosen)]
     by_id = {meter.id: meter for meter in meters}

@@ -84,6 +84,14 @@ class TestFiles:
         assert name.startswith("对账单_")
         assert name.endswith(f"_2026-01-01_2026-01-31.{form}")
 
+    def test_its_name_is_one_that_any_file_system_takes(self, owner, database):
+        database.do("UPDATE house SET room_no = '=1/0:1'")
+
+        answer = owner.get(path(owner, ".pdf"), query_string=SPAN)
+
+        name = unquote(answer.headers["Content-Disposition"].partition("filename*=UTF-8''")[2])
+        assert "-1-0-1_2026-01-01_" in name
+
     def test_the_pdf_is_one(self, owner):
         assert owner.get(path(owner, ".pdf"), query_string=SPAN).data[:5] == b"%PDF-"
 

@@ -204,6 +204,22 @@ class TestLists:
         ended(flask(*words, "--kind", "gas"), 0, "还有 0 只")
         ended(flask("meters", "unread", "--month", "2026-13", "--kind", "冷水", *WHERE), 2)
 
+    @pytest.mark.parametrize("month", ["9999-12", "0001-01", "1999-12"])
+    def test_a_month_of_a_year_that_cannot_be(self, flask, meter, month):
+        answer = flask("meters", "unread", "--month", month, "--kind", "冷水", *WHERE)
+
+        ended(answer, 2, "年份应在 2000 至 2999 之间")
+
+    @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+    def test_a_day_of_a_year_that_cannot_be(self, flask, meter, day):
+        for command in ("read", "correct"):
+            words = ("meters", command, "W1", "110", "--on", day, *WHERE)
+            ended(flask(*words), 2, "年份应在 1950 至 2999 之间")
+
+    def test_bytes_that_are_not_utf_8(self, flask, meter):
+        ended(flask("meters", "show", "W\udcff", *WHERE), 1, "不是 UTF-8")
+        ended(flask("meters", "list", "--search", "\udcff", *WHERE), 1, "不是 UTF-8")
+
     def test_an_unknown_community_is_named(self, flask, house):
         ended(flask("meters", "list", "--community", "XX"), 1, "没有编号或名称为 XX 的小区")
 

@@ -9,6 +9,7 @@ from python_calamine import CalamineWorkbook
 
 from domain.periods import SHANGHAI
 from tests import factories
+from tests.panel.test_commands import ended
 
 
 @pytest.fixture
@@ -156,3 +157,63 @@ class TestStatement:
 
         assert answer.exit_code == 1
         assert "没有这个房屋" in answer.output
+
+
+FAR = [
+    (["report", "cash", "--from", "9999-12-31"], 2),
+    (["report", "collection", "--from", "9999-12-31"], 2),
+    (["report", "recovery", "--from", "0001-01-01"], 2),
+    (["report", "cash", "--from", "0001-01-01"], 2),
+    (["report", "cash", "--from", "1949-12-31"], 2),
+    (["report", "cash", "--from", "2026-11", "--until", "3000-01-01"], 2),
+    (["report", "arrears", "--as-of", "0001-01-01"], 2),
+    (["report", "arrears", "--as-of", "9999-12-31"], 2),
+    (["statement", "--house", "1栋1单元101", "--until", "0001-01-01"], 2),
+    (["statement", "--house", "1栋1单元101", "--from", "9999-12-31"], 2),
+]
+REPORTS = [
+    ["report", "collection", "--from", "2026-10"],
+    ["report", "arrears"],
+    ["report", "recovery", "--from", "2026-10"],
+    ["report", "cash", "--from", "2026-10"],
+    ["statement", "--house", "1栋1单元101"],
+]
+
+
+class TestNeverATraceback:
+    @pytest.mark.parametrize(("words", "code"), FAR)
+    def test_years_that_dates_cannot_be_reckoned_with(self, flask, words, code):
+        ended(flask(*words, "--community", "CH"), code, "年份应在 1950 至 2999 之间")
+
+    @pytest.mark.parametrize("day", ["1950-01-01", "2999-12-31"])
+    def test_the_first_and_the_last_day_can_be_asked_for(self, flask, day):
+        ended(flask("report", "cash", "--from", day, "--community", "CH"), 0)
+        for words in (["report", "arrears", "--as-of", day], [*REPORTS[-1], "--until", day]):
+            answer = flask(*words, "--community", "CH")
+            ended(answer, 0 if day < "2000" and words[0] == "report" else 1)
+
+    @pytest.mark.parametrize("words", REPORTS)
+    @pytest.mark.parametrize("form", ["--xlsx", "--pdf"])
+    def test_a_folder_that_is_not_there(self, flask, tmp_path, words, form):
+        for folder in (tmp_path / "none", tmp_path / ("x" * 300)):
+            answer = flask(*words, "--community", "CH", form, str(folder / "a"))
+            ended(answer, 2, f"没有文件夹 {folder}")
+
+    def test_a_file_that_cannot_be_written(self, flask, tmp_path):
+        name = "x" * 300
+        answer = flask(*REPORTS[0], "--community", "CH", "--xlsx", str(tmp_path / name))
+        ended(answer, 1, "不能写入文件")
+
+    @pytest.mark.parametrize("option", ["--building", "--item", "--community", "--as", "--xlsx"])
+    def test_bytes_that_are_not_utf_8(self, flask, tmp_path, option):
+        value = f"{tmp_path}/\udcff" if option == "--xlsx" else "\udcff"
+        words = ["report", "cash", "--from", "2026-11", "--community", "CH", option, value]
+        ended(flask(*words), 1, "不是 UTF-8")
+
+    def test_a_house_that_is_not_utf_8(self, flask):
+        answer = flask("statement", "--community", "CH", "--house", "1\udce5\udcff")
+        ended(answer, 1, "不是 UTF-8")
+
+    @pytest.mark.parametrize("option", ["--from", "--as-of"])
+    def test_a_day_that_is_not_utf_8(self, flask, option):
+        ended(flask("report", "cash", "--community", "CH", option, "\udcff"), 2, "日期，例如")

@@ -25,6 +25,7 @@ def account_id(take, database):
 
 
 class TestPrepaid:
+    @pytest.mark.breaks_promises  # no note stands behind the corrections
     @pytest.mark.parametrize("round_no", range(3))
     def test_the_balance_never_falls_below_zero(
         self, unit_of_work, account_id, together, database, round_no

@@ -151,6 +151,7 @@ class TestReadAccrued:
         add_bill,
         charge_late,
         database,
+        decided,
         today,
     ):
         charge_late()
@@ -159,8 +160,10 @@ class TestReadAccrued:
             "INSERT INTO bill_line (bill_id, line_no, kind, amount_fen, trace)"
             " VALUES (:id, 2,"
             " 'waiver', -26000,"
-            " jsonb_build_object('method', 'waiver', 'taken_on', CAST(:day AS text)))",
+            " jsonb_build_object('method', 'waiver', 'taken_on', CAST(:day AS text),"
+            " 'request_id', CAST(:request AS bigint)))",
             id=bill_id,
+            request=decided("waiver", 26000),
             day=(today() - timedelta(days=4)).isoformat(),
         )
         database.do("UPDATE bill SET amount_fen = 100000")
@@ -176,11 +179,12 @@ class TestReadAccrued:
         add_bill,
         charge_late,
         database,
+        put_bill,
         state,
     ):
         charge_late()
         bill_id = add_bill(126000, days_late=47)
-        database.do("UPDATE bill SET state = :state", state=state)
+        put_bill(state)
         if state == "pending_review":
             database.do("UPDATE bill SET published_at = NULL")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.actors import operator, visitor
+from domain.actors import visitor
 from domain.errors import NotAllowed
 from domain.payment_states import PaymentChannel
 from services.payments.money_in import MoneyIn
@@ -17,33 +17,11 @@ from tests.services.payments.conftest import (  # noqa: F401 - the same story
 
 
 @pytest.fixture
-def broken(services):
-    """Titles of the promises that do not hold."""
-    return lambda: {
-        check.title: check.broken
-        for check in services.ledger.verify(actor=operator())
-        if not check.holds
-    }
-
-
-@pytest.fixture
 def paid(services, start, trade_for):  # noqa: F811
     """A payment that was booked."""
     payment = start()
     services.settlement.settle(actor=SYSTEM, trade=trade_for(payment))
     return payment
-
-
-@pytest.fixture
-def tamper(test_engine):
-    """Change rows as somebody with the database's password could, triggers off."""
-
-    def tamper(sql):
-        with test_engine.begin() as connection:
-            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-            assert connection.exec_driver_sql(sql).rowcount
-
-    return tamper
 
 
 class TestVerify:

@@ -14,7 +14,7 @@ from services.counter.cashiers import Counter
 from services.payments.money_in import MoneyIn
 from services.reports.tables import FileForm
 from services.statement_accounts import AccountKind, EntryKind
-from services.statement_pages import as_page, as_sheets
+from services.statement_pages import Statement, as_page, as_sheets
 from tests import factories
 from tests.histories import BEGAN, History
 
@@ -356,3 +356,22 @@ def _allocation(payment, amount_fen, created_at):
         amount_fen=amount_fen,
         created_at=created_at,
     )
+
+
+def test_a_file_name_holds_no_sign_that_a_file_system_refuses():
+    refused = [*'/\\:*?"<>|=', *map(chr, range(32)), "\x7f", "\x85", "\u2028", "\u202e"]
+    statement = Statement(
+        house_id=1,
+        community="翠湖花园" + "".join(refused),
+        house="=1栋/1单元101",
+        from_on=date(2026, 1, 1),
+        until_on=date(2026, 1, 31),
+        made_at=BEGAN,
+        accounts=(),
+    )
+
+    stem = statement.file_stem
+
+    assert stem.startswith("对账单_翠湖花园-")
+    assert stem.endswith("_-1栋-1单元101_2026-01-01_2026-01-31")
+    assert not set(refused) & set(stem)

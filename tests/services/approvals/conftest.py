@@ -7,6 +7,7 @@ import pytest
 
 from domain.actors import Actor, Role
 from domain.payment_states import PaymentChannel
+from domain.periods import add_months
 from services.approvals.requests import Payout
 from services.payments.money_in import MoneyIn
 from tests import factories
@@ -104,3 +105,47 @@ def late_fee_rule(database, scene):
         item = session.get_one(factories.FeeItem, scene.item_id)
         factories.make_late_fee_rule(session, item=item)
     return date(2026, 12, 1)
+
+
+@pytest.fixture
+def next_month(self, services, scene, clock, database):
+    """Bill, review and publish November; tell the bills of it."""
+
+    def next_month(before_approval=lambda: None):
+        clock.set(datetime(2026, 12, 2, 2, 0, tzinfo=UTC))
+        batch_id = services.batches.draft(
+            actor=scene.accountant, community_id=scene.community_id, month=date(2026, 11, 1)
+        )
+        services.generation.generate(actor=scene.accountant, batch_id=batch_id)
+        for one in services.bill_findings.list_findings(actor=scene.manager, batch_id=batch_id):
+            services.bill_findings.tick(
+                actor=scene.manager,
+                batch_id=batch_id,
+                kind=one.kind,
+                fee_item_id=one.fee_item_id,
+                row_count=one.row_count,
+            )
+        before_approval()
+        services.batches.approve(actor=scene.manager, batch_id=batch_id)
+        services.publication.publish(actor=scene.manager, batch_id=batch_id)
+        return database.rows("SELECT * FROM bill WHERE batch_id = :id", id=batch_id)
+
+    return next_month
+
+
+@pytest.fixture
+def another_bill(database, scene):
+    """Bill the house for an earlier month as well and give the bill's id."""
+
+    def another_bill(amount_fen, since=date(2026, 9, 1)):
+        with database.session() as session:
+            return factories.make_bill(
+                session,
+                house=session.get_one(factories.House, scene.house_id),
+                item=session.get_one(factories.FeeItem, scene.item_id),
+                lines=(amount_fen,),
+                period_from=since,
+                period_until=add_months(since, 1),
+            ).id
+
+    return another_bill

@@ -184,31 +184,6 @@ class TestLateFeeWaiver:
 class TestAdjustment:
     """Source: domain.md D2: corrections are credit and debit notes on the next bill."""
 
-    @pytest.fixture
-    def next_month(self, services, scene, clock, database):
-        """Bill, review and publish November; tell the bills of it."""
-
-        def next_month(before_approval=lambda: None):
-            clock.set(datetime(2026, 12, 2, 2, 0, tzinfo=UTC))
-            batch_id = services.batches.draft(
-                actor=scene.accountant, community_id=scene.community_id, month=date(2026, 11, 1)
-            )
-            services.generation.generate(actor=scene.accountant, batch_id=batch_id)
-            for one in services.bill_findings.list_findings(actor=scene.manager, batch_id=batch_id):
-                services.bill_findings.tick(
-                    actor=scene.manager,
-                    batch_id=batch_id,
-                    kind=one.kind,
-                    fee_item_id=one.fee_item_id,
-                    row_count=one.row_count,
-                )
-            before_approval()
-            services.batches.approve(actor=scene.manager, batch_id=batch_id)
-            services.publication.publish(actor=scene.manager, batch_id=batch_id)
-            return database.rows("SELECT * FROM bill WHERE batch_id = :id", id=batch_id)
-
-        return next_month
-
     @pytest.mark.parametrize(("note_fen", "owed_fen"), [(-1000, 20002), (1000, 22002)])
     def test_changes_the_next_bill_once(
         self, ask, approve, next_month, database, note_fen, owed_fen
@@ -222,10 +197,10 @@ class TestAdjustment:
         assert tuple(note.values()) == ("applied", fresh["id"])
 
     def test_what_the_next_bill_cannot_hold_becomes_prepaid(
-        self, ask, approve, next_month, database, scene
+        self, ask, approve, next_month, database, scene, another_bill
     ):
         approve(ask("adjustment", amount_fen=-20000))
-        approve(ask("adjustment", amount_fen=-5000))
+        approve(ask("adjustment", bill_id=another_bill(5000), amount_fen=-5000))
 
         [fresh] = next_month()
 
@@ -247,6 +222,122 @@ class TestAdjustment:
     def test_no_more_than_the_bill_was(self, ask):
         with pytest.raises(MoreThanOpen):
             ask("adjustment", amount_fen=-21003)
+
+    def test_all_credit_notes_together_no_more_than_the_bill_was(self, ask, approve, next_month):
+        approve(ask("adjustment", amount_fen=-20000))
+        approve(ask("adjustment", amount_fen=50000))  # a debit makes no room
+
+        with pytest.raises(MoreThanOpen, match="已调减 ¥200.00"):
+            ask("adjustment", amount_fen=-1003)
+        next_month()
+        with pytest.raises(MoreThanOpen, match="已调减 ¥200.00"):
+            ask("adjustment", amount_fen=-1003)
+        ask("adjustment", amount_fen=-1002)
+
+    def test_only_one_is_asked_for_at_a_time(self, ask):
+        ask("adjustment", amount_fen=-20000)
+
+        with pytest.raises(RequestPending):
+            ask("adjustment", amount_fen=-20000)
+
+    def test_the_sum_is_looked_at_again_when_it_is_decided(self, ask, approve, database):
+        approve(ask("adjustment", amount_fen=-20000))
+        request_id = ask("adjustment", amount_fen=-1002)
+        database.do("UPDATE bill_adjustment SET amount_fen = -20001")
+
+        with pytest.raises(MoreThanOpen, match="已调减"):
+            approve(request_id)
+        assert database.value("SELECT count(*) FROM bill_adjustment") == 1
+
+    def test_a_cancelled_note_makes_room(self, ask, approve, database):
+        approve(ask("adjustment", amount_fen=-20000))
+        database.do("UPDATE bill_adjustment SET state = 'cancelled'")
+
+        approve(ask("adjustment", amount_fen=-20000))
+
+    def test_of_a_bill_that_was_voided_meanwhile_is_refused(self, ask, approve, scene, database):
+        request_id = ask("adjustment", amount_fen=-1000)
+        approve(ask("void", actor=scene.accountant))
+
+        with pytest.raises(BillNotOpen):
+            approve(request_id)
+        assert database.value("SELECT count(*) FROM bill_adjustment") == 0
+
+    def test_of_a_charge_that_comes_once_is_refused(self, ask, database):
+        """No next bill would carry the note."""
+        database.do("UPDATE fee_item SET charge_method = 'one_off'")
+
+        with pytest.raises(BillNotOpen, match="临时收费账单请作废后重新录入，不能调整"):
+            ask("adjustment", amount_fen=-1000)
+
+
+class TestVoidWithNotes:
+    @pytest.fixture
+    def notes(self, database):
+        return lambda: [
+            tuple(note.values())
+            for note in database.rows(
+                "SELECT amount_fen, state, applied_bill_id FROM bill_adjustment ORDER BY id"
+            )
+        ]
+
+    def test_gives_the_notes_it_carried_to_the_next_bill(
+        self, services, ask, approve, scene, next_month, notes, database
+    ):
+        approve(ask("adjustment", amount_fen=-1000))
+        approve(ask("adjustment", amount_fen=300))
+        [carrier] = next_month()
+        approve(ask("void", actor=scene.accountant, bill_id=carrier["id"]))
+
+        assert notes() == [(-1000, "open", None), (300, "open", None)]
+        facts = database.value("SELECT facts FROM audit_event WHERE action = 'bill_voided'")
+        assert len(facts["notes_reopened"]) == 2
+        [again] = next_month()
+        assert (again["replaces_bill_id"], again["amount_fen"]) == (carrier["id"], 20302)
+        assert notes() == [(-1000, "applied", again["id"]), (300, "applied", again["id"])]
+
+    def test_never_gives_twice_what_became_prepaid(
+        self, ask, approve, scene, next_month, notes, another_bill
+    ):
+        approve(ask("adjustment", amount_fen=-20000))
+        approve(ask("adjustment", bill_id=another_bill(5000), amount_fen=-5000))
+        [carrier] = next_month()
+
+        with pytest.raises(BillNotOpen, match="已有余额转入预存，不能作废，请改用账单调整"):
+            ask("void", actor=scene.accountant, bill_id=carrier["id"])
+        assert [state for _, state, _ in notes()] == ["applied", "applied"]
+
+    def test_cancels_its_own_open_notes(
+        self, ask, approve, scene, next_month, notes, another_bill, bill
+    ):
+        approve(ask("adjustment", amount_fen=-1000))
+        approve(ask("adjustment", bill_id=another_bill(5000), amount_fen=-7))
+        approve(ask("void", actor=scene.accountant))
+
+        assert notes() == [(-1000, "cancelled", None), (-7, "open", None)]
+        assert [one["amount_fen"] for one in next_month()] == [20995]
+
+    def test_is_refused_once_another_bill_carries_a_note_of_it(
+        self, ask, approve, scene, next_month, notes, bill
+    ):
+        approve(ask("adjustment", amount_fen=-1000))
+        request_id = ask("void", actor=scene.accountant)
+        [carrier] = next_month()
+
+        with pytest.raises(BillNotOpen, match=f"已计入账单 {carrier['bill_no']}"):
+            approve(request_id)
+        assert bill()["state"] == "published"
+        assert notes() == [(-1000, "applied", carrier["id"])]
+
+    def test_is_possible_after_that_other_bill_was_voided(
+        self, ask, approve, scene, next_month, notes
+    ):
+        approve(ask("adjustment", amount_fen=-1000))
+        [carrier] = next_month()
+        approve(ask("void", actor=scene.accountant, bill_id=carrier["id"]))
+        approve(ask("void", actor=scene.accountant))
+
+        assert notes() == [(-1000, "cancelled", None)]
 
 
 class TestPayingBack:
@@ -328,6 +419,53 @@ class TestDeciding:
         with pytest.raises(OverLimit):
             approve(request_id, actor=scene.accountant)
         approve(request_id, actor=scene.manager)
+
+    def test_the_limit_holds_for_all_of_a_house_and_day(
+        self, ask, approve, scene, another_bill, clock
+    ):
+        bill_id = another_bill(1_500_000)
+        approve(ask("waiver", bill_id=bill_id, amount_fen=300_000), actor=scene.accountant)
+        second = ask("waiver", bill_id=bill_id, amount_fen=200_001)
+
+        with pytest.raises(OverLimit, match="你今天为这户已审批 ¥3,000.00"):
+            approve(second, actor=scene.accountant)
+        clock.set(datetime(2026, 11, 20, 15, 59, tzinfo=UTC))
+        with pytest.raises(OverLimit):
+            approve(second, actor=scene.accountant)
+        clock.set(datetime(2026, 11, 20, 16, 0, tzinfo=UTC))  # the next day in Shanghai
+        approve(second, actor=scene.accountant)
+
+    def test_up_to_the_limit_and_each_for_themselves(self, ask, approve, scene, another_bill):
+        bill_id = another_bill(1_500_000)
+        approve(ask("waiver", bill_id=bill_id, amount_fen=300_000), actor=scene.accountant)
+        approve(ask("waiver", bill_id=bill_id, amount_fen=200_000), actor=scene.accountant)
+
+        approve(ask("waiver", bill_id=bill_id, amount_fen=1), actor=scene.manager)
+
+    def test_two_at_once_do_not_overlook_each_other(
+        self, ask, approve, scene, another_bill, together
+    ):
+        first = ask("waiver", bill_id=another_bill(300_000), amount_fen=300_000)
+        second = ask(
+            "waiver", bill_id=another_bill(300_000, since=date(2026, 8, 1)), amount_fen=300_000
+        )
+
+        done = together(
+            lambda: approve(first, actor=scene.accountant),
+            lambda: approve(second, actor=scene.accountant),
+        )
+
+        assert sorted(type(one).__name__ for one in done) == ["NoneType", "OverLimit"]
+
+    def test_a_void_has_no_limit_and_counts_towards_none(
+        self, ask, approve, scene, another_bill, database
+    ):
+        huge = another_bill(5_000_001)
+        approve(ask("void", actor=scene.accountant, bill_id=huge))
+        assert database.value(f"SELECT state FROM bill WHERE id = {huge}") == "voided"
+
+        large = another_bill(5_000_000, since=date(2026, 8, 1))
+        approve(ask("waiver", bill_id=large, amount_fen=5_000_000))
 
     def test_once(self, ask, approve):
         request_id = ask("waiver", amount_fen=100)

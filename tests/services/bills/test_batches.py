@@ -395,9 +395,10 @@ class TestStates:
             with pytest.raises(BatchCannotMove):
                 take(batch_id)
             assert database.value("SELECT state FROM bill_batch") == old
-        elif step == "publish":
-            with pytest.raises(Conflict):  # It may move; what it holds is not what was.
+        elif step in ("approve", "publish"):
+            with pytest.raises(Conflict) as refusal:  # It may move; it holds not what it must.
                 take(batch_id)
+            assert not isinstance(refusal.value, BatchCannotMove)
         else:
             take(batch_id)
             assert (database.value("SELECT state FROM bill_batch") != old) != (

@@ -240,6 +240,114 @@ class TestMeter:
         assert [(fen, trace["usage"]) for fen, trace in billed()] == [(2000, "10"), (6300, "21")]
 
 
+class TestNothingIsLost:
+    """Usage that no bill took yet is taken by the next one, whatever kept it."""
+
+    @pytest.fixture
+    def run_month(self, services, desk, generated, tick_all, approve, publish, amounts):
+        """Bill and publish a month; tell the amounts of all bills so far."""
+
+        def run_month(month):
+            batch_id = generated(month=month)
+            tick_all(batch_id)
+            approve(batch_id)
+            publish(batch_id)
+            return amounts()
+
+        return run_month
+
+    def test_what_a_skipped_house_used_comes_with_its_next_bill(
+        self, add_item, make_houses, meter, run_month
+    ):
+        """Two meters, one of which was not read: the other one's month waits as well."""
+        (house,) = make_houses("50")
+        meter(house, (end_of(8), "0"), (end_of(9), "10"), (end_of(10), "20"))
+        meter(house, (end_of(8), "0"), (end_of(10), "5"))
+        add_item("meter", "1", meter_kind=MeterKind.COLD_WATER)
+
+        assert run_month(SEPTEMBER) == []
+        assert run_month(OCTOBER) == [2000, 500]
+
+    def test_a_meter_replaced_in_a_skipped_month_is_counted_to_its_end(
+        self, add_item, make_houses, meter, run_month
+    ):
+        (house,) = make_houses("50")
+        old = meter(
+            house,
+            (end_of(8), "100"),
+            closed_on=date(2026, 9, 20),
+            closing_reading=Decimal("111"),
+        )
+        meter(house, (date(2026, 9, 20), "0"), (end_of(10), "9"), replaces_meter_id=old)
+        add_item("meter", "1", meter_kind=MeterKind.COLD_WATER)
+
+        run_month(SEPTEMBER)
+
+        assert sum(run_month(OCTOBER)) == 2000
+
+    def test_a_meter_replaced_on_the_last_day_is_billed_up_to_it(
+        self, add_item, make_houses, meter, run_month
+    ):
+        (house,) = make_houses("50")
+        old = meter(
+            house,
+            (end_of(8), "100"),
+            closed_on=date(2026, 9, 30),
+            closing_reading=Decimal("110"),
+        )
+        meter(house, (date(2026, 9, 30), "0"), (end_of(10), "7"), replaces_meter_id=old)
+        add_item("meter", "1", meter_kind=MeterKind.COLD_WATER)
+
+        assert run_month(SEPTEMBER) == [1000]
+        assert run_month(OCTOBER) == [1000, 700]
+
+    def test_a_meter_that_came_after_the_period_is_no_trouble(
+        self, add_item, make_houses, meter, run_month
+    ):
+        (house,) = make_houses("50")
+        meter(house, (end_of(8), "0"), (end_of(9), "10"))
+        meter(house, (date(2026, 10, 5), "0"))
+        add_item("meter", "1", meter_kind=MeterKind.COLD_WATER)
+
+        assert run_month(SEPTEMBER) == [1000]
+
+    def test_monthly_tiers_count_for_every_month_that_is_caught_up(
+        self, add_item, make_houses, meter, run_month
+    ):
+        (house,) = make_houses("50")
+        meter(house, (end_of(8), "0"), (end_of(10), "20"))
+        add_item("meter", meter_kind=MeterKind.COLD_WATER, tiers=[("10", "1"), (None, "9")])
+
+        run_month(SEPTEMBER)
+
+        assert run_month(OCTOBER) == [2000]
+
+    def test_a_house_counts_from_the_reading_before_it_was_handed_over(
+        self, add_item, make_houses, meter, generated, amounts
+    ):
+        (house,) = make_houses("50", handover_date=date(2026, 10, 20))
+        meter(house, (end_of(9), "0"), (date(2026, 10, 19), "40"), (date(2026, 10, 31), "45"))
+        add_item("meter", "1", meter_kind=MeterKind.COLD_WATER)
+
+        generated()
+
+        assert amounts() == [500]
+
+    def test_an_item_that_ends_counts_up_to_the_reading_before_its_end(
+        self, add_item, make_houses, meter, services, desk, generated, amounts
+    ):
+        (house,) = make_houses("50")
+        meter(house, (end_of(9), "0"), (date(2026, 10, 15), "10"), (date(2026, 10, 31), "40"))
+        item_id = add_item("meter", "1", meter_kind=MeterKind.COLD_WATER)
+        services.fees.end_item(
+            actor=desk.maker, fee_item_id=item_id, ends_before=date(2026, 10, 16), reason="改直供"
+        )
+
+        generated()
+
+        assert amounts() == [1000]
+
+
 TIERS = [("180", "5"), ("260", "7"), (None, "9")]
 
 
@@ -479,6 +587,41 @@ class TestShare:
 
         assert amounts() == []
         assert why_not() == ["公摊账期 2026-10-01 ~ 2026-10-15 与收费周期不一致"]
+
+    @pytest.mark.breaks_promises  # voided without a request
+    def test_a_voided_share_is_made_again_and_no_other(
+        self, database, add_item, make_houses, pool, approved, publish, generated, bills
+    ):
+        make_houses("50", "50")
+        item_id = add_item("share")
+        pool(item_id)
+        publish(approved())
+        first = bills()[0]["id"]
+        database.do("UPDATE bill SET state = 'voided' WHERE id = :id", id=first)
+
+        generated(fee_item_ids=[item_id])
+
+        assert [(bill["amount_fen"], bill["replaces_bill_id"]) for bill in bills()][2:] == [
+            (5000, first)
+        ]
+
+    def test_areas_are_those_of_the_period(
+        self, services, desk, add_item, make_houses, pool, generated, amounts
+    ):
+        house, _ = make_houses("50", "50")
+        pool(add_item("share"))
+        services.houses.change_measure(
+            actor=desk.maker,
+            house_id=house,
+            billing_area=Decimal(150),
+            fee_coefficient=Decimal(1),
+            holds_from=date(2026, 12, 1),
+            reason="加建",
+        )
+
+        generated()
+
+        assert amounts() == [5000, 5000]
 
     def test_one_pool_per_period(self, add_item, make_houses, pool):
         item_id = add_item("share")

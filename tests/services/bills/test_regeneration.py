@@ -138,6 +138,23 @@ class TestRegenerate:
         ):
             regenerate(batch_id)
 
+    def test_a_batch_that_is_cancelled_meanwhile_stays_cancelled(
+        self, services, desk, house_ids, generated, regenerate, bills, database, monkeypatch
+    ):
+        """Source: a red team found 400 bills under review in a cancelled batch."""
+        monkeypatch.setattr(regeneration, "CHUNK_HOUSES", 1)
+        batch_id = generated()
+        database.do("UPDATE house SET billing_area = 111")
+
+        def cancel(done, _total):
+            if done == 1:
+                services.batches.cancel(actor=desk.maker, batch_id=batch_id, reason="撤回")
+
+        with pytest.raises(BatchBusy):
+            regenerate(batch_id, progress=cancel)
+
+        assert {bill["state"] for bill in bills()} == {"cancelled"}
+
     def test_an_error_of_ours_is_noted_and_can_be_run_again(
         self, house_ids, generated, generate, regenerate, state, live
     ):

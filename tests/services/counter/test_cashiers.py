@@ -225,9 +225,11 @@ class TestTake:
             take(100, named=[bill_id])
 
     @pytest.mark.parametrize("state", ["voided", "written_off", "cancelled"])
-    def test_what_is_no_longer_owed_takes_nothing(self, take, add_bill, state, database, balance):
+    def test_what_is_no_longer_owed_takes_nothing(
+        self, take, add_bill, state, database, balance, put_bill
+    ):
         bill_id = add_bill(100)
-        database.do("UPDATE bill SET state = :state", state=state)
+        put_bill(state)
         if state == "cancelled":
             database.do("UPDATE bill SET published_at = NULL")
             database.do("UPDATE bill_batch SET bill_count = 0, amount_fen = 0")

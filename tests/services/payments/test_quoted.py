@@ -169,10 +169,10 @@ class TestLateFee:
 
     @pytest.mark.parametrize("state", ["voided", "written_off"])
     def test_a_bill_that_is_no_longer_owed_takes_nothing(
-        self, late, pay, settle, database, suspense, state
+        self, late, pay, settle, database, suspense, put_bill, state
     ):
         payment = pay(late)
-        database.do("UPDATE bill SET state = :state", state=state)
+        put_bill(state)
 
         assert settle(payment) is Verdict.IN_SUSPENSE
 
@@ -181,9 +181,10 @@ class TestLateFee:
         assert database.value("SELECT count(*) FROM receipt") == 0
 
     def test_a_late_fee_that_was_waived_meanwhile_is_kept(
-        self, late, pay, settle, database, suspense, bills, late_fees
+        self, late, pay, settle, database, suspense, bills, late_fees, decided
     ):
         payment = pay(late)
+        decided("late_fee_waiver", 961)
         database.do("INSERT INTO bill_late_fee (bill_id, waived_fen) SELECT id, 961 FROM bill")
 
         assert settle(payment) is Verdict.IN_SUSPENSE
@@ -265,13 +266,14 @@ class TestEarlyPayment:
         assert database.value("SELECT amount_fen FROM bill") == 10000
 
     def test_what_was_waived_meanwhile_is_not_taken_off_twice(
-        self, early, pay, settle, database, suspense
+        self, early, pay, settle, database, suspense, decided
     ):
         payment = pay(early)
         database.do(
             "INSERT INTO bill_line (bill_id, line_no, kind, amount_fen, trace)"
-            ' SELECT id, 2, \'waiver\', -800, \'{"method": "waiver", "taken_on": "2026-11-01"}\''
-            " FROM bill"
+            " SELECT id, 2, 'waiver', -800, json_build_object('method', 'waiver',"
+            " 'taken_on', '2026-11-01', 'request_id', CAST(:request AS bigint)) FROM bill",
+            request=decided("waiver", 800),
         )
         database.do("UPDATE bill SET amount_fen = 9200")
 

@@ -96,10 +96,10 @@ class TestSettle:
         assert database.value("SELECT count(*) FROM receipt") == 1
 
     def test_a_bill_voided_meanwhile_takes_nothing_the_others_do(
-        self, start, trade_for, settle, payer, bills, database
+        self, start, trade_for, settle, payer, bills, database, put_bill
     ):
         payment = start()
-        database.do("UPDATE bill SET state = 'voided' WHERE id = :id", id=payer.bill_ids[0])
+        put_bill("voided", payer.bill_ids[0])
 
         assert settle(trade_for(payment)) is Verdict.IN_SUSPENSE
 

@@ -144,11 +144,15 @@ class Payments(RuleBasedStateMachine):
 
     @rule(index=st.integers(0, 2))
     def void_an_unpaid_bill(self, index):
-        self.database.do(
+        voided = self.database.do(
             "UPDATE bill SET state = 'voided' WHERE id = :id AND state = 'published'"
             " AND NOT EXISTS (SELECT FROM bill_lock WHERE bill_id = :id)",
             id=self.bill_ids[index],
         )
+        if voided:
+            with self.database.session() as session:
+                bill = session.get_one(factories.Bill, self.bill_ids[index])
+                factories.make_approval(session, bill=bill, kind="void", amount_fen=1)
 
     @invariant()
     def every_fen_that_came_is_somewhere_once(self):

@@ -39,6 +39,7 @@ def transfer(services, scene, account_id, neighbour):
 
 
 class TestMove:
+    @pytest.mark.breaks_promises  # no note stands behind the correction
     def test_adds_and_takes_and_tells_the_balance(self, unit_of_work, account_id):
         def work(tx):
             return move(
