@@ -121,7 +121,8 @@ def read_date(cell: Cell) -> date:
     if isinstance(cell, date):
         return cell
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
-        if float(cell).is_integer() and int(cell) in _EXCEL_DAYS:
+        is_whole = isinstance(cell, int) or cell.is_integer()
+        if is_whole and int(cell) in _EXCEL_DAYS:
             return _EXCEL_DAY_ZERO + timedelta(days=int(cell))
         raise BadCell("不是日期", "例如 2020-06-01")
     text = _plain(cell)

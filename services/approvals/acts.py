@@ -26,7 +26,7 @@ from models import (
     Refund,
 )
 from services.accrued_late_fees import TAKEN_ON, freeze, read_accrued
-from services.approvals.requests import (
+from services.approvals.checks import (
     MoreThanOpen,
     check_adjustable,
     check_open,

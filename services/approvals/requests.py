@@ -6,38 +6,28 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from domain.actors import Actor, ActorKind, Permission
 from domain.approvals import APPROVAL_SHOWN, ApprovalKind, ApprovalState
-from domain.bill_states import OWNER_SEES, PAYABLE_BILLS, BillState
-from domain.charges import ChargeMethod
+from domain.bill_states import BillState
 from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from domain.money import MAX_FEN, show_yuan
+from domain.money import MAX_FEN
 from domain.periods import local_date
-from models import (
-    ApprovalRequest,
-    Bill,
-    BillAdjustment,
-    BillLateFee,
-    Deposit,
-    FeeItem,
-    PrepaidAccount,
-)
+from models import ApprovalRequest, Bill, Deposit, PrepaidAccount
 from services.accrued_late_fees import read_accrued
+from services.approvals.checks import (
+    MoreThanOpen,
+    check_adjustable,
+    check_open,
+    check_voidable,
+)
 from services.audit import record
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
 _PHONE = re.compile(r"\A1[3-9][0-9]{9}\Z", re.ASCII)
 _PAID_OUT_BY = ("cash", "bank_transfer")
-_BECAME_PREPAID = text(
-    """
-    SELECT EXISTS (
-        SELECT FROM bill_line WHERE bill_id = :bill_id AND kind = 'adjustment'
-           AND (trace ->> 'to_prepaid_fen')::bigint > 0)
-    """
-)
 
 
 class RequestPending(Conflict):
@@ -45,27 +35,6 @@ class RequestPending(Conflict):
 
     code = "request_pending"
     message = "同样的申请正在等待审批"
-
-
-class BillHasPayment(Conflict):
-    """Something was paid of the bill: it cannot be voided."""
-
-    code = "bill_has_payment"
-    message = "账单已有缴费，不能作废，请改用账单调整"
-
-
-class BillNotOpen(Conflict):
-    """The bill is not in a state that allows it."""
-
-    code = "bill_not_open"
-    message = "账单当前状态不能这样处理"
-
-
-class MoreThanOpen(InvalidInput):
-    """More is asked for than there is."""
-
-    code = "more_than_open"
-    message = "金额超过可处理的余额"
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,84 +228,6 @@ class MoneyRequests:
                 raise RequestPending from error
             raise
         return asked
-
-
-def check_open(bill: Bill, amount_fen: int) -> None:
-    """Refuse unless so much of a bill is open.
-
-    Raises:
-        BillNotOpen, MoreThanOpen: it is not.
-    """
-    if bill.state not in PAYABLE_BILLS:
-        raise BillNotOpen
-    if bill.amount_fen - bill.paid_fen < amount_fen:
-        raise MoreThanOpen("金额超过账单未缴部分")
-
-
-def check_voidable(tx: Transaction, bill: Bill) -> None:
-    """Refuse unless a bill is published and nothing was paid of it, nor of its late fee.
-
-    What became prepaid of a note that it carries would be given again with the next bill, and a
-    note of it that another bill carries would stay without its reason: both refuse.
-
-    Raises:
-        BillHasPayment, BillNotOpen: it is not.
-
-    Source: domain.md D4.
-    """
-    late_fee = tx.session.get(BillLateFee, bill.id)
-    if bill.paid_fen or (late_fee is not None and late_fee.paid_fen):
-        raise BillHasPayment
-    if tx.session.execute(_BECAME_PREPAID, {"bill_id": bill.id}).scalar_one():
-        raise BillNotOpen("账单上的调减已有余额转入预存，不能作废，请改用账单调整")
-    carried_by = tx.session.scalars(
-        select(Bill.bill_no)
-        .join(BillAdjustment, BillAdjustment.applied_bill_id == Bill.id)
-        .where(
-            BillAdjustment.community_id == bill.community_id,
-            BillAdjustment.house_id == bill.house_id,
-            BillAdjustment.of_bill_id == bill.id,
-            BillAdjustment.state == "applied",
-        )
-        .order_by(BillAdjustment.id)
-    ).first()
-    if carried_by is not None:
-        raise BillNotOpen(f"这张账单的调整已计入账单 {carried_by}，不能作废，请改用账单调整")
-    if bill.state != BillState.PUBLISHED:
-        raise BillNotOpen
-
-
-def check_adjustable(tx: Transaction, bill: Bill, note_fen: int) -> None:
-    """Refuse a note of a bill that no next bill can carry, or that takes too much off it.
-
-    The credit notes of a bill together never exceed it. Only one that is asked for waits at a time
-    (`uq_approval_request_open`), so those that exist are all there is to count.
-
-    Raises:
-        BillNotOpen: it was voided or written off, or its item charges once.
-        MoreThanOpen: the credit notes would exceed it.
-    """
-    if bill.state not in OWNER_SEES:
-        raise BillNotOpen
-    item = tx.session.get_one(FeeItem, bill.fee_item_id)
-    if item.charge_method == ChargeMethod.ONE_OFF:
-        raise BillNotOpen("临时收费账单请作废后重新录入，不能调整")
-    if -note_fen > bill.amount_fen:
-        raise MoreThanOpen("调减金额超过原账单金额")
-    if note_fen > 0:
-        return
-    credited = tx.session.execute(
-        select(func.coalesce(func.sum(-BillAdjustment.amount_fen), 0)).where(
-            BillAdjustment.community_id == bill.community_id,
-            BillAdjustment.house_id == bill.house_id,
-            BillAdjustment.of_bill_id == bill.id,
-            BillAdjustment.amount_fen < 0,
-            BillAdjustment.state != "cancelled",
-        )
-    ).scalar_one()
-    credited_fen = int(credited)
-    if credited_fen - note_fen > bill.amount_fen:
-        raise MoreThanOpen(f"这张账单已调减 {show_yuan(credited_fen)}，加上这笔超过原账单金额")
 
 
 def _read_bill(tx: Transaction, bill_id: int) -> Bill:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from domain.bill_states import LineKind
 from domain.charges import PER_HOUSE, ChargedLine, ChargeMethod, area_basis
 from domain.formula_charges import Values, charge_formula
-from domain.meters import MeterKind
+from domain.meters import MeterKind, Segment
 from domain.periods import Span
 from domain.tiers import USAGE_SCALE
 from domain.troubles import NotChargeable
@@ -114,18 +114,20 @@ def _charge_metered(case: Case) -> list[ChargedLine]:
     window = window.within(starts_on=None, ends_before=days.starts_on)
     groups = [chains] if plan.item.row.is_tier_per_house or not chains else [[c] for c in chains]
     nothing = Span(plan.liable.starts_on, plan.liable.starts_on)
-    return [
-        line
-        for number, group in enumerate(groups)
-        for line in charger.charge(
-            segments=count_usage(group, terms.meter_kind, days),
+    lines = []
+    for number, group in enumerate(groups):
+        segments = count_usage(group, terms.meter_kind, days)
+        lines += charger.charge(
+            segments=segments,
             period=plan.period,
             used_before=count_used_before(group, window),
             people=case.house.household_size,
             surcharged=nothing if number else plan.liable,
-            months=_months_counted(days, plan.period, terms.months),
+            months=_months_counted(segments, plan.period, terms.months)
+            if case.counted_from
+            else None,
         )
-    ]
+    return lines
 
 
 def _counted_days(case: Case) -> Span:
@@ -137,10 +139,14 @@ def _counted_days(case: Case) -> Span:
     return Span(min(since, liable.starts_on), liable.ends_before)
 
 
-def _months_counted(days: Span, period: Span, months: int) -> int:
-    """Tell for how many months monthly tiers count, so that catching up is not dearer."""
-    first, last = days.starts_on, period.starts_on
-    return months + max(0, (last.year - first.year) * 12 + last.month - first.month)
+def _months_counted(segments: Sequence[Segment], period: Span, months: int) -> int:
+    """Tell for how many months monthly tiers count, so that catching up is not dearer.
+
+    Readings are not taken on the very same day each month: what comes nearest counts.
+    """
+    counted = max(one.until_on for one in segments) - min(one.from_on for one in segments)
+    periods = (2 * counted.days + period.days) // (2 * period.days)
+    return months * max(1, periods)
 
 
 def _charge_by_formula(case: Case) -> list[ChargedLine]:

@@ -108,7 +108,7 @@ def late_fee_rule(database, scene):
 
 
 @pytest.fixture
-def next_month(self, services, scene, clock, database):
+def next_month(services, scene, clock, database):
     """Bill, review and publish November; tell the bills of it."""
 
     def next_month(before_approval=lambda: None):

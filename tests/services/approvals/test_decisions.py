@@ -11,14 +11,9 @@ from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.payment_states import PaymentChannel
 from models import BillLock, PaymentOrder, PaymentOrderBill
 from services.approvals.acts import _ACTS
+from services.approvals.checks import BillHasPayment, BillNotOpen, MoreThanOpen
 from services.approvals.decisions import AlreadyDecided, OverLimit, RequesterIsApprover
-from services.approvals.requests import (
-    BillHasPayment,
-    BillNotOpen,
-    MoreThanOpen,
-    Payout,
-    RequestPending,
-)
+from services.approvals.requests import Payout, RequestPending
 from services.bills.gates import BatchDoesNotAddUp
 from services.payments.money_in import MoneyIn
 from services.payments.taking import BillInPayment
@@ -227,10 +222,10 @@ class TestAdjustment:
         approve(ask("adjustment", amount_fen=-20000))
         approve(ask("adjustment", amount_fen=50000))  # a debit makes no room
 
-        with pytest.raises(MoreThanOpen, match="已调减 ¥200.00"):
+        with pytest.raises(MoreThanOpen, match="已调减 ¥200"):
             ask("adjustment", amount_fen=-1003)
         next_month()
-        with pytest.raises(MoreThanOpen, match="已调减 ¥200.00"):
+        with pytest.raises(MoreThanOpen, match="已调减 ¥200"):
             ask("adjustment", amount_fen=-1003)
         ask("adjustment", amount_fen=-1002)
 
@@ -290,7 +285,7 @@ class TestVoidWithNotes:
         approve(ask("void", actor=scene.accountant, bill_id=carrier["id"]))
 
         assert notes() == [(-1000, "open", None), (300, "open", None)]
-        facts = database.value("SELECT facts FROM audit_event WHERE action = 'bill_voided'")
+        facts = database.value("SELECT facts FROM audit_entry WHERE action = 'bill_voided'")
         assert len(facts["notes_reopened"]) == 2
         [again] = next_month()
         assert (again["replaces_bill_id"], again["amount_fen"]) == (carrier["id"], 20302)
@@ -427,7 +422,7 @@ class TestDeciding:
         approve(ask("waiver", bill_id=bill_id, amount_fen=300_000), actor=scene.accountant)
         second = ask("waiver", bill_id=bill_id, amount_fen=200_001)
 
-        with pytest.raises(OverLimit, match="你今天为这户已审批 ¥3,000.00"):
+        with pytest.raises(OverLimit, match="你今天为这户已审批 ¥3,000"):
             approve(second, actor=scene.accountant)
         clock.set(datetime(2026, 11, 20, 15, 59, tzinfo=UTC))
         with pytest.raises(OverLimit):
