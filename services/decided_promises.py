@@ -107,7 +107,8 @@ DECIDED_RULES = (
          WHERE note.id IS NOT NULL OR line.counts
          GROUP BY note.id
         HAVING count(note.id) <> 1 OR count(line.bill_id) <> 1
-            OR bool_and(line.house_id = note.house_id AND line.fee_item_id = note.fee_item_id
+            OR bool_and(line.counts AND line.house_id = note.house_id
+                        AND line.fee_item_id = note.fee_item_id
                         AND line.amount_fen >= note.amount_fen
                         AND (line.amount_fen - note.amount_fen)::text = line.to_prepaid_fen)
                IS NOT TRUE

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 import click
 from flask.cli import AppGroup
 
+from domain.bill_states import BATCH_SHOWN
 from domain.money import show_yuan
 from domain.periods import local_date
 from panel.commands.acting import (
@@ -76,6 +77,23 @@ def _last_month(today: date) -> date:
     return today.replace(day=1) - timedelta(days=1)
 
 
+@bills_cli.command("list", help="列出一个小区的批次。")
+@in_community
+@as_staff
+@telling
+def list_batches(code: str, login_name: str) -> None:
+    """List the batches of a community."""
+    actor, community_id = find_actor_and_community(login_name, code)
+    batches = find_services().batches.list_batches(actor=actor, community_id=community_id)
+    for batch in batches:
+        click.echo(
+            f"{batch.id} [{BATCH_SHOWN[batch.state]}] {batch.period} {batch.bill_count} 张 "
+            f"{show_yuan(batch.amount_fen)}，制单 {batch.made_by}"
+        )
+    if not batches:
+        click.echo("还没有批次")
+
+
 @bills_cli.command("show", help="查看一个批次。")
 @click.argument("batch_id", type=ROW_ID, metavar="批次")
 @as_staff
@@ -89,7 +107,7 @@ def show_batch(batch_id: int, login_name: str) -> None:
 
 def _show_batch(batch: BatchView) -> None:
     click.echo(
-        f"批次 {batch.id}：{batch.period}，{batch.bill_count} 张账单，"
+        f"批次 {batch.id}：{BATCH_SHOWN[batch.state]}，{batch.period}，{batch.bill_count} 张账单，"
         f"合计 {show_yuan(batch.amount_fen)}"
     )
     for item in batch.items:
@@ -119,7 +137,7 @@ def review_batch(batch_id: int, rows: int, ticks: bool, login_name: str) -> None
     actor = found.staff.act_as(login_name=login_name)
     findings = found.bill_findings.list_findings(actor=actor, batch_id=batch_id)
     for one in findings:
-        mark = "已确认" if one.is_ticked else "待确认"
+        mark = "已确认" if ticks or one.is_ticked else "待确认"
         click.echo(f"[{mark}] {one.item} {FINDING_SHOWN[one.kind]}：{one.row_count} 户")
         for row in found.bill_findings.list_rows(
             actor=actor,
@@ -139,9 +157,10 @@ def review_batch(batch_id: int, rows: int, ticks: bool, login_name: str) -> None
             )
     if not findings:
         click.echo("没有需要确认的差异")
-    elif ticks:
-        click.echo("已全部确认")
-    click.echo(f"下一步：审核 flask bills approve {batch_id} --as 登录名")
+    if ticks or all(one.is_ticked for one in findings):
+        click.echo(f"已全部确认。下一步：审核 flask bills approve {batch_id} --as 登录名")
+    else:
+        click.echo(f"看过以后加 --tick 确认：flask bills review {batch_id} --tick --as 登录名")
 
 
 def _show_change(row: FindingRow) -> str:

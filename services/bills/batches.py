@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from domain.actors import Actor, Permission
 from domain.bill_states import BatchState, BillState, check_batch_move
-from domain.errors import InvalidInput, NotAllowed, NotFound
+from domain.errors import InvalidInput, NotFound
 from domain.houses import house_label
 from domain.periods import Span, calendar_month, local_date
 from models import (
@@ -23,10 +23,11 @@ from models import (
     Community,
     FeeItem,
     House,
+    Staff,
 )
 from services.audit import record
 from services.bills.drafting import choose_items
-from services.bills.findings import check_ticks
+from services.bills.findings import check_reviewer, check_ticks
 from services.bills.freshness import check_fresh
 from services.bills.gates import BatchDoesNotAddUp, check_gates
 from services.unit_of_work import Transaction, UnitOfWork
@@ -50,13 +51,6 @@ _CONTENT_SHA256 = text(
              GROUP BY bill.id) bills
     """
 )
-
-
-class ReviewerIsMaker(NotAllowed):
-    """Whoever made a batch may not approve it."""
-
-    code = "reviewer_is_maker"
-    message = "制单人不能审核自己的批次"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +78,18 @@ class ExceptionRow:
     house: str
     item: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow:
+    """A batch in a list."""
+
+    id: int
+    period: Span
+    state: BatchState
+    bill_count: int
+    amount_fen: int
+    made_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +170,28 @@ class BillBatches:
 
         return self.unit_of_work.run(work)
 
+    def list_batches(self, *, actor: Actor, community_id: int) -> Sequence[BatchRow]:
+        """List the batches of a community, newest first."""
+        actor.must(Permission.VIEW_ESTATE)
+        with self.unit_of_work.reading() as session:
+            rows = session.execute(
+                select(BillBatch, Staff.name)
+                .join(Staff, Staff.id == BillBatch.made_by_staff_id)
+                .where(BillBatch.community_id == community_id)
+                .order_by(BillBatch.id.desc())
+            ).all()
+        return [
+            BatchRow(
+                id=batch.id,
+                period=Span(batch.period_from, batch.period_until),
+                state=BatchState(batch.state),
+                bill_count=batch.bill_count,
+                amount_fen=batch.amount_fen,
+                made_by=made_by,
+            )
+            for batch, made_by in rows
+        ]
+
     def show(self, *, actor: Actor, batch_id: int) -> BatchView:
         """Show a batch for review.
 
@@ -224,9 +252,7 @@ class BillBatches:
 
         def work(tx: Transaction) -> str:
             batch = lock_batch(tx, batch_id, BatchState.APPROVED)
-            community = tx.session.get_one(Community, batch.community_id)
-            if community.is_reviewer_other and actor.id == batch.made_by_staff_id:
-                raise ReviewerIsMaker
+            check_reviewer(tx, actor, batch)
             content_sha256 = check_content(tx, batch)
             check_fresh(tx, batch)
             check_ticks(tx, batch_id)

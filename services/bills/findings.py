@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 
 from domain.actors import Actor, Permission
 from domain.bill_states import BatchState
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, NotAllowed, NotFound
 from domain.houses import house_label
-from models import BillBatch, BillBatchTick, FeeItem
+from models import BillBatch, BillBatchTick, Community, FeeItem
 from services.audit import record
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -186,6 +186,13 @@ _ROWS = _over_findings(
 )
 
 
+class ReviewerIsMaker(NotAllowed):
+    """Whoever made a batch may not approve it, nor confirm its findings."""
+
+    code = "reviewer_is_maker"
+    message = "制单人不能审核自己的批次"
+
+
 class FindingsNotTicked(Conflict):
     """The reviewer has not looked at all findings as they are now."""
 
@@ -286,6 +293,7 @@ class BillFindings:
         Raises:
             NotFound: no batch under review, or no such finding in it.
             FindingsChanged: there are more or fewer of them than the reviewer saw.
+            ReviewerIsMaker: the community asks for a second person.
         """
         actor.must(Permission.REVIEW_BILLS)
 
@@ -298,6 +306,7 @@ class BillFindings:
             found = _summaries(tx.session, batch_id).get((kind, fee_item_id)) if batch else None
             if batch is None or found is None:
                 raise NotFound
+            check_reviewer(tx, actor, batch)
             if found[0] != row_count:
                 raise FindingsChanged
             values: dict[str, Any] = {
@@ -324,6 +333,17 @@ class BillFindings:
             )
 
         self.unit_of_work.run(work)
+
+
+def check_reviewer(tx: Transaction, actor: Actor, batch: BillBatch) -> None:
+    """Refuse a reviewer who made the batch, where the community asks for two people.
+
+    Raises:
+        ReviewerIsMaker: they did.
+    """
+    community = tx.session.get_one(Community, batch.community_id)
+    if community.is_reviewer_other and actor.id == batch.made_by_staff_id:
+        raise ReviewerIsMaker
 
 
 def check_ticks(tx: Transaction, batch_id: int) -> None:

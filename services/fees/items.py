@@ -16,7 +16,7 @@ from domain.actors import Actor, Permission
 from domain.charges import PRICED_METHODS, ChargeMethod, Price
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.periods import local_date
-from models import Community, FeeItem, FeeStandard
+from models import Bill, Community, FeeItem, FeeStandard
 from services.audit import record
 from services.bills.run_items import make_run_item, read_price
 from services.fees.checks import NewFeeItem, NewPrice, check_item, find_price_problems
@@ -172,6 +172,8 @@ class Fees:
     def end_item(self, *, actor: Actor, fee_item_id: int, ends_before: date, reason: str) -> None:
         """Let an item end: days from ``ends_before`` on are not charged any more.
 
+        An item without any bill may end on its first day or before: it is withdrawn.
+
         Raises:
             InvalidInput: no reason, or the day is not after the item's first.
             NotFound: no such item.
@@ -182,9 +184,13 @@ class Fees:
 
         def work(tx: Transaction) -> None:
             item = _lock_item(tx, fee_item_id)
-            if ends_before <= item.starts_on:
-                raise InvalidInput(fields={"ends_before": ["停用日期必须晚于启用日期"]})
-            before, item.ends_on = item.ends_on, ends_before
+            before = item.ends_on
+            if ends_before > item.starts_on:
+                item.ends_on = ends_before
+            elif _has_bills(tx, fee_item_id):
+                raise InvalidInput(fields={"ends_before": ["已出过账，停用日期必须晚于启用日期"]})
+            else:
+                item.is_active = False
             record(
                 tx,
                 actor,
@@ -230,6 +236,11 @@ def _read_items(session: Session, community_id: int) -> Sequence[FeeItemView]:
         )
         for item in items
     ]
+
+
+def _has_bills(tx: Transaction, fee_item_id: int) -> bool:
+    drawn = select(Bill.id).where(Bill.fee_item_id == fee_item_id, Bill.is_live).limit(1)
+    return tx.session.execute(drawn).first() is not None
 
 
 def _lock_item(tx: Transaction, fee_item_id: int) -> FeeItem:

@@ -65,13 +65,14 @@ def decided(database):
 
 @pytest.fixture
 def put_bill(database, decided):
-    """Give a bill, or the only one, a state past the use-cases, with the decision it needs."""
+    """Give a bill, or all, a state past the use-cases, with the decision it needs."""
 
     def put_bill(state, bill_id=None):
+        which = f"id = {bill_id}" if bill_id else "true"
         if kind := {"voided": "void", "written_off": "write_off"}.get(state):
-            decided(kind, bill_id=bill_id)
-        where = f"id = {bill_id}" if bill_id else "true"
-        assert database.do(f"UPDATE bill SET state = :state WHERE {where}", state=state) == 1
+            for row in database.rows(f"SELECT id FROM bill WHERE {which}"):
+                decided(kind, bill_id=row["id"])
+        assert database.do(f"UPDATE bill SET state = :state WHERE {which}", state=state)
 
     return put_bill
 

@@ -204,6 +204,13 @@ def test_what_was_decided_keeps_every_promise(broken, decided_story, database):
             "UPDATE bill_adjustment SET state = 'open', applied_bill_id = NULL WHERE id = 1",
         ),
         (APPLIED, "DELETE FROM bill_adjustment WHERE id = 1"),
+        (
+            APPLIED,
+            (
+                "UPDATE bill SET state = 'voided'"
+                " WHERE id = (SELECT min(applied_bill_id) FROM bill_adjustment)"
+            ),
+        ),
         (APPLIED, "UPDATE bill_adjustment SET fee_item_id = 404 WHERE id = 1"),
         (APPLIED, "DELETE FROM bill_line WHERE kind = 'adjustment' AND line_no = 2"),
         (APPLIED, f"{LINE} VALUES (1, 9, 'adjustment', -5, '{{}}')"),

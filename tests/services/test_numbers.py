@@ -12,7 +12,7 @@ def community_id(database):
 
 @pytest.fixture
 def take(unit_of_work, community_id):
-    def take(count=1, series="bill:202610", community_id=community_id):
+    def take(count=1, series="letter:202610", community_id=community_id):
         return unit_of_work.run(
             lambda tx: take_numbers(tx, community_id=community_id, series=series, count=count)
         )
@@ -38,12 +38,12 @@ class TestTakeNumbers:
             other = factories.make_community(session).id
         take(count=3)
 
-        assert take(series="bill:202611") == 1
+        assert take(series="letter:202611") == 1
         assert take(community_id=other) == 1
 
     def test_a_rollback_gives_them_back(self, take, unit_of_work, community_id):
         def work(tx):
-            take_numbers(tx, community_id=community_id, series="bill:202610", count=9)
+            take_numbers(tx, community_id=community_id, series="letter:202610", count=9)
             raise LookupError
 
         with pytest.raises(LookupError):

@@ -7,8 +7,9 @@ from domain.bill_states import BatchCannotMove, BatchState
 from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from domain.periods import Span
 from services.bills import batches
-from services.bills.batches import ExceptionRow, ItemSum, ReviewerIsMaker
+from services.bills.batches import ExceptionRow, ItemSum
 from services.bills.drafting import PeriodNotOver
+from services.bills.findings import ReviewerIsMaker
 from services.bills.gates import BatchDoesNotAddUp
 from tests import factories
 from tests.factories import actor_without
@@ -403,4 +404,27 @@ class TestStates:
             take(batch_id)
             assert (database.value("SELECT state FROM bill_batch") != old) != (
                 (step, old) == ("generate", "pending_review")  # It fills gaps and waits again.
+            )
+
+
+class TestList:
+    def test_newest_first_with_who_made_them(
+        self, services, desk, make_item, make_houses, generated
+    ):
+        make_item(price="1")
+        make_houses("50")
+        first, second = generated(), generated(month=date(2026, 9, 1))
+
+        rows = services.batches.list_batches(actor=desk.reviewer, community_id=desk.community_id)
+
+        assert [(row.id, row.state, row.amount_fen) for row in rows] == [
+            (second, "pending_review", 5000),
+            (first, "pending_review", 5000),
+        ]
+        assert {row.made_by for row in rows} == {desk.maker.name}
+
+    def test_only_with_the_permission(self, services, desk):
+        with pytest.raises(NotAllowed):
+            services.batches.list_batches(
+                actor=actor_without(Permission.VIEW_ESTATE), community_id=desk.community_id
             )

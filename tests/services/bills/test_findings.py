@@ -7,7 +7,12 @@ import pytest
 
 from domain.actors import Permission
 from domain.errors import NotAllowed, NotFound
-from services.bills.findings import FindingKind, FindingsChanged, FindingsNotTicked
+from services.bills.findings import (
+    FindingKind,
+    FindingsChanged,
+    FindingsNotTicked,
+    ReviewerIsMaker,
+)
 from services.fees.checks import NewPrice
 from tests import factories
 from tests.factories import actor_without
@@ -149,8 +154,8 @@ class TestFindings:
 
         assert (FindingKind.ZERO, 3) in find(generated())
 
-    def test_bills_that_were_voided_are_no_last_bill(self, published, database, generated, find):
-        database.do("UPDATE bill SET state = 'voided'")
+    def test_bills_that_were_voided_are_no_last_bill(self, published, put_bill, generated, find):
+        put_bill("voided")
 
         assert find(generated()) == {(FindingKind.NEW, 3)}
 
@@ -230,6 +235,10 @@ class TestTick:
 
         with pytest.raises(NotFound):
             tick(batch_id, FindingKind.NEW, 1)
+
+    def test_whoever_made_the_batch_does_not_confirm_its_findings(self, batch_id, tick, desk):
+        with pytest.raises(ReviewerIsMaker):
+            tick(batch_id, FindingKind.NEW, 1, actor=desk.maker)
 
     def test_only_with_the_permission(self, batch_id, tick):
         with pytest.raises(NotAllowed):

@@ -728,6 +728,7 @@ class TestAtOnce:
         assert state(late) == "pending_review"
         assert is_whole()
 
+    @pytest.mark.breaks_promises  # the number that was taken is no bill's
     def test_numbers_that_somebody_else_took_meanwhile_are_left_to_them(
         self, unit_of_work, draft, generate, scene, desk, bills
     ):

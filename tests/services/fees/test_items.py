@@ -483,11 +483,26 @@ class TestEndItem:
         assert audit("fee_item_ended")[-1]["before"] == "2026-06-16"
 
     @pytest.mark.parametrize("day", [date(2026, 1, 1), date(2025, 12, 31)])
-    def test_not_before_it_began(self, add, end, day, database):
+    def test_an_item_without_a_bill_may_be_withdrawn(
+        self, end, add, services, manager, community_id, day
+    ):
+        end(add(), day)
+
+        [item] = services.fees.list_items(actor=manager, community_id=community_id)
+        assert not item.is_active
+
+    def test_one_with_a_bill_does_not_end_before_it_began(self, end, add, database, community_id):
         item_id = add()
+        with database.session() as session:
+            community = session.get_one(factories.Community, community_id)
+            house = factories.make_house(
+                session, building=factories.make_building(session, community=community)
+            )
+            item = session.get_one(factories.FeeItem, item_id)
+            factories.make_bill(session, house=house, item=item)
 
         with pytest.raises(InvalidInput) as refusal:
-            end(item_id, day)
+            end(item_id, date(2026, 1, 1))
 
         assert list(refusal.value.fields) == ["ends_before"]
         assert database.value("SELECT ends_on FROM fee_item") is None
