@@ -7,13 +7,12 @@ from datetime import date, datetime
 import click
 from flask.cli import AppGroup
 
+from domain.actors import Actor
 from domain.late_fees import GraceMode
 from domain.money import show_yuan
 from domain.periods import Span
 from domain.traces import percent
 from panel.commands.acting import (
-    ROW_ID,
-    act_as,
     as_staff,
     as_staff_or_operator,
     find_actor_and_community,
@@ -93,7 +92,7 @@ def end_late_fee(item_code: str, ends_on: datetime, code: str, login_name: str |
 @late_fee_cli.command("pause", help="暂停计算：整个小区，或一张账单（如有异议）。")
 @day_option("--from", "first", help="第一天。")
 @day_option("--to", "last", help="最后一天，含当天。")
-@click.option("--bill", "bill_id", type=ROW_ID, help="只暂停这张账单（编号）。")
+@click.option("--bill", "bill_no", help="只暂停这张账单（账单号）。")
 @click.option("--reason", required=True, help="原因，记录在案。")
 @in_community
 @as_staff_or_operator
@@ -101,7 +100,7 @@ def end_late_fee(item_code: str, ends_on: datetime, code: str, login_name: str |
 def pause_late_fee(
     first: datetime,
     last: datetime,
-    bill_id: int | None,
+    bill_no: str | None,
     reason: str,
     code: str,
     login_name: str | None,
@@ -112,7 +111,7 @@ def pause_late_fee(
     pause_id = find_services().late_fees.pause(
         actor=actor,
         community_id=community_id,
-        bill_id=bill_id,
+        bill_id=_find_bill(actor, community_id, bill_no) if bill_no else None,
         span=Span(first.date(), until),
         reason=reason,
     )
@@ -120,14 +119,18 @@ def pause_late_fee(
 
 
 @late_fee_cli.command("preview", help="试算一张账单到某天的滞纳金，默认今天。")
-@click.argument("bill_id", type=ROW_ID, metavar="账单")
+@click.argument("bill_no", metavar="账单号")
 @day_option("--on", "as_of", help="到哪天。", is_needed=False)
+@in_community
 @as_staff
 @telling
-def preview_late_fee(bill_id: int, as_of: datetime | None, login_name: str) -> None:
+def preview_late_fee(bill_no: str, as_of: datetime | None, code: str, login_name: str) -> None:
     """Show what a bill's late fee is as of a day."""
+    actor, community_id = find_actor_and_community(login_name, code)
     shown = find_services().late_fees.preview(
-        actor=act_as(login_name), bill_id=bill_id, as_of=as_of.date() if as_of else None
+        actor=actor,
+        bill_id=_find_bill(actor, community_id, bill_no),
+        as_of=as_of.date() if as_of else None,
     )
     frozen = "（已定额）" if shown.is_frozen else ""
     click.echo(
@@ -136,6 +139,10 @@ def preview_late_fee(bill_id: int, as_of: datetime | None, login_name: str) -> N
         f"未缴 {show_yuan(shown.open_fen)}；次日未缴 {show_yuan(shown.next_day_open_fen)}"
     )
     click.echo(f"  {shown.explanation}")
+
+
+def _find_bill(actor: Actor, community_id: int, bill_no: str) -> int:
+    return find_services().house_bills.find(actor=actor, community_id=community_id, bill_no=bill_no)
 
 
 @late_fee_cli.command("list", help="列出一个小区的滞纳金规则和暂停。")

@@ -71,7 +71,7 @@ class TestHelp:
 
 
 class TestCounter:
-    def test_preview_then_take(self, flask, take):
+    def test_preview_then_take(self, flask, take, database):
         flask(
             *["late-fee", "set", "WY", "--rate", "0.0005", "--from", "2020-01-01"],
             *["--community", "CH", "--as", "li"],
@@ -87,8 +87,12 @@ class TestCounter:
         )
 
         ended(take("1300.00"), 0, "收据 CH-", "物业费滞纳金", "预存：¥10.39")
+        bill_no = database.value("SELECT bill_no FROM bill ORDER BY id LIMIT 1")
         ended(
-            flask("late-fee", "preview", "1", "--as", "zhao"), 0, "¥29.61（已定额）", "未缴 ¥0.00"
+            flask("late-fee", "preview", bill_no, "--community", "CH", "--as", "zhao"),
+            0,
+            "¥29.61（已定额）",
+            "未缴 ¥0.00",
         )
 
     def test_the_same_key_takes_it_once(self, take, database):
