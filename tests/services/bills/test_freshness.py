@@ -10,7 +10,7 @@ from domain.meters import MeterKind
 from services.bills.freshness import BatchStale
 from services.bills.gates import BatchDoesNotAddUp
 from services.fees.checks import NewFeeItem, NewPrice
-from services.meters.readings import NewReading
+from services.meters.judging import NewReading
 from tests import factories
 
 OCTOBER = date(2026, 10, 31)
