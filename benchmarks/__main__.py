@@ -30,9 +30,10 @@ def main() -> int:
     print(f"{platform.platform()}, Python {sys.version.split()[0]}")
     figures: list[Figure] = []
     for name in chosen:
-        figures += FIGURES[name](large=options.large)
-    for figure in figures:
-        print(figure.as_line())
+        measured = FIGURES[name](large=options.large)
+        figures += measured
+        for figure in measured:
+            print(figure.as_line(), flush=True)
     (ROOT / "bench.json").write_text(
         json.dumps([figure.as_json() for figure in figures], ensure_ascii=False, indent=1)
     )
