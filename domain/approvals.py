@@ -12,7 +12,7 @@ from domain.actors import Role
 
 
 class ApprovalKind(StrEnum):
-    """What is asked for; 减免/作废/核销/滞纳金减免/账单调整/预存退款/退押金."""
+    """What is asked for; 减免/作废/核销/滞纳金减免/账单调整/预存退款/退押金/收款退款."""
 
     WAIVER = "waiver"
     VOID = "void"
@@ -21,6 +21,7 @@ class ApprovalKind(StrEnum):
     ADJUSTMENT = "adjustment"
     PREPAID_REFUND = "prepaid_refund"
     DEPOSIT_RETURN = "deposit_return"
+    PAYMENT_REFUND = "payment_refund"
 
 
 APPROVAL_SHOWN = {
@@ -31,6 +32,7 @@ APPROVAL_SHOWN = {
     ApprovalKind.ADJUSTMENT: "账单调整",
     ApprovalKind.PREPAID_REFUND: "预存退款",
     ApprovalKind.DEPOSIT_RETURN: "退押金",
+    ApprovalKind.PAYMENT_REFUND: "收款退款",
 }
 
 

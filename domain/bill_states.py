@@ -57,8 +57,11 @@ BILL_MOVES: dict[BillState, frozenset[BillState]] = {
     BillState.PUBLISHED: frozenset(
         {BillState.PARTIALLY_PAID, BillState.PAID, BillState.VOIDED, BillState.WRITTEN_OFF}
     ),
-    BillState.PARTIALLY_PAID: frozenset({BillState.PAID, BillState.WRITTEN_OFF}),
-    BillState.PAID: frozenset(),
+    BillState.PARTIALLY_PAID: frozenset(
+        {BillState.PUBLISHED, BillState.PAID, BillState.WRITTEN_OFF}
+    ),
+    # A refund leads back, as far as it takes what was paid.
+    BillState.PAID: frozenset({BillState.PUBLISHED, BillState.PARTIALLY_PAID}),
     BillState.VOIDED: frozenset(),
     BillState.WRITTEN_OFF: frozenset(),
 }
@@ -67,13 +70,15 @@ BILL_MOVES: dict[BillState, frozenset[BillState]] = {
 class LineKind(StrEnum):
     """What a bill line is: what is owed, or what was taken off or added, in this order.
 
-    A waiver is the only line that may join a bill after it was published.
+    A waiver, a discount for paying early and its restoring may join a published bill.
     """
 
     PRINCIPAL = "principal"
     DISCOUNT = "discount"
     ADJUSTMENT = "adjustment"
     WAIVER = "waiver"
+    RESTORED = "restored"
+    """A discount for paying early that a refund of the payment took back."""
 
 
 LIVE_BILLS = frozenset(BillState) - {BillState.CANCELLED, BillState.VOIDED}

@@ -16,6 +16,7 @@ class PaymentChannel(StrEnum):
     """
 
     WECHAT = "wechat"
+    ALIPAY = "alipay"
     CASH = "cash"
     CARD = "card"
     BANK_TRANSFER = "bank_transfer"
@@ -26,6 +27,7 @@ class PaymentChannel(StrEnum):
 
 CHANNEL_SHOWN = {
     PaymentChannel.WECHAT: "微信支付",
+    PaymentChannel.ALIPAY: "支付宝",
     PaymentChannel.CASH: "现金",
     PaymentChannel.CARD: "刷卡",
     PaymentChannel.BANK_TRANSFER: "银行转账",
@@ -41,8 +43,34 @@ OVER_THE_COUNTER = frozenset(
         PaymentChannel.CHEQUE,
     }
 )
+ONLINE = frozenset({PaymentChannel.WECHAT, PaymentChannel.ALIPAY})
 HELD_MONEY = frozenset({PaymentChannel.PREPAID, PaymentChannel.DEPOSIT})
 """Channels that bring no new money in."""
+
+
+class PayWay(StrEnum):
+    """How a payer reaches an online channel: inside which app, or by scanning."""
+
+    MINIAPP = "miniapp"
+    JSAPI = "jsapi"
+    """A page opened inside WeChat, under the official account."""
+    NATIVE = "native"
+    """A QR code that WeChat scans."""
+    H5 = "h5"
+    """A page in another browser that opens WeChat."""
+    ALIPAY_WAP = "alipay_wap"
+    ALIPAY_PAGE = "alipay_page"
+    ALIPAY_QR = "alipay_qr"
+
+    @property
+    def channel(self) -> PaymentChannel:
+        """Through which channel the money comes."""
+        is_alipay = self.value.startswith("alipay")
+        return PaymentChannel.ALIPAY if is_alipay else PaymentChannel.WECHAT
+
+
+NEEDS_OPENID = frozenset({PayWay.MINIAPP, PayWay.JSAPI})
+"""Ways in which WeChat must be told who pays, under the app in whose name it is asked."""
 
 
 class OrderState(StrEnum):

@@ -14,12 +14,12 @@ from gateways.sms import SmsAccount, SmsProbe, TencentSms
 from gateways.wechat_client import AppClient
 from gateways.wechat_pay import PayProbe, WechatPay
 from gateways.workbooks import XlsxReader
+from services.pay_ports import PayChannel
 from services.ports import (
     Clock,
     DocumentWriter,
     MiniProgram,
     OfficialAccount,
-    PayChannel,
     Probe,
     SmsSender,
     WorkbookReader,

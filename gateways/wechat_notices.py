@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from services.ports import ChannelTrade, NoticeRefused, TradeState
+from services.pay_ports import ChannelTrade, NoticeRefused, TradeState
 
 CHANNEL = "wechat"
 

@@ -19,7 +19,7 @@ from wechatpayv3 import WeChatPay, WeChatPayType
 
 from domain.errors import PlatformRefused, PlatformUnavailable
 from gateways.wechat_notices import CHANNEL, SignatureCheck, read_json, read_notice, read_trade
-from services.ports import (
+from services.pay_ports import (
     ChannelTrade,
     NoticeRefused,
     OrderToOpen,

@@ -11,8 +11,8 @@ from miniapp_api.errors import DatabaseUnavailable, is_database_away
 from miniapp_api.security import open_to_all, own_services
 from services.inbox import ANY_LENGTH, read_posted
 from services.logs import request_id
+from services.pay_ports import NoticeRefused
 from services.payments.notices import TOO_LARGE
-from services.ports import NoticeRefused
 
 log = logging.getLogger(__name__)
 bp = Blueprint("callbacks", __name__, url_prefix="/notify")

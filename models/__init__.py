@@ -26,25 +26,30 @@ from models.estate import Building, Community, House, HouseMeasure, Occupancy
 from models.fees import FeeItem, FeeStandard
 from models.imports import ImportBatch
 from models.late_fees import BillLateFee, LateFeePause, LateFeeRule
+from models.merchants import CommunityMerchant, PayCode
 from models.messages import ChannelPause, OutboxMessage
 from models.meters import Meter, MeterReading
 from models.payments import (
     Allocation,
     BillLock,
+    ChannelCall,
     IdempotencyKey,
     Payment,
     PaymentOrder,
     PaymentOrderBill,
     PlatformNotice,
-    Receipt,
     StaffTask,
     Suspense,
 )
 from models.people import HousePerson, Owner, PersonRole
-from models.prepaid import Deposit, DepositEntry, PrepaidAccount, PrepaidEntry, Refund
+from models.prepaid import Deposit, DepositEntry, PrepaidAccount, PrepaidEntry
+from models.receipts import Receipt, ReceiptMark
+from models.reconciliation import ReconciliationCase, ReconciliationRun
 from models.records import AuditEntry, JobSlot
+from models.refunds import Refund, RefundPart, SuspenseResolution
 from models.reports import CollectionChange, CollectionSummary
 from models.shares import OneOffCharge, SharePool, SharePoolWeight
+from models.shifts import CashierShift, ShiftCount
 
 __all__ = [
     "Account",
@@ -61,10 +66,13 @@ __all__ = [
     "BillLine",
     "BillLock",
     "Building",
+    "CashierShift",
+    "ChannelCall",
     "ChannelPause",
     "CollectionChange",
     "CollectionSummary",
     "Community",
+    "CommunityMerchant",
     "Deposit",
     "DepositEntry",
     "DiscountHouse",
@@ -90,6 +98,7 @@ __all__ = [
     "OneOffCharge",
     "OutboxMessage",
     "Owner",
+    "PayCode",
     "Payment",
     "PaymentOrder",
     "PaymentOrderBill",
@@ -98,14 +107,20 @@ __all__ = [
     "PrepaidAccount",
     "PrepaidEntry",
     "Receipt",
+    "ReceiptMark",
+    "ReconciliationCase",
+    "ReconciliationRun",
     "Refund",
+    "RefundPart",
     "SessionToken",
     "SharePool",
     "SharePoolWeight",
+    "ShiftCount",
     "Staff",
     "StaffTask",
     "StaffToken",
     "Suspense",
+    "SuspenseResolution",
     "WechatIdentity",
     "db",
 ]

@@ -22,7 +22,10 @@ class ApprovalRequest(Model):
         one_of("kind", ApprovalKind),
         one_of("state", ApprovalState),
         CheckConstraint("amount_fen > 0", name="amount_fen_positive"),
-        CheckConstraint("decided_by_staff_id <> requested_by_staff_id", name="two_people"),
+        CheckConstraint(
+            "is_alone OR decided_by_staff_id <> requested_by_staff_id", name="two_people"
+        ),
+        CheckConstraint("NOT is_alone OR kind = 'payment_refund'", name="alone_refunds_only"),
         CheckConstraint(
             "(state = 'requested') = (decided_by_staff_id IS NULL)", name="decided_by_somebody"
         ),
@@ -52,6 +55,8 @@ class ApprovalRequest(Model):
     requested_at: Mapped[Instant]
     decided_by_staff_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("staff.id"))
     decided_at: Mapped[Instant | None]
+    is_alone: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Decided by whoever asked: a small refund, within `Community.refund_alone_fen`."""
     decision_note: Mapped[Words] = mapped_column(server_default="")
 
 

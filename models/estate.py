@@ -20,7 +20,8 @@ from sqlalchemy.sql import func
 
 from domain.houses import HouseState
 from domain.periods import LiableFromRule
-from models.base import BigId, Instant, Model, Words, one_of
+from domain.refund_states import SurplusPolicy
+from models.base import BigId, Fen, Instant, Model, Words, one_of
 
 
 class Community(Model):
@@ -31,6 +32,8 @@ class Community(Model):
         CheckConstraint("code ~ '^[A-Z0-9]{2,8}$'", name="code_form"),
         one_of("liable_from_rule", LiableFromRule),
         CheckConstraint("review_change_percent >= 0", name="review_change_percent_range"),
+        one_of("surplus_policy", SurplusPolicy),
+        CheckConstraint("refund_alone_fen >= 0", name="refund_alone_fen_range"),
     )
 
     id: Mapped[BigId]
@@ -46,6 +49,10 @@ class Community(Model):
     """Whether a payment goes to late fees before the principal of a bill."""
     offsets_prepaid: Mapped[bool] = mapped_column(server_default=text("true"))
     """Whether published bills are paid from prepaid balances at once."""
+    surplus_policy: Mapped[Words] = mapped_column(server_default=SurplusPolicy.PREPAID)
+    """What becomes of money for a bill that was paid or voided meanwhile."""
+    refund_alone_fen: Mapped[Fen] = mapped_column(server_default="0")
+    """Up to how much one person may refund by themselves in a local day; above it takes two."""
     review_change_percent: Mapped[int] = mapped_column(server_default="20")
     """A bill that differs by more from the house's last one is shown to the reviewer."""
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))

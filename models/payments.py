@@ -1,8 +1,6 @@
-"""Money that moves: orders, evidence, payments, allocations, suspense, receipts."""
+"""Money that moves: orders, evidence, payments, allocations, suspense."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -17,7 +15,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.payment_states import OrderState, PaymentChannel
+from domain.payment_states import OrderState, PaymentChannel, PayWay
 from domain.settling import AllocationKind
 from models.base import BigId, Fen, Instant, Model, Words, one_of
 
@@ -28,6 +26,11 @@ class PaymentOrder(Model):
     __tablename__ = "payment_order"
     __table_args__ = (
         one_of("state", OrderState),
+        one_of("way", PayWay),
+        CheckConstraint(
+            "account_id IS NOT NULL OR pay_code_id IS NOT NULL AND visit_sha256 IS NOT NULL",
+            name="somebody_pays",
+        ),
         CheckConstraint("amount_fen > 0", name="amount_fen_positive"),
         CheckConstraint("topup_fen >= 0", name="topup_fen_range"),
         CheckConstraint("(topup_fen > 0) = (topup_house_id IS NOT NULL)", name="topup_of_a_house"),
@@ -42,16 +45,23 @@ class PaymentOrder(Model):
 
     id: Mapped[BigId]
     community_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("community.id"))
-    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("account.id"))
+    account_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("account.id"))
+    """Who pays, if they are signed in; anybody may pay by the code on a door."""
+    pay_code_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("pay_code.id"))
+    visit_sha256: Mapped[str | None]
+    """Hash of what a payer at a door holds to see what became of it."""
     channel: Mapped[Words]
+    way: Mapped[Words] = mapped_column(server_default=PayWay.MINIAPP)
     mchid: Mapped[Words]
     appid: Mapped[Words]
     openid: Mapped[Words]
+    payer_ip: Mapped[Words] = mapped_column(server_default="")
     out_trade_no: Mapped[Words]
     description: Mapped[Words]
     state: Mapped[Words]
     amount_fen: Mapped[Fen]
-    prepay_id: Mapped[str | None]
+    ticket: Mapped[str | None]
+    """What the channel gave to pay with: a prepay_id, a QR code's text or a page's address."""
     refused_because: Mapped[Words] = mapped_column(server_default="")
     created_at: Mapped[Instant]
     expires_at: Mapped[Instant]
@@ -59,6 +69,8 @@ class PaymentOrder(Model):
     query_at: Mapped[Instant | None]
     """When the sweep asks the channel next; none once the channel's last word is known."""
     query_count: Mapped[int] = mapped_column(server_default="0")
+    paid_seen_at: Mapped[Instant | None]
+    """When the channel first said that it was paid: by then it should be booked."""
     topup_fen: Mapped[Fen] = mapped_column(server_default="0")
     """What of the amount goes to the prepaid account of ``topup_house_id``."""
     topup_house_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("house.id"))
@@ -124,6 +136,11 @@ class PlatformNotice(Model):
     __table_args__ = (
         Index("ix_platform_notice_received_at", "source", "received_at"),
         Index(
+            "ix_platform_notice_out_trade_no",
+            "out_trade_no",
+            postgresql_where=text("out_trade_no IS NOT NULL"),
+        ),
+        Index(
             "uq_platform_notice_dedup_key",
             "source",
             "dedup_key",
@@ -143,6 +160,8 @@ class PlatformNotice(Model):
     body_sha256: Mapped[Words]
     verdict: Mapped[Words]
     dedup_key: Mapped[str | None]
+    out_trade_no: Mapped[str | None]
+    """The order that a notice which we could read is about."""
     request_id: Mapped[Words]
 
 
@@ -162,6 +181,7 @@ class Payment(Model):
         one_of("channel", PaymentChannel),
         Index("ix_payment_order_id", "order_id"),
         Index("ix_payment_community_id", "community_id", "paid_at"),
+        Index("ix_payment_shift_id", "shift_id", postgresql_where=text("shift_id IS NOT NULL")),
     )
 
     id: Mapped[BigId]
@@ -176,6 +196,7 @@ class Payment(Model):
     booked_at: Mapped[Instant]
     house_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("house.id"))
     taken_by_staff_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("staff.id"))
+    shift_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("cashier_shift.id"))
     payer_name: Mapped[Words] = mapped_column(server_default="")
     voucher_no: Mapped[Words] = mapped_column(server_default="")
     note: Mapped[Words] = mapped_column(server_default="")
@@ -222,6 +243,26 @@ class Suspense(Model):
     created_at: Mapped[Instant]
 
 
+class ChannelCall(Model):
+    """One call to a channel about an order or a refund, and what came of it. Append-only."""
+
+    __tablename__ = "channel_call"
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(order_id, refund_id) = 1", name="about_one"),
+        Index("ix_channel_call_order_id", "order_id"),
+        Index("ix_channel_call_refund_id", "refund_id"),
+    )
+
+    id: Mapped[BigId]
+    order_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("payment_order.id"))
+    refund_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("refund.id"))
+    what: Mapped[Words]
+    outcome: Mapped[Words]
+    """The channel's word, such as NOTPAY; ``unavailable`` when there was no usable answer."""
+    took_ms: Mapped[int]
+    at: Mapped[Instant]
+
+
 class StaffTask(Model):
     """Something a person must look at; one open task per kind and subject."""
 
@@ -243,21 +284,3 @@ class StaffTask(Model):
     title: Mapped[Words]
     created_at: Mapped[Instant]
     done_at: Mapped[Instant | None]
-
-
-class Receipt(Model):
-    """A numbered receipt; ``snapshot`` is what was printed and never changes."""
-
-    __tablename__ = "receipt"
-    __table_args__ = (
-        UniqueConstraint("community_id", "receipt_no"),
-        CheckConstraint("amount_fen > 0", name="amount_fen_positive"),
-    )
-
-    id: Mapped[BigId]
-    community_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("community.id"))
-    payment_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("payment.id"), unique=True)
-    receipt_no: Mapped[Words]
-    amount_fen: Mapped[Fen]
-    snapshot: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    issued_at: Mapped[Instant]

@@ -1,4 +1,4 @@
-"""Money held for a house: prepaid accounts (预存), deposits (押金), and what was paid back."""
+"""Money held for a house: prepaid accounts (预存) and deposits (押金)."""
 
 from __future__ import annotations
 
@@ -116,28 +116,3 @@ class DepositEntry(Model):
     note: Mapped[Words] = mapped_column(server_default="")
     staff_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("staff.id"))
     created_at: Mapped[Instant]
-
-
-class Refund(Model):
-    """Money paid out again over the counter, once two people agreed. Append-only."""
-
-    __tablename__ = "refund"
-    __table_args__ = (
-        UniqueConstraint("refund_no"),
-        UniqueConstraint("approval_request_id"),
-        CheckConstraint("amount_fen > 0", name="amount_fen_positive"),
-        CheckConstraint("channel IN ('cash', 'bank_transfer')", name="channel_known"),
-        Index("ix_refund_community_id", "community_id"),
-    )
-
-    id: Mapped[BigId]
-    community_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("community.id"))
-    house_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("house.id"))
-    approval_request_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("approval_request.id"))
-    refund_no: Mapped[Words]
-    channel: Mapped[Words]
-    amount_fen: Mapped[Fen]
-    payee_name: Mapped[Words]
-    payee_phone: Mapped[Words]
-    voucher_no: Mapped[Words] = mapped_column(server_default="")
-    refunded_at: Mapped[Instant]

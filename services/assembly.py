@@ -38,6 +38,7 @@ from services.meters.lists import MeterLists
 from services.meters.readings import MeterReadings
 from services.meters.register import MeterRegister
 from services.outbox import Outbox
+from services.pay_ports import PayChannel
 from services.payments.notices import PaymentNotices
 from services.payments.offset import PrepaidOffsets
 from services.payments.orders import PaymentOrders
@@ -50,7 +51,6 @@ from services.ports import (
     JobQueue,
     MiniProgram,
     OfficialAccount,
-    PayChannel,
     Probe,
     SmsSender,
     WorkbookReader,

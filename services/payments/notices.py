@@ -10,8 +10,8 @@ from sqlalchemy import select
 from domain.actors import system_actor
 from models import PaymentOrder
 from services.inbox import Inbox, Posted
+from services.pay_ports import ChannelTrade, NoticeRefused, PayChannel
 from services.payments.settle import Settlement, Verdict, find_mismatch
-from services.ports import ChannelTrade, NoticeRefused, PayChannel
 from services.tasks import open_task
 from services.unit_of_work import UnitOfWork
 

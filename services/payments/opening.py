@@ -28,12 +28,12 @@ from services.audit import record
 from services.bindings import sees_bills_of
 from services.keys import KeyUsedForOther as KeyUsedForOther
 from services.keys import claim_key, keep_result
+from services.pay_ports import PayChannel
 from services.payments.quotes import Quote, read_quotes
 from services.payments.sweep import FIRST_QUERY
 from services.payments.taking import BillAlreadyPaid as BillAlreadyPaid
 from services.payments.taking import BillInPayment as BillInPayment
 from services.payments.taking import new_trade_no
-from services.ports import PayChannel
 from services.unit_of_work import Transaction
 
 CHANNEL = "wechat"

@@ -11,10 +11,10 @@ from domain.actors import Actor, Permission
 from domain.errors import Conflict, InvalidInput, NotFound, PlatformRefused, PlatformUnavailable
 from domain.payment_states import OPEN_ORDERS, OrderState
 from models import BillLock, PaymentOrder
+from services.pay_ports import OrderToOpen, PayChannel
 from services.payments.opening import TopUp, open_order
 from services.payments.sweep import LAST_LOOK, PaymentSweep
 from services.payments.views import PaymentView, StartedPayment, read_payments
-from services.ports import OrderToOpen, PayChannel
 from services.unit_of_work import Transaction, UnitOfWork
 
 BILLS_CAP = 50

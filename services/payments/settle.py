@@ -22,10 +22,10 @@ from models import (
     Suspense,
 )
 from services.audit import record
+from services.pay_ports import ChannelTrade, TradeState
 from services.payments.crediting import credit
 from services.payments.meant import Surplus, fit, quoted_on
 from services.payments.receipts import HeldFor, issue_receipt, topup_of
-from services.ports import ChannelTrade, TradeState
 from services.prepaid.ledger import account_of, move
 from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork

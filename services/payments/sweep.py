@@ -13,8 +13,8 @@ from domain.errors import PlatformRefused, PlatformUnavailable
 from domain.payment_states import OPEN_ORDERS, OrderState
 from models import BillLock, Payment, PaymentOrder
 from services.audit import record
+from services.pay_ports import ChannelTrade, PayChannel, TradeState
 from services.payments.settle import Settlement
-from services.ports import ChannelTrade, PayChannel, TradeState
 from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
 

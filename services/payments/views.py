@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from domain.payment_states import OrderState
 from models import Payment, PaymentOrder, PaymentOrderBill, Receipt
-from services.ports import PrepayTicket
+from services.pay_ports import PrepayTicket
 
 
 @dataclass(frozen=True, slots=True)

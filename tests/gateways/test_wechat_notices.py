@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from gateways.wechat_notices import SignatureCheck, read_notice, read_trade
-from services.ports import NoticeRefused, TradeState
+from services.pay_ports import NoticeRefused, TradeState
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 SERIAL = "PUB_KEY_ID_0116000000002024112900"

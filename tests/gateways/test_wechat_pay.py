@@ -9,7 +9,7 @@ from wechatpayv3.core import Core
 
 from domain.errors import PlatformRefused, PlatformUnavailable
 from gateways.wechat_pay import PayProbe, WechatPay
-from services.ports import NoticeRefused, OrderToOpen, TradeState
+from services.pay_ports import NoticeRefused, OrderToOpen, TradeState
 from settings import SettingsMissing
 
 PHONE = "19900000001"

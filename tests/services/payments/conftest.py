@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain.actors import Actor, system_actor
-from services.ports import ChannelTrade, TradeState
+from services.pay_ports import ChannelTrade, TradeState
 from tests import factories
 
 PHONE = "19900000001"

@@ -1,8 +1,8 @@
 import pytest
 
 from services.inbox import BODY_LIMIT, Posted
+from services.pay_ports import NoticeRefused
 from services.payments.settle import Verdict
-from services.ports import NoticeRefused
 
 
 @pytest.fixture

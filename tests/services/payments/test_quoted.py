@@ -8,11 +8,11 @@ import pytest
 from domain.errors import InvalidInput, NotFound
 from domain.payment_states import PaymentChannel
 from domain.periods import Span, local_date
+from services.pay_ports import ChannelTrade, TradeState
 from services.payments.money_in import MoneyIn
 from services.payments.opening import BillAlreadyPaid, BillInPayment, BillsOfTwoCommunities
 from services.payments.orders import TOPUP_CAP_FEN
 from services.payments.settle import Verdict
-from services.ports import ChannelTrade, TradeState
 from tests import factories
 from tests.services.payments.conftest import SYSTEM
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from domain.errors import NotAllowed
+from services.pay_ports import TradeState
 from services.payments.settle import Verdict
-from services.ports import TradeState
 from tests import factories
 from tests.services.payments.conftest import SYSTEM
 

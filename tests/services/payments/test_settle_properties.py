@@ -18,7 +18,7 @@ from domain.bill_states import BILL_MOVES, BillState
 from domain.errors import Conflict, NotFound
 from domain.payment_states import ORDER_MOVES, OrderState
 from domain.periods import local_date
-from services.ports import ChannelTrade, TradeState
+from services.pay_ports import ChannelTrade, TradeState
 from tests import factories
 from tests.services.payments.conftest import SYSTEM
 
