@@ -224,6 +224,8 @@ class Allocation(Model):
     line_no: Mapped[int | None]
     kind: Mapped[Words]
     amount_fen: Mapped[Fen]
+    refund_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("refund.id"))
+    """Of a negative row: the refund or reversal that took the money back."""
     created_at: Mapped[Instant]
 
 

@@ -301,12 +301,14 @@ class PayChannels(Protocol):
         """
         ...
 
-    def read_alipay_notice(self, *, body: bytes) -> ChannelTrade | ChannelRefund:
+    def read_alipay_notice(
+        self, *, body: bytes, received_at: datetime
+    ) -> ChannelTrade | ChannelRefund:
         """Verify and read a notice of Alipay, form-encoded; calls nobody.
 
-        Checks in this order: shape, app on the allow-list, sign_type RSA2, signature, seller. A
-        notice of a refund comes to the same address and is told apart. Alipay's notices carry no
-        age that could be checked: what they say is asked for again where it matters.
+        Checks in this order: shape, app on the allow-list, sign_type RSA2, signature, age of its
+        ``notify_time`` within 26 hours (its last copy comes after 25), seller. A notice of a refund
+        comes to the same address and is told apart.
 
         Raises:
             NoticeRefused: any of these fails; the reason is for our records.
