@@ -14,6 +14,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from gateways.documents import OfficeDocuments
+from gateways.pdf_text import LAYING_OUT
 from gateways.slips import PrintedSlips
 from services.ports import Column, ColumnKind, TableDocument
 from services.printing import SCAN_TO_PAY, DoorCode, ReceiptLine, ReceiptSheet
@@ -480,3 +481,22 @@ class TestBoth:
             thread.join()
 
         assert found == expected
+
+    @pytest.mark.parametrize(
+        "write",
+        [lambda: receipts(make_sheet()), lambda: door_codes(*make_codes(2))],
+        ids=["receipts", "door_codes"],
+    )
+    def test_wait_while_another_file_is_laid_out(self, write):
+        """The race itself is rare: what keeps it away is looked at."""
+        found = []
+        thread = Thread(target=lambda: found.append(write()))
+
+        with LAYING_OUT:
+            thread.start()
+            thread.join(timeout=0.3)
+            waits = thread.is_alive() and not found
+        thread.join()
+
+        assert waits
+        assert found == [write()]
