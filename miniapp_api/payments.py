@@ -39,7 +39,7 @@ bp = ApiBlueprint("payments", __name__, description="缴费与收据")
 @bp.response(201, StartedPaymentOut)
 @bp.refusals(401, 404, 409, 422, 429, 502, 503)
 def start_payment(headers: dict[str, Any], form: dict[str, Any]) -> StartedPayment:
-    """Open a payment by WeChat Pay or Alipay for what the chosen bills cost today, a top-up, or both.
+    """Open a payment for what the chosen bills cost today, a top-up, or both.
 
     The same key with the same request gives the same payment. After 503 call again with the same
     key; after 409 ``payment_ended`` take a new one.

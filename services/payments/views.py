@@ -119,7 +119,8 @@ def _read_refunds(session: Session, order_ids: Sequence[int]) -> dict[int, dict[
         .where(Payment.order_id.in_(order_ids))
         .group_by(Payment.order_id, Refund.state)
     ):
-        sums.setdefault(order_id, {})[state] = int(amount_fen)
+        if order_id is not None:
+            sums.setdefault(order_id, {})[state] = int(amount_fen)
     return sums
 
 
