@@ -283,7 +283,8 @@ _OWED = text(
     SELECT on_day, kind, moves.amount_fen, channel, coalesce(number, bill_no), fee_item.name,
            period_from, period_until,
            array_position(ARRAY['bill', 'discount', 'waiver', 'late_fee', 'late_fee_waiver',
-                                'payment', 'late_fee_payment', 'reversal', 'restored', 'void', 'write_off'],
+                                'payment', 'late_fee_payment', 'reversal', 'restored', 'void',
+                                'write_off'],
                           kind),
            bill_id, payment_id
       FROM moves
