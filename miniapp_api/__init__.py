@@ -18,6 +18,7 @@ from miniapp_api import (
     errors,
     health,
     limits,
+    pages,
     payments,
     sessions,
     staff_readings,
@@ -81,6 +82,7 @@ def register(
         api.register_blueprint(blueprint)
     describe_security(app, api)
     app.register_blueprint(callbacks.bp)
+    app.register_blueprint(pages.bp)
     app.register_blueprint(health.bp)
     errors.register(app, database_errors=database_errors)
     app.wsgi_app = SlowBodyGuard(  # type: ignore[method-assign]
@@ -96,9 +98,9 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     csp = _DOCS_CSP if request.path.startswith("/api/docs") else _STRICT_CSP
-    response.headers["Content-Security-Policy"] = csp
+    response.headers.setdefault("Content-Security-Policy", csp)
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     response.headers["X-Request-ID"] = request_id.get()
