@@ -15,6 +15,7 @@ from werkzeug.routing import BaseConverter, IntegerConverter
 from miniapp_api import (
     bills,
     callbacks,
+    door,
     errors,
     health,
     limits,
@@ -55,6 +56,12 @@ class NumberConverter(BaseConverter):
     regex = r"[0-9A-Z][0-9A-Z-]{0,39}"
 
 
+class TokenConverter(BaseConverter):
+    """A path part that can be a token; whether it is one of ours is asked of the table."""
+
+    regex = r"[A-Za-z0-9_-]{1,64}"
+
+
 def register(
     app: Flask,
     *,
@@ -70,6 +77,7 @@ def register(
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.url_map.converters["row_id"] = RowIdConverter
     app.url_map.converters["number"] = NumberConverter
+    app.url_map.converters["door_token"] = TokenConverter
     app.url_map.merge_slashes = False  # //api is no page; the redirect would not be in our shape
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -83,6 +91,7 @@ def register(
     describe_security(app, api)
     app.register_blueprint(callbacks.bp)
     app.register_blueprint(pages.bp)
+    app.register_blueprint(door.bp)
     app.register_blueprint(health.bp)
     errors.register(app, database_errors=database_errors)
     app.wsgi_app = SlowBodyGuard(  # type: ignore[method-assign]

@@ -5,10 +5,12 @@ Their one script opens WeChat's pay sheet, which only a script can; all else wor
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from flask import Blueprint, Response, make_response, render_template, send_from_directory
 
+from domain.periods import SHANGHAI
 from miniapp_api.security import open_to_all
 
 bp = Blueprint("pages", __name__, template_folder="templates")
@@ -31,6 +33,12 @@ def show_page(template: str, status: int = 200, **values: object) -> Response:
     response.headers["Content-Security-Policy"] = _CSP
     response.headers["Referrer-Policy"] = "origin"
     return response
+
+
+@bp.app_template_filter("clock")
+def show_clock(at: datetime) -> str:
+    """Write an instant the way people here read it."""
+    return f"{at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
 
 
 @bp.get("/s/<any('page.css', 'pay.js'):name>")

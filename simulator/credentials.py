@@ -86,6 +86,7 @@ class Credentials:
             "WECHAT_OFFICIAL_TOKEN": official.token,
             "WECHAT_OFFICIAL_AES_KEY": official.aes_key,
             "WECHAT_API_BASE": f"{base_url}/wx/",
+            "WECHAT_OPEN_BASE": f"{base_url}/wx",
             "WECHAT_TEMPLATE_BILL_PUBLISHED": self.templates["wx_bill_published"],
             "WECHAT_TEMPLATE_PAYMENT_RECEIVED": self.templates["wx_payment_received"],
             "WECHATPAY_MCHID": merchant.mchid,
