@@ -1,4 +1,4 @@
-"""The pages behind a house's payment QR: what is owed in all, paying it, and whether it has come."""
+"""The pages behind a house's payment QR: what is owed in all, paying it, whether it has come."""
 
 from __future__ import annotations
 

@@ -43,6 +43,7 @@ from services.meters.register import MeterRegister
 from services.outbox import Outbox
 from services.pay_ports import PayChannels
 from services.payments.channel_calls import ChannelCalls
+from services.payments.community_rules import CommunityPaymentRules
 from services.payments.door import DoorPayments
 from services.payments.door_payers import DoorPayers
 from services.payments.merchants import MerchantAccounts
@@ -112,6 +113,7 @@ class Services:
     outbox: Outbox
     own_bills: OwnBills
     pay_codes: PayCodes
+    payment_rules: CommunityPaymentRules
     payment_refund_requests: PaymentRefundRequests
     payments: PaymentOrders
     prepaid: PrepaidAccounts
@@ -236,6 +238,7 @@ def build(
         one_offs=OneOffCharges(unit_of_work),
         outbox=Outbox(unit_of_work, world.official_account, world.sms, policy.delivery_width),
         own_bills=OwnBills(unit_of_work),
+        payment_rules=CommunityPaymentRules(unit_of_work),
         pay_codes=PayCodes(unit_of_work, world.slips, door_key),
         payment_refund_requests=PaymentRefundRequests(unit_of_work),
         payments=PaymentOrders(unit_of_work, world.pay_channels, tickets, sweep),
