@@ -112,6 +112,7 @@ class Services:
     one_offs: OneOffCharges
     outbox: Outbox
     own_bills: OwnBills
+    pay_channels: PayChannels
     pay_codes: PayCodes
     payment_rules: CommunityPaymentRules
     payment_refund_requests: PaymentRefundRequests
@@ -239,6 +240,7 @@ def build(
         outbox=Outbox(unit_of_work, world.official_account, world.sms, policy.delivery_width),
         own_bills=OwnBills(unit_of_work),
         payment_rules=CommunityPaymentRules(unit_of_work),
+        pay_channels=world.pay_channels,
         pay_codes=PayCodes(unit_of_work, world.slips, door_key),
         payment_refund_requests=PaymentRefundRequests(unit_of_work),
         payments=PaymentOrders(unit_of_work, world.pay_channels, tickets, sweep),
