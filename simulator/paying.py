@@ -22,7 +22,7 @@ class CannotPay(Exception):
 
 
 def _check_payable(world: World, order: Order, *, force: bool) -> None:
-    if order.state == "SUCCESS":
+    if order.is_paid:
         raise CannotPay("ORDERPAID", "该订单已支付")
     # Forced: the person confirmed at the very moment the merchant closed the order.
     if order.state == "CLOSED" and not force:
@@ -63,6 +63,8 @@ def pay(
         order.state = "SUCCESS"
         order.transaction_id = transaction_number(world)
         order.success_at = world.clock.time()
+        if order.mchid in world.state.balances_fen:
+            world.state.balances_fen[order.mchid] += order.total_fen
         world.changed()
         paid = transaction(order)
     return outbox.put(

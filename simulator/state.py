@@ -71,6 +71,30 @@ class Order:
     success_at: float = 0.0
     code_url: str = ""
 
+    @property
+    def is_paid(self) -> bool:
+        """Whether the money came, be it refunded since or not."""
+        return self.state in ("SUCCESS", "REFUND")
+
+
+@dataclass
+class Refund:
+    """A refund: state `PROCESSING`, `SUCCESS`, `ABNORMAL` or `CLOSED`."""
+
+    mchid: str
+    out_refund_no: str
+    refund_id: str
+    out_trade_no: str
+    transaction_id: str
+    total_fen: int
+    refund_fen: int
+    reason: str
+    notify_url: str
+    asked: dict[str, Any]
+    made_at: float
+    state: str = "PROCESSING"
+    settled_at: float = 0.0
+
 
 @dataclass
 class Prepay:
@@ -97,6 +121,7 @@ class Notice:
     made_at: float
     copies: int = 1
     tries: int = 0
+    out_refund_no: str = ""
     attempts: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -110,6 +135,10 @@ class State:
     orders: dict[str, Order] = field(default_factory=dict)
     prepays: dict[str, Prepay] = field(default_factory=dict)
     notices: dict[str, Notice] = field(default_factory=dict)
+    refunds: dict[str, Refund] = field(default_factory=dict)
+    refunds_due: dict[str, float] = field(default_factory=dict)
+    refund_mode: dict[str, Any] = field(default_factory=lambda: {"mode": "auto", "delay_s": 1.0})
+    balances_fen: dict[str, int] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     sent_ids: dict[str, list[Any]] = field(default_factory=dict)
     menus: dict[str, Any] = field(default_factory=dict)
@@ -130,6 +159,7 @@ _RECORDS: dict[str, type] = {
     "orders": Order,
     "prepays": Prepay,
     "notices": Notice,
+    "refunds": Refund,
 }
 
 

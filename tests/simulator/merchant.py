@@ -137,6 +137,20 @@ class Merchant:
         target = f"/v3/pay/transactions/out-trade-no/{number}/close"
         return self.call("POST", target, {"mchid": self.mchid})
 
+    def refund(self, number: str, refund_number: str, fen: int, **more: Any) -> Answer:
+        """Refund part of an order of 123.45; a field given as None is left out."""
+        form = {
+            "out_trade_no": number,
+            "out_refund_no": refund_number,
+            "reason": "多收了物业费",
+            "amount": {"refund": fen, "total": 12345, "currency": "CNY"},
+        }
+        form = {key: value for key, value in (form | more).items() if value is not None}
+        return self.call("POST", "/v3/refund/domestic/refunds", form)
+
+    def query_refund(self, refund_number: str) -> Answer:
+        return self.call("GET", f"/v3/refund/domestic/refunds/{refund_number}")
+
     def ticket(self, prepay_id: str, **more: str) -> dict[str, str]:
         appid = self.settings["WECHAT_MINIAPP_APPID"]
         package = f"prepay_id={prepay_id}"
