@@ -7,9 +7,11 @@ from werkzeug.exceptions import HTTPException
 
 from simulator import (
     control,
+    control_bills,
     control_pay,
     control_people,
     control_refunds,
+    pay_bills,
     pay_orders,
     pay_refunds,
     pay_wire,
@@ -48,10 +50,12 @@ def create_app(world: World, outbox: Outbox) -> Flask:
         wechat_official,
         pay_orders,
         pay_refunds,
+        pay_bills,
         control,
         control_people,
         control_pay,
         control_refunds,
+        control_bills,
     ):
         app.register_blueprint(room.bp)
     app.register_error_handler(HTTPException, _http_error)

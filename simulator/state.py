@@ -126,6 +126,17 @@ class Notice:
 
 
 @dataclass
+class BillLink:
+    """A download address of a bill, with the file behind it."""
+
+    value: str
+    mchid: str
+    made_at: float
+    is_packed: bool
+    text: str
+
+
+@dataclass
 class State:
     """Everything but keys, clock, faults and journal. Plain data; guard it by the world's lock."""
 
@@ -139,6 +150,8 @@ class State:
     refunds_due: dict[str, float] = field(default_factory=dict)
     refund_mode: dict[str, Any] = field(default_factory=lambda: {"mode": "auto", "delay_s": 1.0})
     balances_fen: dict[str, int] = field(default_factory=dict)
+    bill_links: dict[str, BillLink] = field(default_factory=dict)
+    bill_faults: list[dict[str, Any]] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)
     sent_ids: dict[str, list[Any]] = field(default_factory=dict)
     menus: dict[str, Any] = field(default_factory=dict)
@@ -160,6 +173,7 @@ _RECORDS: dict[str, type] = {
     "prepays": Prepay,
     "notices": Notice,
     "refunds": Refund,
+    "bill_links": BillLink,
 }
 
 

@@ -141,7 +141,7 @@ def after(response: Response) -> Response:
     if _is_when(call.action, "after"):
         response = _refusal(call) or response
     # A gateway's error page comes from in front of the platform, which has not signed it.
-    if call.host == "pay" and response.mimetype != "text/html":
+    if call.host == "pay" and call.is_signed and response.mimetype != "text/html":
         pay_wire.sign_answer(response, call.merchant_id)
     _spoil(call.action, response)
     _sleep(call.action, "after")
