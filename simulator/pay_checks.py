@@ -1,10 +1,12 @@
 """The parameters of an order: each refusal WeChat Pay would make, in its words.
 
 Source: https://pay.weixin.qq.com/docs/merchant/apis/jsapi-payment/direct-jsons/jsapi-prepay.html
+and https://pay.weixin.qq.com/docs/merchant/products/h5-payment/apilist.html
 """
 
 import re
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +18,7 @@ from simulator.world import World
 ORDER_LIFETIME_S = 7 * 86_400
 SHORTEST_S = 60
 LONGEST_S = 90 * 86_400
+H5_TYPES = ("iOS", "Android", "Wap")
 MOST_FEN = 10_000_000_000
 
 _OUT_TRADE_NO = re.compile(r"[0-9A-Za-z_\-|*]{6,32}")
@@ -137,13 +140,33 @@ def _check_payer(world: World, data: dict[str, Any], appid: str) -> str:
     return openid
 
 
+def _check_h5_scene(data: dict[str, Any]) -> None:
+    scene = group_field(data, "scene_info")
+    address = scene.get("payer_client_ip")
+    if not isinstance(address, str) or not _is_address(address):
+        raise bad_parameter("scene_info.payer_client_ip", "用户终端IP必填，支持IPv4和IPv6")
+    h5_info = scene.get("h5_info")
+    if not isinstance(h5_info, dict):
+        raise bad_parameter("scene_info.h5_info", "H5支付必须填写h5_info")
+    if h5_info.get("type") not in H5_TYPES:
+        raise bad_parameter("scene_info.h5_info.type", "场景类型只能是iOS、Android、Wap")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def check_order(
     world: World, merchant: Merchant, data: dict[str, Any], trade_type: str
 ) -> tuple[str, float]:
     """Check the body of an order.
 
     Returns:
-        The payer's openid, empty for a native order, and the instant the order expires.
+        The payer's openid, empty unless the order is for JSAPI, and the instant the order expires.
 
     Raises:
         Refused: 400 with the field at fault.
@@ -161,5 +184,7 @@ def check_order(
     if "attach" in data:
         text_field(data, "attach", 128)
     _check_amount(group_field(data, "amount"))
+    if trade_type == "MWEB":
+        _check_h5_scene(data)
     openid = _check_payer(world, data, appid) if trade_type == "JSAPI" else ""
     return openid, _expiry(data, world.clock.time())

@@ -122,11 +122,35 @@ def _place(trade_type: str) -> tuple[World, Order]:
 def order_jsapi() -> Response:
     """Place an order for a person who pays inside WeChat; each call gives a new prepay_id."""
     world, order = _place("JSAPI")
+    return json_answer({"prepay_id": _prepay(world, order, prepay_number(world))})
+
+
+@bp.post("/pay/transactions/app")
+@merchant_call
+def order_app() -> Response:
+    """Place an order for a person who pays from an app; each call gives a new prepay_id."""
+    world, order = _place("APP")
+    return json_answer({"prepay_id": _prepay(world, order, prepay_number(world))})
+
+
+@bp.post("/pay/transactions/h5")
+@merchant_call
+def order_h5() -> Response:
+    """Place an order for a person in a phone's browser; each call gives a new address."""
+    # The interface is named h5, but the trade type of its orders is MWEB.
+    world, order = _place("MWEB")
+    token = _prepay(world, order, world.chance.text(32))
+    query = f"prepay_id={prepay_number(world)}&package={world.chance.digits(10)}"
+    return json_answer({"h5_url": f"{world.base_url}/pay/h5/{token}?{query}"})
+
+
+def _prepay(world: World, order: Order, value: str) -> str:
     with world.lock:
-        prepay = Prepay(prepay_number(world), order.mchid, order.out_trade_no, world.clock.time())
-        world.state.prepays[prepay.value] = prepay
+        world.state.prepays[value] = Prepay(
+            value, order.mchid, order.out_trade_no, world.clock.time(), order.trade_type
+        )
         world.changed()
-    return json_answer({"prepay_id": prepay.value})
+    return value
 
 
 @bp.post("/pay/transactions/native")

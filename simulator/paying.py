@@ -95,7 +95,8 @@ def order_of_ticket(world: World, ticket: dict[str, Any]) -> Order:
     if _text(ticket, "signType") != "RSA":
         raise CannotPay("BAD_TICKET", "signType must be RSA")
     prepay = world.state.prepays.get(package.removeprefix("prepay_id="))
-    if prepay is None or not package.startswith("prepay_id="):
+    is_known = prepay is not None and prepay.trade_type == "JSAPI"
+    if prepay is None or not is_known or not package.startswith("prepay_id="):
         raise CannotPay("BAD_TICKET", "prepay_id无效")
     if world.clock.time() - prepay.made_at > PREPAY_LIFETIME_S:
         raise CannotPay("PREPAY_EXPIRED", "prepay_id已过期")

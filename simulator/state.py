@@ -98,12 +98,13 @@ class Refund:
 
 @dataclass
 class Prepay:
-    """A prepay_id, valid for two hours."""
+    """What one pays an order with: a prepay_id, or the token in an h5_url."""
 
     value: str
     mchid: str
     out_trade_no: str
     made_at: float
+    trade_type: str = "JSAPI"
 
 
 @dataclass
