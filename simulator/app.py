@@ -1,15 +1,23 @@
 """The HTTP side of the simulator: one Flask app for all platforms and their control."""
 
+from functools import partial
+
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from simulator import (
     control,
+    control_bills,
     control_pay,
     control_people,
+    control_refunds,
+    pay_bills,
+    pay_h5,
     pay_orders,
+    pay_refunds,
     pay_wire,
     phone,
+    refunding,
     sms,
     wechat_mini,
     wechat_official,
@@ -33,6 +41,7 @@ def create_app(world: World, outbox: Outbox) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["world"] = world
     app.extensions["outbox"] = outbox
+    outbox.chores.append(partial(refunding.settle_due, world, outbox))
     wire.install(app)
     for room in (
         phone,
@@ -41,9 +50,14 @@ def create_app(world: World, outbox: Outbox) -> Flask:
         wechat_mini,
         wechat_official,
         pay_orders,
+        pay_refunds,
+        pay_bills,
+        pay_h5,
         control,
         control_people,
         control_pay,
+        control_refunds,
+        control_bills,
     ):
         app.register_blueprint(room.bp)
     app.register_error_handler(HTTPException, _http_error)

@@ -15,6 +15,7 @@ MATCH_KEYS = {
     "openid",
     "phone",
     "out_trade_no",
+    "out_refund_no",
     "nth",
     "probability",
 }
@@ -141,7 +142,7 @@ def _fits(match: dict[str, Any], facts: Facts) -> bool:
     pattern = match.get("path", "")
     if not _path_fits(pattern, facts.path) and not _path_fits(pattern, facts.full_path):
         return False
-    asked = set(match) & {"appid", "openid", "phone", "out_trade_no"}
+    asked = set(match) & {"appid", "openid", "phone", "out_trade_no", "out_refund_no"}
     return all(str(match[key]) in facts.values.get(key, set()) for key in asked)
 
 

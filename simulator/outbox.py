@@ -1,10 +1,11 @@
-"""The outbox of payment callbacks: the first try at once, then the platform's retry series.
+"""The outbox of payment and refund callbacks: the first try at once, then the retry series.
 
 Source: https://pay.weixin.qq.com/wiki/doc/apiv3/apis/chapter3_2_5.shtml
 """
 
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from simulator import outbound, pay_callbacks
@@ -42,6 +43,9 @@ class Outbox:
         self._busy: set[str] = set()
         self._pending: dict[str, Notice] = {}
         self._closing = False
+        # Each does what is due on the platforms themselves, with the lock held, and tells when
+        # its next thing will be; None for nothing.
+        self.chores: list[Callable[[], float | None]] = []
 
     def start(self) -> None:
         """Begin to deliver, with what an earlier run left over."""
@@ -87,21 +91,24 @@ class Outbox:
         url: str,
         state: str,
         copies: int,
+        kind: str = "TRANSACTION.SUCCESS",
+        out_refund_no: str = "",
     ) -> Notice:
-        """Queue a callback; state is `pending`, `held` or `lost`."""
+        """Queue a callback of this kind; state is `pending`, `held` or `lost`."""
         world = self._world
         now = world.clock.time()
         notice = Notice(
             id=str(uuid.uuid4()),
-            kind="TRANSACTION.SUCCESS",
+            kind=kind,
             mchid=merchant.mchid,
             out_trade_no=out_trade_no,
             url=url,
-            body=pay_callbacks.seal(world, merchant, resource),
+            body=pay_callbacks.seal(world, merchant, resource, event_type=kind),
             state=state,
             next_at=None,
             made_at=now,
             copies=copies,
+            out_refund_no=out_refund_no,
         )
         with self._changed:
             world.state.notices[notice.id] = notice
@@ -116,6 +123,8 @@ class Outbox:
     def _start_due(self) -> float:
         """Start what is due and return how long nothing more will be."""
         soonest = _NOTHING_DUE_S
+        for chore in self.chores:
+            soonest = min(soonest, self._pause_until(chore()))
         for notice in list(self._pending.values()):
             if notice.id in self._busy or notice.next_at is None:
                 continue
@@ -125,6 +134,10 @@ class Outbox:
             elif left is not None:
                 soonest = min(soonest, left)
         return soonest
+
+    def _pause_until(self, instant: float | None) -> float:
+        left = None if instant is None else self._world.clock.real_seconds_until(instant)
+        return _NOTHING_DUE_S if left is None else left
 
     def _start(self, notice: Notice) -> None:
         self._busy.add(notice.id)
@@ -173,6 +186,8 @@ class Outbox:
         notice.tries += 1
 
     def _is_idle(self) -> bool:
+        for chore in self.chores:
+            chore()
         if self._busy:
             return False
         now = self._world.clock.time()

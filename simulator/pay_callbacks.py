@@ -1,4 +1,4 @@
-"""Payment callbacks: how one is made, sealed and signed."""
+"""Payment and refund callbacks: how one is made, sealed and signed."""
 
 import json
 import uuid
@@ -11,7 +11,12 @@ from simulator.credentials import Merchant
 from simulator.state import Notice
 from simulator.world import World
 
-SUMMARIES = {"TRANSACTION.SUCCESS": "支付成功"}
+SUMMARIES = {
+    "TRANSACTION.SUCCESS": "支付成功",
+    "REFUND.SUCCESS": "退款成功",
+    "REFUND.ABNORMAL": "退款异常",
+    "REFUND.CLOSED": "退款关闭",
+}
 
 
 def seal(
@@ -23,6 +28,7 @@ def seal(
     apiv3_key: str | None = None,
 ) -> str:
     """Return the body of a callback with its resource encrypted."""
+    original = "refund" if event_type.startswith("REFUND.") else "transaction"
     nonce = world.chance.text(12, ALNUM)
     plain = json.dumps(resource, ensure_ascii=False, separators=(",", ":")).encode()
     body = {
@@ -32,15 +38,15 @@ def seal(
         "event_type": event_type,
         "summary": SUMMARIES.get(event_type, event_type),
         "resource": {
-            "original_type": "transaction",
+            "original_type": original,
             "algorithm": "AEAD_AES_256_GCM",
             "ciphertext": crypto.encrypt_resource(
                 plain,
                 apiv3_key=apiv3_key or merchant.apiv3_key,
                 nonce=nonce,
-                associated_data="transaction",
+                associated_data=original,
             ),
-            "associated_data": "transaction",
+            "associated_data": original,
             "nonce": nonce,
         },
     }

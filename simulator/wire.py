@@ -34,7 +34,7 @@ def _gather(found: dict[str, set[str]], data: Any) -> None:
     if not isinstance(data, dict):
         return
     for key, value in data.items():
-        if key in ("appid", "touser", "openid", "out_trade_no"):
+        if key in ("appid", "touser", "openid", "out_trade_no", "out_refund_no"):
             found.setdefault("openid" if key == "touser" else key, set()).add(str(value))
         elif key == "payer":
             _gather(found, value)
@@ -54,6 +54,8 @@ def _facts(host: str, path: str, body: bytes) -> Facts:
         values.setdefault("out_trade_no", set()).add(
             path.split("/out-trade-no/")[1].removesuffix("/close")
         )
+    if "/refunds/" in path:
+        values.setdefault("out_refund_no", set()).add(path.split("/refunds/")[1])
     return Facts(host, path, request.path, request.method, values)
 
 
@@ -139,7 +141,7 @@ def after(response: Response) -> Response:
     if _is_when(call.action, "after"):
         response = _refusal(call) or response
     # A gateway's error page comes from in front of the platform, which has not signed it.
-    if call.host == "pay" and response.mimetype != "text/html":
+    if call.host == "pay" and call.is_signed and response.mimetype != "text/html":
         pay_wire.sign_answer(response, call.merchant_id)
     _spoil(call.action, response)
     _sleep(call.action, "after")
