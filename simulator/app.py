@@ -4,7 +4,11 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from simulator import (
+    alipay_bills,
+    alipay_cashier,
+    alipay_gateway,
     control,
+    control_alipay,
     control_pay,
     control_people,
     pay_orders,
@@ -41,9 +45,13 @@ def create_app(world: World, outbox: Outbox) -> Flask:
         wechat_mini,
         wechat_official,
         pay_orders,
+        alipay_gateway,
+        alipay_cashier,
+        alipay_bills,
         control,
         control_people,
         control_pay,
+        control_alipay,
     ):
         app.register_blueprint(room.bp)
     app.register_error_handler(HTTPException, _http_error)
