@@ -162,14 +162,13 @@ def _envelope(method: str, data: dict[str, Any], app: AlipayApp | None) -> Respo
 
 def spoil(action: dict[str, Any], response: Response) -> None:
     """Take the signature out of an answer, or make it one that does not fit."""
-    text = response.get_data(as_text=True)
-    head, mark, tail = text.partition('"sign":"')
+    if not (action.get("unsigned") or action.get("badly_signed")):
+        return
+    head, mark, tail = response.get_data().partition(b',"sign":"')
     if not mark:
         return
-    if action.get("unsigned"):
-        response.set_data(head.rstrip(",") + "}")
-    elif action.get("badly_signed"):
-        response.set_data(head + mark + tail[:20][::-1] + tail[20:])
+    kept = b"}" if action.get("unsigned") else mark + tail[:20][::-1] + tail[20:]
+    response.set_data(head + kept)
 
 
 def authenticate() -> Asked:

@@ -35,6 +35,7 @@ ACTION_KEYS = {
     "unsigned",
     "badly_signed",
 }
+BILL_FAULTS = ("missing_row", "extra_row", "amount_off", "duplicate_row", "creating")
 
 
 class BadRule(ValueError):
@@ -92,6 +93,8 @@ class Faults:
             raise BadRule("a rule needs an action")
         if action.get("when", "before") not in ("before", "after"):
             raise BadRule("when is before or after")
+        if "alipay_bill" in action and action["alipay_bill"] not in BILL_FAULTS:
+            raise BadRule(f"alipay_bill is one of {', '.join(BILL_FAULTS)}")
         with self._lock:
             self._last_id += 1
             rule = Rule(self._last_id, match, raw.get("times"), action)

@@ -89,8 +89,10 @@ class AlipayMerchant:
         return self.send(self.params(method, biz, **more))
 
     def send(self, params: dict[str, str], verb: str = "POST") -> Answer:
-        where = {"data" if verb == "POST" else "params": params}
-        answer = self.platforms.http.request(verb, self.settings["ALIPAY_API_BASE"], **where)
+        query, form = ({}, params) if verb == "POST" else (params, {})
+        answer = self.platforms.http.request(
+            verb, self.settings["ALIPAY_API_BASE"], params=query, data=form
+        )
         assert answer.status_code == 200, answer.text
         found = ENVELOPE.fullmatch(answer.content.decode())
         assert found, answer.text
