@@ -6,7 +6,11 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from simulator import (
+    alipay_bills,
+    alipay_cashier,
+    alipay_gateway,
     control,
+    control_alipay,
     control_bills,
     control_pay,
     control_people,
@@ -58,6 +62,10 @@ def create_app(world: World, outbox: Outbox) -> Flask:
         control_pay,
         control_refunds,
         control_bills,
+        alipay_gateway,
+        alipay_cashier,
+        alipay_bills,
+        control_alipay,
     ):
         app.register_blueprint(room.bp)
     app.register_error_handler(HTTPException, _http_error)

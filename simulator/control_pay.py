@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from simulator import craft_pay, pay_callbacks
+from simulator import craft_pay, deliveries
 from simulator.clock import beijing
 from simulator.control import WAIT_S, the_outbox
 from simulator.control_forms import BadAsk, ask, checked_phone, count
@@ -139,7 +139,7 @@ def list_outbox() -> Response:
         raise BadAsk("last is a number")
     if int(last):
         chosen = chosen[-int(last) :]
-    return jsonify([pay_callbacks.signed_view(world, notice) for notice in chosen])
+    return jsonify([deliveries.signed_view(world, notice) for notice in chosen])
 
 
 @bp.post("/outbox/<what>")

@@ -1,7 +1,4 @@
-"""The outbox of payment and refund callbacks: the first try at once, then the retry series.
-
-Source: https://pay.weixin.qq.com/wiki/doc/apiv3/apis/chapter3_2_5.shtml
-"""
+"""The outbox of callbacks: the first try at once, then the platform's retry series."""
 
 import threading
 import uuid
@@ -11,26 +8,10 @@ from typing import Any
 from simulator import outbound, pay_callbacks
 from simulator.clock import beijing_ms
 from simulator.credentials import Merchant
+from simulator.deliveries import delivery_of
 from simulator.state import Notice
 from simulator.world import World
 
-RETRIES_S = (
-    15,
-    15,
-    30,
-    180,
-    600,
-    1200,
-    1800,
-    1800,
-    1800,
-    3600,
-    10_800,
-    10_800,
-    10_800,
-    21_600,
-    21_600,
-)
 _NOTHING_DUE_S = 3600.0
 
 
@@ -110,10 +91,15 @@ class Outbox:
             copies=copies,
             out_refund_no=out_refund_no,
         )
-        with self._changed:
-            world.state.notices[notice.id] = notice
-            self._set(notice, state, now if state == "pending" else None)
+        self.add(notice)
         return notice
+
+    def add(self, notice: Notice) -> None:
+        """Queue a notice that is already made; its state is `pending`, `held` or `lost`."""
+        with self._changed:
+            self._world.state.notices[notice.id] = notice
+            is_pending = notice.state == "pending"
+            self._set(notice, notice.state, self._world.clock.time() if is_pending else None)
 
     def _run(self) -> None:
         with self._changed:
@@ -165,24 +151,23 @@ class Outbox:
             world.changed()
 
     def _post(self, notice: Notice) -> tuple[dict[str, Any], bool]:
-        world = self._world
-        merchant = world.credentials.merchants[notice.mchid]
-        headers = pay_callbacks.headers(world, merchant, notice.body)
+        world, delivery = self._world, delivery_of(notice)
+        headers, body = delivery.seal(world, notice)
         at = beijing_ms(world.clock.time())
-        outcome = outbound.send("POST", notice.url, headers=headers, data=notice.body.encode())
-        # The status decides; a FAIL in the body of a 200 counts as done.
-        return outcome.as_attempt(at), outcome.status in (200, 204)
+        outcome = outbound.send("POST", notice.url, headers=headers, data=body.encode())
+        return outcome.as_attempt(at), delivery.is_done(outcome)
 
     def _move_on(self, notice: Notice, *, is_done: bool) -> None:
         if is_done:
             self._set(notice, "done")
             return
-        if notice.tries == len(RETRIES_S):
+        retries_s = delivery_of(notice).retries_s
+        if notice.tries == len(retries_s):
             self._set(notice, "given_up")
             return
         # Counted from when it was due, so that a long jump of the clock runs all tries in between.
         due = notice.next_at if notice.next_at is not None else self._world.clock.time()
-        self._set(notice, "pending", due + RETRIES_S[notice.tries])
+        self._set(notice, "pending", due + retries_s[notice.tries])
         notice.tries += 1
 
     def _is_idle(self) -> bool:

@@ -8,7 +8,6 @@ from simulator import crypto, pay_wire
 from simulator.chance import ALNUM
 from simulator.clock import beijing
 from simulator.credentials import Merchant
-from simulator.state import Notice
 from simulator.world import World
 
 SUMMARIES = {
@@ -65,14 +64,3 @@ def headers(
         "Request-ID": world.chance.text(40),
         **pay_wire.signature_headers(world, body.encode(), merchant=merchant, timestamp=timestamp),
     }
-
-
-def signed_view(world: World, notice: Notice) -> dict[str, Any]:
-    """Return a notice with a fresh set of headers, so that a test can send it itself."""
-    merchant = world.credentials.merchants[notice.mchid]
-    data = dict(vars(notice))
-    data["next_at"] = beijing(notice.next_at) if notice.next_at is not None else None
-    data["made_at"] = beijing(notice.made_at)
-    data["attempts"] = list(notice.attempts)
-    data["headers"] = headers(world, merchant, notice.body)
-    return data

@@ -108,8 +108,41 @@ class Prepay:
 
 
 @dataclass
+class Trade:
+    """An Alipay trade; its status is empty until a buyer has opened it, and it then exists.
+
+    `doors` are the QR codes and cashier pages that lead to it; each refund has `out_request_no`,
+    `amount_fen`, `reason` and `at`.
+    """
+
+    app_id: str
+    out_trade_no: str
+    method: str
+    product_code: str
+    subject: str
+    body: str
+    passback_params: str
+    total_fen: int
+    notify_url: str
+    return_url: str
+    made_at: float
+    payable_until: float
+    doors: list[str] = field(default_factory=list)
+    status: str = ""
+    trade_no: str = ""
+    buyer: str = ""
+    created_at: float = 0.0
+    paid_at: float = 0.0
+    closed_at: float = 0.0
+    refunds: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
 class Notice:
-    """One callback on its way: state `pending`, `held`, `done`, `given_up` or `lost`."""
+    """One callback on its way: state `pending`, `held`, `done`, `given_up` or `lost`.
+
+    `wire` says whose it is: `pay` for WeChat Pay, `ali` for Alipay, whose `mchid` is the app_id.
+    """
 
     id: str
     kind: str
@@ -124,6 +157,7 @@ class Notice:
     tries: int = 0
     out_refund_no: str = ""
     attempts: list[dict[str, Any]] = field(default_factory=list)
+    wire: str = "pay"
 
 
 @dataclass
@@ -159,6 +193,9 @@ class State:
     sms: list[dict[str, Any]] = field(default_factory=list)
     chat: list[dict[str, Any]] = field(default_factory=list)
     pushes: list[dict[str, Any]] = field(default_factory=list)
+    trades: dict[str, Trade] = field(default_factory=dict)
+    alipay_bills: dict[str, Any] = field(default_factory=dict)
+    alipay_notices: str = "pending"
 
     def count(self, name: str) -> int:
         """Add one to a named counter and return it."""
@@ -175,6 +212,7 @@ _RECORDS: dict[str, type] = {
     "notices": Notice,
     "refunds": Refund,
     "bill_links": BillLink,
+    "trades": Trade,
 }
 
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 
+from tests.simulator.alipay_merchant import AlipayMerchant
 from tests.simulator.merchant import Merchant
 from tests.simulator.platforms import Platforms
 
@@ -172,6 +173,11 @@ def settings(platforms: Platforms) -> dict[str, str]:
 @pytest.fixture
 def merchant(platforms: Platforms, settings: dict[str, str]) -> Merchant:
     return Merchant(settings, platforms)
+
+
+@pytest.fixture
+def alipay(platforms: Platforms, settings: dict[str, str]) -> AlipayMerchant:
+    return AlipayMerchant(settings, platforms)
 
 
 @pytest.fixture
