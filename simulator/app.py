@@ -1,15 +1,27 @@
 """The HTTP side of the simulator: one Flask app for all platforms and their control."""
 
+from functools import partial
+
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from simulator import (
+    alipay_bills,
+    alipay_cashier,
+    alipay_gateway,
     control,
+    control_alipay,
+    control_bills,
     control_pay,
     control_people,
+    control_refunds,
+    pay_bills,
+    pay_h5,
     pay_orders,
+    pay_refunds,
     pay_wire,
     phone,
+    refunding,
     sms,
     wechat_mini,
     wechat_oauth,
@@ -34,6 +46,7 @@ def create_app(world: World, outbox: Outbox) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["world"] = world
     app.extensions["outbox"] = outbox
+    outbox.chores.append(partial(refunding.settle_due, world, outbox))
     wire.install(app)
     for room in (
         phone,
@@ -43,9 +56,18 @@ def create_app(world: World, outbox: Outbox) -> Flask:
         wechat_oauth,
         wechat_official,
         pay_orders,
+        pay_refunds,
+        pay_bills,
+        pay_h5,
         control,
         control_people,
         control_pay,
+        control_refunds,
+        control_bills,
+        alipay_gateway,
+        alipay_cashier,
+        alipay_bills,
+        control_alipay,
     ):
         app.register_blueprint(room.bp)
     app.register_error_handler(HTTPException, _http_error)

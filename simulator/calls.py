@@ -18,6 +18,7 @@ class Call:
     verdict: str = "ok"
     cut: str = ""  # "soft" drops the line, "hard" resets it
     merchant_id: str = ""
+    is_signed: bool = True  # WeChat Pay signs all its answers but a bill's file
 
     def json(self) -> dict[str, Any] | None:
         """Return the body as a JSON object; None if it is not one."""

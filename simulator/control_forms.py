@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import request
 
+from simulator.credentials import Merchant
 from simulator.world import World
 
 _PHONE = re.compile(r"1\d{10}")
@@ -84,3 +85,14 @@ def appid_of(world: World, data: dict[str, Any], kind: str) -> str:
     if data.get("tenant", "main") not in ("main", "foreign"):
         raise BadAsk("tenant is main or foreign")
     return world.credentials.app(kind, data.get("tenant", "main")).appid
+
+
+def merchant_of(world: World, data: dict[str, Any]) -> Merchant:
+    """Return the merchant asked for by `tenant`; ours if none is.
+
+    Raises:
+        BadAsk: there is no such tenant.
+    """
+    if data.get("tenant", "main") not in ("main", "foreign"):
+        raise BadAsk("tenant is main or foreign")
+    return world.credentials.merchant(data.get("tenant", "main"))

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from simulator import craft_pay, pay_callbacks
+from simulator import craft_pay, deliveries
 from simulator.clock import beijing
 from simulator.control import WAIT_S, the_outbox
 from simulator.control_forms import BadAsk, ask, checked_phone, count
@@ -45,7 +45,7 @@ def _view(world: World, order: Order) -> dict[str, Any]:
         "is_expired": is_expired,
         "time_expire": beijing(order.expires_at),
         "created_at": beijing(order.made_at),
-        "success_time": beijing(order.success_at) if order.state == "SUCCESS" else None,
+        "success_time": beijing(order.success_at) if order.is_paid else None,
         "transaction_id": order.transaction_id or None,
         "openid": order.openid,
         "phone": person.phone if person else None,
@@ -121,7 +121,8 @@ def list_orders() -> Response:
 def list_outbox() -> Response:
     """List the callbacks, oldest first, each with a fresh signature to replay it with.
 
-    `?out_trade_no=`, `?id=` and `?state=` narrow it, `?last=` keeps so many of the newest.
+    `?out_trade_no=`, `?out_refund_no=`, `?id=` and `?state=` narrow it, `?last=` keeps so many of
+    the newest.
     """
     world, args = the_world(), request.args
     with world.lock:
@@ -129,6 +130,7 @@ def list_outbox() -> Response:
             notice
             for notice in world.state.notices.values()
             if args.get("out_trade_no") in (None, notice.out_trade_no)
+            and args.get("out_refund_no") in (None, notice.out_refund_no)
             and args.get("id") in (None, notice.id)
             and args.get("state") in (None, notice.state)
         ]
@@ -137,7 +139,7 @@ def list_outbox() -> Response:
         raise BadAsk("last is a number")
     if int(last):
         chosen = chosen[-int(last) :]
-    return jsonify([pay_callbacks.signed_view(world, notice) for notice in chosen])
+    return jsonify([deliveries.signed_view(world, notice) for notice in chosen])
 
 
 @bp.post("/outbox/<what>")

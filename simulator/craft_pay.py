@@ -1,18 +1,19 @@
 """Callbacks made by hand for attack tests: right but for what one asks to be wrong."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from simulator import crypto, pay_callbacks
+from simulator import crypto, pay_callbacks, refunding
 from simulator.chance import HEX
 from simulator.clock import beijing
 from simulator.credentials import Merchant
 from simulator.pay_orders import STATE_WORDS, transaction
 from simulator.pay_wire import spoilt_signature, transaction_number
+from simulator.state import Refund
 from simulator.world import World
 
 
@@ -169,6 +170,34 @@ def _sent_at(world: World, faults: list[str]) -> int:
     return int(world.clock.time())
 
 
+def _check_faults(faults: list[str]) -> None:
+    for fault in faults:
+        if fault not in _SPOILERS and fault != "wrong_aes_key" and not fault.startswith("stale"):
+            raise UnknownFault(f"unknown fault {fault}; known: {', '.join(FAULTS)}")
+
+
+def _make(
+    world: World, asked: dict[str, Any], resource: dict[str, Any], event_type: str
+) -> dict[str, Any]:
+    faults = list(asked.get("faults") or [])
+    _check_faults(faults)
+    merchant = world.credentials.merchant(asked.get("tenant", "main"))
+    body = pay_callbacks.seal(
+        world,
+        merchant,
+        resource,
+        event_type=asked.get("event_type") or event_type,
+        apiv3_key=world.chance.text(32) if "wrong_aes_key" in faults else None,
+    )
+    headers = pay_callbacks.headers(world, merchant, body, timestamp=_sent_at(world, faults))
+    draft = Draft(world, merchant, headers, body)
+    # Whatever signs anew comes first, so that a removed header is not needed afterwards.
+    for fault in sorted(faults, key=_order):
+        if fault in _SPOILERS:
+            _SPOILERS[fault](draft)
+    return {"headers": draft.headers, "body": draft.body, "resource": resource}
+
+
 def pay_callback(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     """Make a callback that nobody sends; the caller sends it.
 
@@ -182,27 +211,58 @@ def pay_callback(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UnknownFault: one of the faults is not known.
     """
-    faults = list(asked.get("faults") or [])
-    for fault in faults:
-        if fault not in _SPOILERS and fault != "wrong_aes_key" and not fault.startswith("stale"):
-            raise UnknownFault(f"unknown fault {fault}; known: {', '.join(FAULTS)}")
     merchant = world.credentials.merchant(asked.get("tenant", "main"))
     resource = _resource(world, merchant, asked.get("out_trade_no"))
     _override(resource, asked.get("overrides") or {})
-    body = pay_callbacks.seal(
-        world,
-        merchant,
-        resource,
-        event_type=asked.get("event_type") or "TRANSACTION.SUCCESS",
-        apiv3_key=world.chance.text(32) if "wrong_aes_key" in faults else None,
+    return _make(world, asked, resource, "TRANSACTION.SUCCESS")
+
+
+def refund_callback(world: World, asked: dict[str, Any]) -> dict[str, Any]:
+    """Make a refund callback that nobody sends, whether or not there is such a refund.
+
+    Args:
+        world: the platform.
+        asked: as for `pay_callback`, and `out_refund_no`. Of the overrides `amount_fen` is the
+            refunded sum and `refund_status` decides the event.
+
+    Returns:
+        `headers` and `body` to send, and `resource` in clear.
+
+    Raises:
+        UnknownFault: one of the faults is not known.
+    """
+    merchant = world.credentials.merchant(asked.get("tenant", "main"))
+    resource = _refund_resource(world, merchant, asked)
+    overrides = dict(asked.get("overrides") or {})
+    if "amount_fen" in overrides:
+        fen = overrides.pop("amount_fen")
+        resource["amount"] |= {"refund": fen, "payer_refund": fen}
+    _override(resource, overrides)
+    return _make(world, asked, resource, f"REFUND.{resource.get('refund_status', 'SUCCESS')}")
+
+
+def _refund_resource(world: World, merchant: Merchant, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the refund as if it had succeeded, whether or not it has, or exists."""
+    number = asked.get("out_refund_no") or "SIMR" + world.chance.digits(20)
+    found = world.state.refunds.get(f"{merchant.mchid}:{number}")
+    trade_no = asked.get("out_trade_no") or (found.out_trade_no if found else None)
+    order = world.order(trade_no, merchant.mchid) if trade_no else None
+    total_fen = order.total_fen if order else 1
+    now = world.clock.time()
+    refund = found or Refund(
+        mchid=merchant.mchid,
+        out_refund_no=number,
+        refund_id="503" + world.chance.digits(26),
+        out_trade_no=trade_no or "SIM" + world.chance.digits(20),
+        transaction_id=(order.transaction_id if order else "") or transaction_number(world),
+        total_fen=total_fen,
+        refund_fen=total_fen,
+        reason="",
+        notify_url="",
+        asked={},
+        made_at=now,
     )
-    headers = pay_callbacks.headers(world, merchant, body, timestamp=_sent_at(world, faults))
-    draft = Draft(world, merchant, headers, body)
-    # Whatever signs anew comes first, so that a removed header is not needed afterwards.
-    for fault in sorted(faults, key=_order):
-        if fault in _SPOILERS:
-            _SPOILERS[fault](draft)
-    return {"headers": draft.headers, "body": draft.body, "resource": resource}
+    return refunding.resource(replace(refund, state="SUCCESS", settled_at=now))
 
 
 def _order(fault: str) -> int:

@@ -1,4 +1,4 @@
-"""The accounts on the platforms: two tenants' apps and merchants, and one SMS account.
+"""The accounts on the platforms: two tenants' apps, merchants and Alipay apps, and one for SMS.
 
 They are made once and kept in a file, as one opens accounts once. The second tenant exists so
 that mixed-up openids, appids and keys are caught.
@@ -12,7 +12,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from simulator import crypto
+from simulator import alipay_accounts, crypto
+from simulator.alipay_accounts import AlipayApp
 from simulator.chance import ALNUM, BASE64URL, HEX, Chance
 
 SIGN_NAME = "安居物业"
@@ -63,6 +64,7 @@ class Credentials:
     sms: SmsAccount
     templates: dict[str, str]
     identity_salt: str
+    alipay: dict[str, AlipayApp]
 
     def app(self, kind: str, tenant: str = "main") -> App:
         """Return the tenant's mini-program or official account."""
@@ -71,6 +73,10 @@ class Credentials:
     def merchant(self, tenant: str = "main") -> Merchant:
         """Return the tenant's merchant."""
         return next(m for m in self.merchants.values() if m.tenant == tenant)
+
+    def alipay_app(self, tenant: str = "main") -> AlipayApp:
+        """Return the tenant's app on Alipay."""
+        return next(a for a in self.alipay.values() if a.tenant == tenant)
 
     def as_console(self, base_url: str, tenant: str = "main") -> dict[str, str]:
         """Return what one copies from the platforms' consoles, named as the settings are."""
@@ -96,6 +102,7 @@ class Credentials:
             "WECHATPAY_PUBLIC_KEY": crypto.public_pem(merchant.platform_key),
             "WECHATPAY_PUBLIC_KEY_ID": merchant.public_key_id,
             "WECHATPAY_API_BASE": f"{base_url}/pay",
+            **self.alipay_app(tenant).as_console(base_url),
             "SMS_PROVIDER": "tencent",
             "SMS_SECRET_ID": self.sms.secret_id,
             "SMS_SECRET_KEY": self.sms.secret_key,
@@ -160,6 +167,7 @@ def make(chance: Chance) -> dict[str, Any]:
             "sms_payment_received": chance.digits(7),
         },
         "identity_salt": chance.text(32),
+        "alipay": alipay_accounts.make(chance),
     }
 
 
@@ -182,17 +190,29 @@ def read(data: dict[str, Any]) -> Credentials:
         sms=SmsAccount(**data["sms"]),
         templates=data["templates"],
         identity_salt=data["identity_salt"],
+        alipay=alipay_accounts.read(data["alipay"]),
     )
 
 
+def _write(path: Path, data: dict[str, Any]) -> None:
+    scratch = path.with_suffix(".tmp")
+    scratch.touch(mode=0o600)
+    scratch.write_text(json.dumps(data, ensure_ascii=False, indent=1), "utf-8")
+    os.replace(scratch, path)
+
+
 def load_or_make(folder: Path | None, chance: Chance) -> Credentials:
-    """Read the accounts from the folder, or open them and write them there."""
+    """Read the accounts from the folder, or open them and write them there.
+
+    Accounts kept before there was Alipay get theirs now; the others stay as they are.
+    """
     if folder is None:
         return read(make(chance))
     path = folder / "credentials.json"
     if not path.exists():
-        scratch = path.with_suffix(".tmp")
-        scratch.touch(mode=0o600)
-        scratch.write_text(json.dumps(make(chance), ensure_ascii=False, indent=1), "utf-8")
-        os.replace(scratch, path)
-    return read(json.loads(path.read_text("utf-8")))
+        _write(path, make(chance))
+    data = json.loads(path.read_text("utf-8"))
+    if "alipay" not in data:
+        data["alipay"] = alipay_accounts.make(chance)
+        _write(path, data)
+    return read(data)

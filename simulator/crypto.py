@@ -82,7 +82,7 @@ def is_rsa_signature(key: rsa.RSAPublicKey, message: bytes, signature: str) -> b
     try:
         raw = base64.b64decode(signature, validate=True)
         key.verify(raw, message, padding.PKCS1v15(), hashes.SHA256())
-    except (binascii.Error, InvalidSignature):
+    except (ValueError, InvalidSignature):
         return False
     return True
 

@@ -15,6 +15,7 @@ MATCH_KEYS = {
     "openid",
     "phone",
     "out_trade_no",
+    "out_refund_no",
     "nth",
     "probability",
 }
@@ -23,6 +24,8 @@ ACTION_KEYS = {
     "when",
     "errcode",
     "pay_error",
+    "alipay_error",
+    "alipay_bill",
     "sms_code",
     "status",
     "lost_answer",
@@ -33,6 +36,7 @@ ACTION_KEYS = {
     "unsigned",
     "badly_signed",
 }
+BILL_FAULTS = ("missing_row", "extra_row", "amount_off", "duplicate_row", "creating")
 
 
 class BadRule(ValueError):
@@ -90,6 +94,8 @@ class Faults:
             raise BadRule("a rule needs an action")
         if action.get("when", "before") not in ("before", "after"):
             raise BadRule("when is before or after")
+        if "alipay_bill" in action and action["alipay_bill"] not in BILL_FAULTS:
+            raise BadRule(f"alipay_bill is one of {', '.join(BILL_FAULTS)}")
         with self._lock:
             self._last_id += 1
             rule = Rule(self._last_id, match, raw.get("times"), action)
@@ -136,12 +142,14 @@ class Faults:
 def _fits(match: dict[str, Any], facts: Facts) -> bool:
     if match.get("host", facts.host) != facts.host:
         return False
-    if match.get("method", facts.method).upper() != facts.method:
+    # On Alipay's gateway all paths are one: there `method` may name the interface instead.
+    method = str(match.get("method", facts.method))
+    if method.upper() != facts.method and method not in facts.values.get("method", set()):
         return False
     pattern = match.get("path", "")
     if not _path_fits(pattern, facts.path) and not _path_fits(pattern, facts.full_path):
         return False
-    asked = set(match) & {"appid", "openid", "phone", "out_trade_no"}
+    asked = set(match) & {"appid", "openid", "phone", "out_trade_no", "out_refund_no"}
     return all(str(match[key]) in facts.values.get(key, set()) for key in asked)
 
 

@@ -1,35 +1,17 @@
-"""The outbox of payment callbacks: the first try at once, then the platform's retry series.
-
-Source: https://pay.weixin.qq.com/wiki/doc/apiv3/apis/chapter3_2_5.shtml
-"""
+"""The outbox of callbacks: the first try at once, then the platform's retry series."""
 
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from simulator import outbound, pay_callbacks
 from simulator.clock import beijing_ms
 from simulator.credentials import Merchant
+from simulator.deliveries import delivery_of
 from simulator.state import Notice
 from simulator.world import World
 
-RETRIES_S = (
-    15,
-    15,
-    30,
-    180,
-    600,
-    1200,
-    1800,
-    1800,
-    1800,
-    3600,
-    10_800,
-    10_800,
-    10_800,
-    21_600,
-    21_600,
-)
 _NOTHING_DUE_S = 3600.0
 
 
@@ -42,6 +24,9 @@ class Outbox:
         self._busy: set[str] = set()
         self._pending: dict[str, Notice] = {}
         self._closing = False
+        # Each does what is due on the platforms themselves, with the lock held, and tells when
+        # its next thing will be; None for nothing.
+        self.chores: list[Callable[[], float | None]] = []
 
     def start(self) -> None:
         """Begin to deliver, with what an earlier run left over."""
@@ -87,26 +72,34 @@ class Outbox:
         url: str,
         state: str,
         copies: int,
+        kind: str = "TRANSACTION.SUCCESS",
+        out_refund_no: str = "",
     ) -> Notice:
-        """Queue a callback; state is `pending`, `held` or `lost`."""
+        """Queue a callback of this kind; state is `pending`, `held` or `lost`."""
         world = self._world
         now = world.clock.time()
         notice = Notice(
             id=str(uuid.uuid4()),
-            kind="TRANSACTION.SUCCESS",
+            kind=kind,
             mchid=merchant.mchid,
             out_trade_no=out_trade_no,
             url=url,
-            body=pay_callbacks.seal(world, merchant, resource),
+            body=pay_callbacks.seal(world, merchant, resource, event_type=kind),
             state=state,
             next_at=None,
             made_at=now,
             copies=copies,
+            out_refund_no=out_refund_no,
         )
-        with self._changed:
-            world.state.notices[notice.id] = notice
-            self._set(notice, state, now if state == "pending" else None)
+        self.add(notice)
         return notice
+
+    def add(self, notice: Notice) -> None:
+        """Queue a notice that is already made; its state is `pending`, `held` or `lost`."""
+        with self._changed:
+            self._world.state.notices[notice.id] = notice
+            is_pending = notice.state == "pending"
+            self._set(notice, notice.state, self._world.clock.time() if is_pending else None)
 
     def _run(self) -> None:
         with self._changed:
@@ -116,6 +109,8 @@ class Outbox:
     def _start_due(self) -> float:
         """Start what is due and return how long nothing more will be."""
         soonest = _NOTHING_DUE_S
+        for chore in self.chores:
+            soonest = min(soonest, self._pause_until(chore()))
         for notice in list(self._pending.values()):
             if notice.id in self._busy or notice.next_at is None:
                 continue
@@ -125,6 +120,10 @@ class Outbox:
             elif left is not None:
                 soonest = min(soonest, left)
         return soonest
+
+    def _pause_until(self, instant: float | None) -> float:
+        left = None if instant is None else self._world.clock.real_seconds_until(instant)
+        return _NOTHING_DUE_S if left is None else left
 
     def _start(self, notice: Notice) -> None:
         self._busy.add(notice.id)
@@ -152,27 +151,28 @@ class Outbox:
             world.changed()
 
     def _post(self, notice: Notice) -> tuple[dict[str, Any], bool]:
-        world = self._world
-        merchant = world.credentials.merchants[notice.mchid]
-        headers = pay_callbacks.headers(world, merchant, notice.body)
+        world, delivery = self._world, delivery_of(notice)
+        headers, body = delivery.seal(world, notice)
         at = beijing_ms(world.clock.time())
-        outcome = outbound.send("POST", notice.url, headers=headers, data=notice.body.encode())
-        # The status decides; a FAIL in the body of a 200 counts as done.
-        return outcome.as_attempt(at), outcome.status in (200, 204)
+        outcome = outbound.send("POST", notice.url, headers=headers, data=body.encode())
+        return outcome.as_attempt(at), delivery.is_done(outcome)
 
     def _move_on(self, notice: Notice, *, is_done: bool) -> None:
         if is_done:
             self._set(notice, "done")
             return
-        if notice.tries == len(RETRIES_S):
+        retries_s = delivery_of(notice).retries_s
+        if notice.tries == len(retries_s):
             self._set(notice, "given_up")
             return
         # Counted from when it was due, so that a long jump of the clock runs all tries in between.
         due = notice.next_at if notice.next_at is not None else self._world.clock.time()
-        self._set(notice, "pending", due + RETRIES_S[notice.tries])
+        self._set(notice, "pending", due + retries_s[notice.tries])
         notice.tries += 1
 
     def _is_idle(self) -> bool:
+        for chore in self.chores:
+            chore()
         if self._busy:
             return False
         now = self._world.clock.time()

@@ -1,4 +1,4 @@
-"""Payment callbacks: how one is made, sealed and signed."""
+"""Payment and refund callbacks: how one is made, sealed and signed."""
 
 import json
 import uuid
@@ -8,10 +8,14 @@ from simulator import crypto, pay_wire
 from simulator.chance import ALNUM
 from simulator.clock import beijing
 from simulator.credentials import Merchant
-from simulator.state import Notice
 from simulator.world import World
 
-SUMMARIES = {"TRANSACTION.SUCCESS": "支付成功"}
+SUMMARIES = {
+    "TRANSACTION.SUCCESS": "支付成功",
+    "REFUND.SUCCESS": "退款成功",
+    "REFUND.ABNORMAL": "退款异常",
+    "REFUND.CLOSED": "退款关闭",
+}
 
 
 def seal(
@@ -23,6 +27,7 @@ def seal(
     apiv3_key: str | None = None,
 ) -> str:
     """Return the body of a callback with its resource encrypted."""
+    original = "refund" if event_type.startswith("REFUND.") else "transaction"
     nonce = world.chance.text(12, ALNUM)
     plain = json.dumps(resource, ensure_ascii=False, separators=(",", ":")).encode()
     body = {
@@ -32,15 +37,15 @@ def seal(
         "event_type": event_type,
         "summary": SUMMARIES.get(event_type, event_type),
         "resource": {
-            "original_type": "transaction",
+            "original_type": original,
             "algorithm": "AEAD_AES_256_GCM",
             "ciphertext": crypto.encrypt_resource(
                 plain,
                 apiv3_key=apiv3_key or merchant.apiv3_key,
                 nonce=nonce,
-                associated_data="transaction",
+                associated_data=original,
             ),
-            "associated_data": "transaction",
+            "associated_data": original,
             "nonce": nonce,
         },
     }
@@ -59,14 +64,3 @@ def headers(
         "Request-ID": world.chance.text(40),
         **pay_wire.signature_headers(world, body.encode(), merchant=merchant, timestamp=timestamp),
     }
-
-
-def signed_view(world: World, notice: Notice) -> dict[str, Any]:
-    """Return a notice with a fresh set of headers, so that a test can send it itself."""
-    merchant = world.credentials.merchants[notice.mchid]
-    data = dict(vars(notice))
-    data["next_at"] = beijing(notice.next_at) if notice.next_at is not None else None
-    data["made_at"] = beijing(notice.made_at)
-    data["attempts"] = list(notice.attempts)
-    data["headers"] = headers(world, merchant, notice.body)
-    return data

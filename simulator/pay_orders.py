@@ -27,7 +27,12 @@ from simulator.world import World, the_world
 P = ParamSpec("P")
 
 PREPAY_LIFETIME_S = 7200
-STATE_WORDS = {"NOTPAY": "订单未支付", "SUCCESS": "支付成功", "CLOSED": "订单已关闭"}
+STATE_WORDS = {
+    "NOTPAY": "订单未支付",
+    "SUCCESS": "支付成功",
+    "REFUND": "订单发生过退款",
+    "CLOSED": "订单已关闭",
+}
 
 bp = Blueprint("pay_orders", __name__, url_prefix="/pay/v3")
 
@@ -57,7 +62,7 @@ def transaction(order: Order) -> dict[str, Any]:
         "trade_state": order.state,
         "trade_state_desc": STATE_WORDS[order.state],
     }
-    if order.state != "SUCCESS":
+    if not order.is_paid:
         return data
     data["amount"] |= {"payer_currency": order.currency, "payer_total": order.total_fen}
     return data | {
@@ -71,7 +76,7 @@ def transaction(order: Order) -> dict[str, Any]:
 
 
 def _refuse_if_taken(found: Order, asked: dict[str, Any], trade_type: str) -> None:
-    if found.state == "SUCCESS":
+    if found.is_paid:
         raise Refused(400, "ORDERPAID", "该订单已支付")
     if found.state == "CLOSED":
         raise Refused(400, "ORDER_CLOSED", "该订单已关闭")
@@ -117,11 +122,35 @@ def _place(trade_type: str) -> tuple[World, Order]:
 def order_jsapi() -> Response:
     """Place an order for a person who pays inside WeChat; each call gives a new prepay_id."""
     world, order = _place("JSAPI")
+    return json_answer({"prepay_id": _prepay(world, order, prepay_number(world))})
+
+
+@bp.post("/pay/transactions/app")
+@merchant_call
+def order_app() -> Response:
+    """Place an order for a person who pays from an app; each call gives a new prepay_id."""
+    world, order = _place("APP")
+    return json_answer({"prepay_id": _prepay(world, order, prepay_number(world))})
+
+
+@bp.post("/pay/transactions/h5")
+@merchant_call
+def order_h5() -> Response:
+    """Place an order for a person in a phone's browser; each call gives a new address."""
+    # The interface is named h5, but the trade type of its orders is MWEB.
+    world, order = _place("MWEB")
+    token = _prepay(world, order, world.chance.text(32))
+    query = f"prepay_id={prepay_number(world)}&package={world.chance.digits(10)}"
+    return json_answer({"h5_url": f"{world.base_url}/pay/h5/{token}?{query}"})
+
+
+def _prepay(world: World, order: Order, value: str) -> str:
     with world.lock:
-        prepay = Prepay(prepay_number(world), order.mchid, order.out_trade_no, world.clock.time())
-        world.state.prepays[prepay.value] = prepay
+        world.state.prepays[value] = Prepay(
+            value, order.mchid, order.out_trade_no, world.clock.time(), order.trade_type
+        )
         world.changed()
-    return json_answer({"prepay_id": prepay.value})
+    return value
 
 
 @bp.post("/pay/transactions/native")
@@ -167,10 +196,10 @@ def query_by_transaction(transaction_id: str) -> Response:
     _check_mchid_query(merchant)
     world = the_world()
     with world.lock:
-        for order in world.state.orders.values():
-            if (order.mchid, order.transaction_id) == (merchant.mchid, transaction_id):
-                return json_answer(transaction(order))
-    raise Refused(404, "ORDER_NOT_EXIST", "订单不存在")
+        order = world.order_by_transaction(merchant.mchid, transaction_id)
+        if order is None:
+            raise Refused(404, "ORDER_NOT_EXIST", "订单不存在")
+        return json_answer(transaction(order))
 
 
 @bp.post("/pay/transactions/out-trade-no/<number>/close")
@@ -184,7 +213,7 @@ def close_order(number: str) -> Response:
     world = the_world()
     with world.lock:
         order = _own_order(merchant, number)
-        if order.state == "SUCCESS":
+        if order.is_paid:
             raise Refused(400, "ORDERPAID", "该订单已支付，不能关闭")
         if order.state == "CLOSED":
             raise Refused(400, "ORDER_CLOSED", "该订单已关闭")

@@ -22,7 +22,7 @@ class CannotPay(Exception):
 
 
 def _check_payable(world: World, order: Order, *, force: bool) -> None:
-    if order.state == "SUCCESS":
+    if order.is_paid:
         raise CannotPay("ORDERPAID", "该订单已支付")
     # Forced: the person confirmed at the very moment the merchant closed the order.
     if order.state == "CLOSED" and not force:
@@ -63,6 +63,8 @@ def pay(
         order.state = "SUCCESS"
         order.transaction_id = transaction_number(world)
         order.success_at = world.clock.time()
+        if order.mchid in world.state.balances_fen:
+            world.state.balances_fen[order.mchid] += order.total_fen
         world.changed()
         paid = transaction(order)
     return outbox.put(
@@ -93,7 +95,8 @@ def order_of_ticket(world: World, ticket: dict[str, Any]) -> Order:
     if _text(ticket, "signType") != "RSA":
         raise CannotPay("BAD_TICKET", "signType must be RSA")
     prepay = world.state.prepays.get(package.removeprefix("prepay_id="))
-    if prepay is None or not package.startswith("prepay_id="):
+    is_known = prepay is not None and prepay.trade_type == "JSAPI"
+    if prepay is None or not is_known or not package.startswith("prepay_id="):
         raise CannotPay("BAD_TICKET", "prepay_id无效")
     if world.clock.time() - prepay.made_at > PREPAY_LIFETIME_S:
         raise CannotPay("PREPAY_EXPIRED", "prepay_id已过期")

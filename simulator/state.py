@@ -71,20 +71,78 @@ class Order:
     success_at: float = 0.0
     code_url: str = ""
 
+    @property
+    def is_paid(self) -> bool:
+        """Whether the money came, be it refunded since or not."""
+        return self.state in ("SUCCESS", "REFUND")
+
+
+@dataclass
+class Refund:
+    """A refund: state `PROCESSING`, `SUCCESS`, `ABNORMAL` or `CLOSED`."""
+
+    mchid: str
+    out_refund_no: str
+    refund_id: str
+    out_trade_no: str
+    transaction_id: str
+    total_fen: int
+    refund_fen: int
+    reason: str
+    notify_url: str
+    asked: dict[str, Any]
+    made_at: float
+    state: str = "PROCESSING"
+    settled_at: float = 0.0
+
 
 @dataclass
 class Prepay:
-    """A prepay_id, valid for two hours."""
+    """What one pays an order with: a prepay_id, or the token in an h5_url."""
 
     value: str
     mchid: str
     out_trade_no: str
     made_at: float
+    trade_type: str = "JSAPI"
+
+
+@dataclass
+class Trade:
+    """An Alipay trade; its status is empty until a buyer has opened it, and it then exists.
+
+    `doors` are the QR codes and cashier pages that lead to it; each refund has `out_request_no`,
+    `amount_fen`, `reason` and `at`.
+    """
+
+    app_id: str
+    out_trade_no: str
+    method: str
+    product_code: str
+    subject: str
+    body: str
+    passback_params: str
+    total_fen: int
+    notify_url: str
+    return_url: str
+    made_at: float
+    payable_until: float
+    doors: list[str] = field(default_factory=list)
+    status: str = ""
+    trade_no: str = ""
+    buyer: str = ""
+    created_at: float = 0.0
+    paid_at: float = 0.0
+    closed_at: float = 0.0
+    refunds: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
 class Notice:
-    """One callback on its way: state `pending`, `held`, `done`, `given_up` or `lost`."""
+    """One callback on its way: state `pending`, `held`, `done`, `given_up` or `lost`.
+
+    `wire` says whose it is: `pay` for WeChat Pay, `ali` for Alipay, whose `mchid` is the app_id.
+    """
 
     id: str
     kind: str
@@ -97,7 +155,20 @@ class Notice:
     made_at: float
     copies: int = 1
     tries: int = 0
+    out_refund_no: str = ""
     attempts: list[dict[str, Any]] = field(default_factory=list)
+    wire: str = "pay"
+
+
+@dataclass
+class BillLink:
+    """A download address of a bill, with the file behind it."""
+
+    value: str
+    mchid: str
+    made_at: float
+    is_packed: bool
+    text: str
 
 
 @dataclass
@@ -110,12 +181,21 @@ class State:
     orders: dict[str, Order] = field(default_factory=dict)
     prepays: dict[str, Prepay] = field(default_factory=dict)
     notices: dict[str, Notice] = field(default_factory=dict)
+    refunds: dict[str, Refund] = field(default_factory=dict)
+    refunds_due: dict[str, float] = field(default_factory=dict)
+    refund_mode: dict[str, Any] = field(default_factory=lambda: {"mode": "auto", "delay_s": 1.0})
+    balances_fen: dict[str, int] = field(default_factory=dict)
+    bill_links: dict[str, BillLink] = field(default_factory=dict)
+    bill_faults: list[dict[str, Any]] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)
     sent_ids: dict[str, list[Any]] = field(default_factory=dict)
     menus: dict[str, Any] = field(default_factory=dict)
     sms: list[dict[str, Any]] = field(default_factory=list)
     chat: list[dict[str, Any]] = field(default_factory=list)
     pushes: list[dict[str, Any]] = field(default_factory=list)
+    trades: dict[str, Trade] = field(default_factory=dict)
+    alipay_bills: dict[str, Any] = field(default_factory=dict)
+    alipay_notices: str = "pending"
 
     def count(self, name: str) -> int:
         """Add one to a named counter and return it."""
@@ -130,6 +210,9 @@ _RECORDS: dict[str, type] = {
     "orders": Order,
     "prepays": Prepay,
     "notices": Notice,
+    "refunds": Refund,
+    "bill_links": BillLink,
+    "trades": Trade,
 }
 
 

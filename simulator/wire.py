@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 
-from simulator import pay_wire, sms_wire, wechat_wire
+from simulator import alipay_wire, pay_wire, sms_wire, wechat_wire
 from simulator.calls import Call, current_call
 from simulator.faults import Facts
 from simulator.world import the_world
@@ -22,7 +22,7 @@ _REFUSALS = ("errcode", "pay_error", "sms_code", "status", "html")
 
 def split_path(path: str, method: str) -> tuple[str, str] | None:
     """Return which platform a path belongs to and its path there; None for our own pages."""
-    for host in ("wx", "pay"):
+    for host in ("wx", "pay", "ali"):
         if path == f"/{host}" or path.startswith(f"/{host}/"):
             return host, path[len(host) + 1 :]
     if path == "/" and method == "POST":
@@ -34,7 +34,7 @@ def _gather(found: dict[str, set[str]], data: Any) -> None:
     if not isinstance(data, dict):
         return
     for key, value in data.items():
-        if key in ("appid", "touser", "openid", "out_trade_no"):
+        if key in ("appid", "touser", "openid", "out_trade_no", "out_refund_no"):
             found.setdefault("openid" if key == "touser" else key, set()).add(str(value))
         elif key == "payer":
             _gather(found, value)
@@ -50,11 +50,23 @@ def _facts(host: str, path: str, body: bytes) -> Facts:
     token = the_world().state.tokens.get(request.args.get("access_token", ""))
     if token is not None:
         values.setdefault("appid", set()).add(token.appid)
+    if host == "ali":
+        _gather_alipay(values)
     if "/out-trade-no/" in path:
         values.setdefault("out_trade_no", set()).add(
             path.split("/out-trade-no/")[1].removesuffix("/close")
         )
+    if "/refunds/" in path:
+        values.setdefault("out_refund_no", set()).add(path.split("/refunds/")[1])
     return Facts(host, path, request.path, request.method, values)
+
+
+def _gather_alipay(values: dict[str, set[str]]) -> None:
+    params = alipay_wire.parameters()
+    values.setdefault("method", set()).add(params.get("method", ""))
+    values.setdefault("appid", set()).add(params.get("app_id", ""))
+    with contextlib.suppress(ValueError):
+        _gather(values, json.loads(params.get("biz_content", "")))
 
 
 def _refusal(call: Call) -> Response | None:
@@ -67,6 +79,8 @@ def _refusal(call: Call) -> Response | None:
         return pay_wire.error(
             int(made_up.get("status", 500)), made_up["code"], made_up.get("message", "系统异常")
         )
+    if "alipay_error" in action:
+        return alipay_wire.refusal(alipay_wire.Refused(action["alipay_error"]["sub_code"]))
     if "sms_code" in action:
         return sms_wire.refusal(str(action["sms_code"]), call.body)
     if "status" in action:
@@ -139,8 +153,10 @@ def after(response: Response) -> Response:
     if _is_when(call.action, "after"):
         response = _refusal(call) or response
     # A gateway's error page comes from in front of the platform, which has not signed it.
-    if call.host == "pay" and response.mimetype != "text/html":
+    if call.host == "pay" and call.is_signed and response.mimetype != "text/html":
         pay_wire.sign_answer(response, call.merchant_id)
+    if call.host == "ali":
+        alipay_wire.spoil(call.action, response)
     _spoil(call.action, response)
     _sleep(call.action, "after")
     if call.action.get("lost_answer"):

@@ -150,6 +150,14 @@ class World:
                     return found
             return None
 
+    def order_by_transaction(self, mchid: str, transaction_id: str) -> Order | None:
+        """Return a merchant's paid order by the platform's number."""
+        with self.lock:
+            for order in self.state.orders.values():
+                if (order.mchid, order.transaction_id) == (mchid, transaction_id):
+                    return order
+            return None
+
 
 def the_world() -> World:
     """Return the world of the app that serves this request."""

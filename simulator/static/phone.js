@@ -137,7 +137,7 @@ async function refreshSms() {
 // --- pay ---
 
 const isOpen = (order) => order.trade_state === "NOTPAY" && !order.is_expired;
-const stateText = (order) => order.is_expired ? "已过期" : {NOTPAY: "待支付", SUCCESS: "支付成功", CLOSED: "已关闭"}[order.trade_state];
+const stateText = (order) => order.is_expired ? "已过期" : {NOTPAY: "待支付", SUCCESS: "支付成功", REFUND: "已退款", CLOSED: "已关闭"}[order.trade_state];
 
 async function refreshPay() {
   const orders = (await call("GET", "orders")).filter((one) =>

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 
+from tests.simulator.alipay_merchant import AlipayMerchant
 from tests.simulator.merchant import Merchant
 from tests.simulator.platforms import Platforms
 
@@ -159,6 +160,8 @@ def backend(backend_server: Backend) -> Iterator[Backend]:
 def platforms(process: Process, http: requests.Session, backend: Backend) -> Platforms:
     platforms = Platforms(process.url, http)
     platforms.control("reset")
+    # What the last test left on its way has arrived by now, and is not this test's.
+    backend.reset()
     return platforms
 
 
@@ -170,6 +173,11 @@ def settings(platforms: Platforms) -> dict[str, str]:
 @pytest.fixture
 def merchant(platforms: Platforms, settings: dict[str, str]) -> Merchant:
     return Merchant(settings, platforms)
+
+
+@pytest.fixture
+def alipay(platforms: Platforms, settings: dict[str, str]) -> AlipayMerchant:
+    return AlipayMerchant(settings, platforms)
 
 
 @pytest.fixture
