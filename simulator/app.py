@@ -8,10 +8,12 @@ from werkzeug.exceptions import HTTPException
 from simulator import (
     control,
     control_bills,
+    control_keys,
     control_pay,
     control_people,
     control_refunds,
     pay_bills,
+    pay_certificates,
     pay_h5,
     pay_orders,
     pay_refunds,
@@ -53,11 +55,13 @@ def create_app(world: World, outbox: Outbox) -> Flask:
         pay_refunds,
         pay_bills,
         pay_h5,
+        pay_certificates,
         control,
         control_people,
         control_pay,
         control_refunds,
         control_bills,
+        control_keys,
     ):
         app.register_blueprint(room.bp)
     app.register_error_handler(HTTPException, _http_error)

@@ -6,13 +6,15 @@ that mixed-up openids, appids and keys are caught.
 
 import json
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from simulator import crypto
+from simulator import certificates, crypto
+from simulator.certificates import Certificate
 from simulator.chance import ALNUM, BASE64URL, HEX, Chance
 
 SIGN_NAME = "安居物业"
@@ -33,7 +35,7 @@ class App:
 
 @dataclass(frozen=True)
 class Merchant:
-    """A WeChat Pay merchant together with the platform's key pair that speaks to it."""
+    """A WeChat Pay merchant together with the platform's keys that speak to it."""
 
     mchid: str
     apiv3_key: str
@@ -41,6 +43,7 @@ class Merchant:
     serial: str
     platform_key: rsa.RSAPrivateKey
     public_key_id: str
+    certificate: Certificate
     appids: frozenset[str]
     tenant: str
 
@@ -72,8 +75,13 @@ class Credentials:
         """Return the tenant's merchant."""
         return next(m for m in self.merchants.values() if m.tenant == tenant)
 
-    def as_console(self, base_url: str, tenant: str = "main") -> dict[str, str]:
-        """Return what one copies from the platforms' consoles, named as the settings are."""
+    def as_console(
+        self, base_url: str, tenant: str = "main", *, platform_certificates: str = ""
+    ) -> dict[str, str]:
+        """Return what one copies from the platforms' consoles, named as the settings are.
+
+        Of the platform certificates it is those given, or else the first.
+        """
         mini, official = self.app("miniapp", tenant), self.app("official", tenant)
         merchant = self.merchant(tenant)
         return {
@@ -94,6 +102,7 @@ class Credentials:
             "WECHATPAY_CERT_SERIAL": merchant.serial,
             "WECHATPAY_PUBLIC_KEY": crypto.public_pem(merchant.platform_key),
             "WECHATPAY_PUBLIC_KEY_ID": merchant.public_key_id,
+            "WECHATPAY_PLATFORM_CERTIFICATES": platform_certificates or merchant.certificate.pem,
             "WECHATPAY_API_BASE": f"{base_url}/pay",
             "SMS_PROVIDER": "tencent",
             "SMS_SECRET_ID": self.sms.secret_id,
@@ -130,6 +139,7 @@ def _new_merchant(chance: Chance, *, tenant: str, appids: list[str]) -> dict[str
         "serial": chance.text(40, HEX).upper(),
         "platform_key": crypto.private_pem(crypto.new_rsa_key()),
         "public_key_id": f"PUB_KEY_ID_01{mchid}2024112900{chance.digits(12)}",
+        "certificate": certificates.new(chance, time.time()),
         "appids": appids,
     }
 
@@ -170,6 +180,7 @@ def read(data: dict[str, Any]) -> Credentials:
                 **one,
                 "key": crypto.load_private_pem(one["key"]),
                 "platform_key": crypto.load_private_pem(one["platform_key"]),
+                "certificate": certificates.read(one["certificate"]),
                 "appids": frozenset(one["appids"]),
             }
         )
@@ -184,14 +195,29 @@ def read(data: dict[str, Any]) -> Credentials:
     )
 
 
+def _complete(data: dict[str, Any], chance: Chance) -> bool:
+    """Add what accounts opened by an older version lack; tell whether anything was added."""
+    lacking = [one for one in data["merchants"] if "certificate" not in one]
+    for merchant in lacking:
+        merchant["certificate"] = certificates.new(chance, time.time())
+    return bool(lacking)
+
+
+def _write(path: Path, data: dict[str, Any]) -> None:
+    scratch = path.with_suffix(".tmp")
+    scratch.touch(mode=0o600)
+    scratch.write_text(json.dumps(data, ensure_ascii=False, indent=1), "utf-8")
+    os.replace(scratch, path)
+
+
 def load_or_make(folder: Path | None, chance: Chance) -> Credentials:
     """Read the accounts from the folder, or open them and write them there."""
     if folder is None:
         return read(make(chance))
     path = folder / "credentials.json"
     if not path.exists():
-        scratch = path.with_suffix(".tmp")
-        scratch.touch(mode=0o600)
-        scratch.write_text(json.dumps(make(chance), ensure_ascii=False, indent=1), "utf-8")
-        os.replace(scratch, path)
-    return read(json.loads(path.read_text("utf-8")))
+        _write(path, make(chance))
+    data = json.loads(path.read_text("utf-8"))
+    if _complete(data, chance):
+        _write(path, data)
+    return read(data)
