@@ -236,6 +236,7 @@ class TestRules:
 
         assert (absent.status, absent.data["code"]) == (404, "RESOURCE_NOT_EXISTS")
         assert (unpaid.status, unpaid.data["code"]) == (400, "INVALID_REQUEST")
+        assert "未支付" in unpaid.data["message"]
         assert merchant.query_refund("R-1").status == 404
 
     @pytest.mark.parametrize(
