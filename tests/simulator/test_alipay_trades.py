@@ -299,6 +299,9 @@ class TestRefunding:
         assert (data["total_amount"], data["refund_reason"]) == ("123.45", "多收")
         assert "gmt_refund_pay" not in data
         assert "gmt_refund_pay" in ask("R1", query_options=["gmt_refund_pay"])
+        assert ask("R1", query_options="x")["sub_code"] == "ACQ.INVALID_PARAMETER"
+        assert ask("")["sub_code"] == "ACQ.INVALID_PARAMETER"
+        assert ask("R1", out_requset_no="x")["sub_code"] == "ACQ.INVALID_PARAMETER"
 
 
 class TestFaults:
