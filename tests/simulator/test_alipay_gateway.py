@@ -172,8 +172,9 @@ class TestOpening:
         again = alipay.precreate("ALI000001")
 
         assert first.data["qr_code"] != again.data["qr_code"]
-        other = alipay.precreate("ALI000001", total_amount="1.00")
-        assert other.error == ("40004", "ACQ.CONTEXT_INCONSISTENT")
+        for more in ({"total_amount": "1.00"}, {"subject": "水费"}):
+            other = alipay.precreate("ALI000001", **more)
+            assert other.error == ("40004", "ACQ.CONTEXT_INCONSISTENT")
 
     def test_a_paid_or_closed_number_is_used_up(
         self, alipay: AlipayMerchant, platforms: Platforms

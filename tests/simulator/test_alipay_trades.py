@@ -141,6 +141,16 @@ class TestPaying:
 
         assert status(alipay) == "TRADE_SUCCESS"
 
+    def test_a_trade_paid_back_is_never_paid_again(
+        self, alipay: AlipayMerchant, platforms: Platforms, paid: Callable[..., Any]
+    ) -> None:
+        paid()
+        alipay.refund(NUMBER, "123.45")
+
+        platforms.control(f"alipay/pay/{NUMBER}", {"force": True}, status=409)
+
+        assert status(alipay) == "TRADE_CLOSED"
+
     def test_unknown_trades_are_404(self, platforms: Platforms) -> None:
         platforms.control("alipay/pay/NOSUCH", status=404)
         platforms.control("alipay/finish/NOSUCH", status=404)
