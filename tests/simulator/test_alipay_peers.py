@@ -1,6 +1,7 @@
 """Clients that know nothing of the simulator: the product's Alipay library, and Alipay's for Node.
 
-The Node tests run when `npm ci` was done in tests/simulator/peers.
+Alipay's SDK for Node is tried only where it is installed:
+npm install --prefix .local/peers alipay-sdk@4.14.0
 """
 
 import json
@@ -8,14 +9,13 @@ import os
 import shutil
 import subprocess
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 
 from tests.simulator.alipay_merchant import AlipayMerchant
-from tests.simulator.conftest import Backend
+from tests.simulator.conftest import ROOT, Backend
 from tests.simulator.platforms import Platforms
 
 # The library has no types.
@@ -23,13 +23,14 @@ library: Any = import_module("alipay")
 config_of: Any = import_module("alipay.utils").AliPayConfig
 errors: Any = import_module("alipay.exceptions")
 
-PEERS = Path(__file__).parent / "peers"
+PEERS = ROOT / ".local" / "peers"
+SCRIPT = ROOT / "tests" / "simulator" / "peers" / "alipay.cjs"
 NUMBER = "ALI000001"
 FORGERIES = ["tampered_amount", "wrong_key", "bad_signature"]
 
 needs_node = pytest.mark.skipif(
     shutil.which("node") is None or not (PEERS / "node_modules" / "alipay-sdk").exists(),
-    reason="needs node, and npm ci in tests/simulator/peers",
+    reason="needs node, and alipay-sdk in .local/peers",
 )
 
 
@@ -135,7 +136,7 @@ class TestAlipaySdkForNode:
         node = shutil.which("node")
         assert node is not None
         done = subprocess.run(
-            [node, str(PEERS / "alipay.mjs")],
+            [node, str(SCRIPT), str(PEERS)],
             input=json.dumps({"settings": settings, **asked}),
             # Its timestamps are local time.
             env={**os.environ, "TZ": "Asia/Shanghai", "NO_PROXY": "127.0.0.1"},
