@@ -73,6 +73,7 @@ def create_app(
         SECRET_KEY=settings.secret_key,
         TRUSTED_HOSTS=list(settings.trusted_hosts),
         METRICS_TOKEN=settings.metrics_token,
+        PUBLIC_BASE_URL=settings.public_base_url,
     )
     if settings.proxy_hops:
         hops = settings.proxy_hops

@@ -81,6 +81,9 @@ class LineKind(StrEnum):
     """A discount for paying early that a refund of the payment took back."""
 
 
+JOINS_LATER = (LineKind.DISCOUNT, LineKind.WAIVER, LineKind.RESTORED)
+"""Lines that may join a bill after it was published; their traces say on which day they did."""
+
 LIVE_BILLS = frozenset(BillState) - {BillState.CANCELLED, BillState.VOIDED}
 """Of these at most one may exist per (house, item, period)."""
 PAYABLE_BILLS = frozenset({BillState.PUBLISHED, BillState.PARTIALLY_PAID})

@@ -73,6 +73,10 @@ NEEDS_OPENID = frozenset({PayWay.MINIAPP, PayWay.JSAPI})
 """Ways in which WeChat must be told who pays, under the app in whose name it is asked."""
 
 
+SCANNED = frozenset({PayWay.NATIVE, PayWay.ALIPAY_QR})
+"""Ways that show a QR code for the payer's phone to scan."""
+
+
 class OrderState(StrEnum):
     """The states of a payment order."""
 

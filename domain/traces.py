@@ -214,6 +214,10 @@ def _explain_waiver(trace: Trace, amount_fen: int) -> str:
     return f"减免：{trace['reason']}，{format_yuan(amount_fen)} 元"
 
 
+def _explain_restored(trace: Trace, amount_fen: int) -> str:
+    return f"缴费已退款，收回{trace['name'] or '提前缴费优惠'} {format_yuan(amount_fen)} 元"
+
+
 _EXPLAIN: dict[str, Callable[[Trace, int], str]] = {
     "area": _explain_priced,
     "fixed": _explain_priced,
@@ -224,6 +228,7 @@ _EXPLAIN: dict[str, Callable[[Trace, int], str]] = {
     "discount": _explain_discount,
     "adjustment": _explain_adjustment,
     "waiver": _explain_waiver,
+    "restored": _explain_restored,
 }
 
 

@@ -10,6 +10,7 @@ from domain.messages import MessageKind
 from gateways.documents import OfficeDocuments
 from gateways.mini_program import TokenProbe, WechatMiniProgram
 from gateways.official_account import WechatOfficialAccount
+from gateways.slips import PrintedSlips
 from gateways.sms import SmsAccount, SmsProbe, TencentSms
 from gateways.wechat_client import AppClient
 from gateways.wechat_pay import PayProbe, WechatPay
@@ -24,6 +25,7 @@ from services.ports import (
     SmsSender,
     WorkbookReader,
 )
+from services.printing import SlipWriter
 from settings import Settings, SettingsMissing
 
 __all__ = ["Gateways", "build"]
@@ -39,6 +41,7 @@ class Gateways:
     pay_channel: PayChannel
     workbooks: WorkbookReader
     documents: DocumentWriter
+    slips: SlipWriter
     probes: tuple[Probe, ...]
 
 
@@ -81,6 +84,7 @@ def build(settings: Settings, redis: Redis, clock: Clock) -> Gateways:
         pay_channel=pay_channel,
         workbooks=XlsxReader(),
         documents=OfficeDocuments(),
+        slips=PrintedSlips(),
         probes=(
             TokenProbe("微信小程序", mini_client),
             TokenProbe("微信公众号", official_client),

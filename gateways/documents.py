@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from threading import Lock
 
 from gateways.pdf_tables import lay_out
+from gateways.pdf_text import LAYING_OUT
 from gateways.xlsx_tables import fill_workbook
 from services.ports import TableDocument
-
-_LAYING_OUT = Lock()
-"""The library reads the font through one file that all threads share: one document at a time."""
 
 
 class OfficeDocuments:
@@ -22,7 +19,7 @@ class OfficeDocuments:
         Characters that the shipped font lacks are shown as 〓. The same document always gives the
         same bytes: the file carries no time of making.
         """
-        with _LAYING_OUT:
+        with LAYING_OUT:
             return lay_out(document)
 
     def write_workbook(self, documents: Sequence[TableDocument]) -> bytes:

@@ -6,7 +6,6 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import cos, radians, sin
 from typing import Any
 
 from reportlab.lib.pagesizes import A4, landscape
@@ -15,6 +14,7 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import BaseDocTemplate, Frame, PageTemplate, Spacer, Table
 
 from domain.money import format_yuan
+from gateways.pdf_boxes import draw_watermark
 from gateways.pdf_text import (
     FONT,
     GREY,
@@ -22,7 +22,6 @@ from gateways.pdf_text import (
     LEADING,
     LINE,
     SHADE,
-    WATER,
     FlowingText,
     break_lines,
     glyphs,
@@ -31,8 +30,6 @@ from gateways.pdf_text import (
 from services.ports import Column, ColumnKind, TableCell, TableDocument
 
 _MARGIN = 15 * mm
-_TILT = 35
-"""Degrees by which the watermark rises."""
 _ACROSS_FROM = 60
 """Columns that are wider together lie across: an upright page holds about so many characters."""
 _SIZES = (9, 8.5, 8, 7.5, 7, 6.5, 6, 5.5, 5)
@@ -64,11 +61,10 @@ def lay_out(document: TableDocument) -> bytes:
     frame = Frame(
         template.leftMargin, template.bottomMargin, template.width, template.height, 0, 0, 0, 0
     )
-    watermark = document.watermark.translate(glyphs())
     template.addPageTemplates(
         PageTemplate(
             frames=[frame],
-            onPage=lambda canvas, _: _draw_watermark(canvas, watermark, width, height),
+            onPage=lambda canvas, _: draw_watermark(canvas, document.watermark, width, height),
         )
     )
     template.build(list(_story(document, template.width)), canvasmaker=_NumberedPages)
@@ -96,20 +92,6 @@ class _NumberedPages(Canvas):  # type: ignore[misc]  # no types
             self.drawCentredString(self._pagesize[0] / 2, _MARGIN - 2 * mm, text)
             super().showPage()
         super().save()
-
-
-def _draw_watermark(canvas: Any, text: str, width: float, height: float) -> None:
-    if not text:
-        return
-    room = 0.9 * min(width / cos(radians(_TILT)), height / sin(radians(_TILT)))
-    size = min(90, room / length(text, 1))
-    canvas.saveState()
-    canvas.setFillColor(WATER)
-    canvas.setFont(FONT, size)
-    canvas.translate(width / 2, height / 2)
-    canvas.rotate(_TILT)
-    canvas.drawCentredString(0, -size / 3, text)
-    canvas.restoreState()
 
 
 def _story(document: TableDocument, width: float) -> Iterator[Any]:

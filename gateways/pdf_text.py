@@ -36,7 +36,9 @@ Source: GB/T 15834, marks at the beginning and the end of lines.
 """
 _SLACK = 0.01
 
-
+LAYING_OUT = Lock()
+"""Held while a PDF is laid out: the library reads the font through one file that all threads share.
+"""
 _LOADING = Lock()
 """A font registered a second time would replace the one that another thread is drawing with."""
 

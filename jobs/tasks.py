@@ -39,6 +39,11 @@ def sweep_payments() -> int:
     return _services().sweep.sweep(actor=_actor("支付查询"))
 
 
+def send_refunds() -> int:
+    """Send approved refunds and ask what became of those that were sent."""
+    return _services().refunds.send_due(actor=_actor("退款"))
+
+
 def sweep_messages() -> int:
     """Do what jobs would have done if Redis had not lost them."""
     return learn_followers() + deliver_messages()
@@ -86,6 +91,7 @@ JOBS: dict[str, Callable[..., Any]] = {
         deliver_messages,
         learn_followers,
         sweep_payments,
+        send_refunds,
         sweep_messages,
         resume_generation,
         offset_prepaid,

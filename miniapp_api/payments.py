@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import current_app, request
+
+from domain.payment_states import PayWay
 from miniapp_api.documentation import ApiBlueprint
 from miniapp_api.limits import PAYING, limited
 from miniapp_api.paging import make_page
@@ -18,8 +21,12 @@ from miniapp_api.schemas import (
     StartedPaymentOut,
 )
 from miniapp_api.security import actor, own_services, signed_in
+from services.payments.order_rows import HowToPay
 from services.payments.receipts import ReceiptView
 from services.payments.views import PaymentView, StartedPayment
+
+_AFTER_PAYING = "/h5/payments"
+"""Where the payer's browser goes after a page of the channel, which proves nothing there."""
 
 bp = ApiBlueprint("payments", __name__, description="缴费与收据")
 
@@ -32,7 +39,7 @@ bp = ApiBlueprint("payments", __name__, description="缴费与收据")
 @bp.response(201, StartedPaymentOut)
 @bp.refusals(401, 404, 409, 422, 429, 502, 503)
 def start_payment(headers: dict[str, Any], form: dict[str, Any]) -> StartedPayment:
-    """Open a WeChat payment for what the chosen bills cost today, a top-up, or both.
+    """Open a payment for what the chosen bills cost today, a top-up, or both.
 
     The same key with the same request gives the same payment. After 503 call again with the same
     key; after 409 ``payment_ended`` take a new one.
@@ -44,6 +51,11 @@ def start_payment(headers: dict[str, Any], form: dict[str, Any]) -> StartedPayme
         idempotency_key=headers["idempotency_key"],
         topup_fen=topup.get("amount_fen", 0),
         topup_house_id=topup.get("house_id"),
+        how=HowToPay(
+            way=PayWay(form["way"]),
+            payer_ip=request.remote_addr or "",
+            return_url=current_app.config["PUBLIC_BASE_URL"] + _AFTER_PAYING,
+        ),
     )
 
 
@@ -75,7 +87,7 @@ def show_payment(payment_id: int) -> PaymentView:
 @bp.response(200, PaymentOut)
 @bp.refusals(401, 404, 429, 502, 503)
 def refresh_payment(payment_id: int) -> PaymentView:
-    """Ask WeChat Pay now, book what it says, and show the payment."""
+    """Ask the channel now, book what it says, and show the payment."""
     return own_services().payments.refresh(actor=actor(), payment_id=payment_id)
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from marshmallow import Schema, fields
 
 from domain.bill_states import OWNER_SEES
-from domain.payment_states import OrderState
+from domain.payment_states import OrderState, PayWay
 from domain.prepaid import PrepaidMove
 from miniapp_api.fields import Count, Day, Flag, Input, ListOf, NestedIn, OneOf, RowId, Words
 from services.bills.own_bills import BillFilter
@@ -187,6 +187,12 @@ class PaymentIn(Input):
 
     bill_ids = ListOf(RowId(), most=BILLS_CAP, metadata={"example": [5]})
     topup = NestedIn(TopUpIn)
+    way = Words(
+        limit=20,
+        pattern="^(" + "|".join(PayWay) + ")$",
+        load_default=PayWay.MINIAPP.value,
+        metadata={"enum": [str(way) for way in PayWay], "description": "支付方式"},
+    )
 
 
 class IdempotencyHeader(Schema):
@@ -223,7 +229,9 @@ class PaymentOut(Schema):
 
     id = fields.Integer(required=True)
     out_trade_no = fields.String(required=True)
+    way = fields.String(required=True, metadata={"enum": [str(way) for way in PayWay]})
     state = fields.String(required=True, metadata={"enum": [str(state) for state in OrderState]})
+    progress = fields.String(required=True, metadata={"example": "微信已扣款，正在入账"})
     amount_fen = fields.Integer(required=True)
     late_fee_fen = fields.Integer(required=True)
     discount_fen = fields.Integer(required=True)
@@ -233,14 +241,17 @@ class PaymentOut(Schema):
     created_at = fields.AwareDateTime(required=True)
     expires_at = fields.AwareDateTime(required=True)
     paid_at = fields.AwareDateTime(required=True, allow_none=True)
+    refunded_fen = fields.Integer(required=True)
     receipt_no = fields.String(required=True, allow_none=True)
 
 
 class StartedPaymentOut(Schema):
-    """A payment and, while it waits for money, the ticket."""
+    """A payment and, while it waits for money, what to pay it with: one of the three."""
 
     payment = fields.Nested(PaymentOut, required=True)
     ticket = fields.Nested(TicketOut, required=True, allow_none=True)
+    code_url = fields.String(required=True, metadata={"description": "二维码内容，供扫码支付"})
+    page_url = fields.String(required=True, metadata={"description": "要打开的支付页面"})
 
 
 class PaymentsOut(Schema):

@@ -40,11 +40,12 @@ class ApprovalRequest(Model):
     )
 
     id: Mapped[BigId]
-    community_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("community.id"))
+    community_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("community.id"))
+    """None, like the house, only where money came for an order that we do not know."""
     kind: Mapped[Words]
     subject: Mapped[Words]
     """What it is about, such as ``bill:17``; one open request per kind and subject."""
-    house_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("house.id"))
+    house_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("house.id"))
     bill_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("bill.id"))
     amount_fen: Mapped[Fen]
     """How much it gives away or moves; always positive."""

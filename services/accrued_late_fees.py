@@ -11,7 +11,7 @@ from sqlalchemy import case, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from domain.bill_states import LIVE_BILLS, PAYABLE_BILLS, BillState, LineKind
+from domain.bill_states import JOINS_LATER, LIVE_BILLS, PAYABLE_BILLS, BillState
 from domain.late_fee_words import explain_late_fee, read_trace, write_trace
 from domain.late_fees import GraceMode, LateFee, LateFeeTerms, PrincipalChange, accrue
 from domain.periods import Span, local_date
@@ -240,7 +240,7 @@ def _read_moves(session: Session, bill_ids: list[int]) -> dict[int, dict[date, i
     lines = session.execute(
         select(BillLine.bill_id, BillLine.trace[TAKEN_ON].astext, BillLine.amount_fen).where(
             BillLine.bill_id.in_(bill_ids),
-            BillLine.kind.in_([LineKind.DISCOUNT, LineKind.WAIVER]),
+            BillLine.kind.in_(JOINS_LATER),
             BillLine.trace[TAKEN_ON].astext.is_not(None),
         )
     ).all()

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from services.accounts import Accounts
 from services.approvals.decisions import MoneyDecisions
+from services.approvals.payment_refunds import PaymentRefundRequests
 from services.approvals.requests import MoneyRequests
 from services.bills.batches import BillBatches
 from services.bills.findings import BillFindings
@@ -38,13 +39,17 @@ from services.meters.lists import MeterLists
 from services.meters.readings import MeterReadings
 from services.meters.register import MeterRegister
 from services.outbox import Outbox
-from services.pay_ports import PayChannel
+from services.pay_ports import PayChannels
+from services.payments.channel_calls import ChannelCalls
+from services.payments.merchants import MerchantAccounts
 from services.payments.notices import PaymentNotices
 from services.payments.offset import PrepaidOffsets
 from services.payments.orders import PaymentOrders
 from services.payments.receipts import Receipts
+from services.payments.refunds import Refunds
 from services.payments.settle import Settlement
 from services.payments.sweep import PaymentSweep
+from services.payments.tickets import OrderTickets
 from services.ports import (
     Clock,
     DocumentWriter,
@@ -56,6 +61,7 @@ from services.ports import (
     WorkbookReader,
 )
 from services.prepaid.accounts import PrepaidAccounts
+from services.printing import SlipWriter
 from services.reports.reporting import Reports
 from services.staff import StaffAccounts
 from services.staff_tokens import StaffTokens
@@ -87,6 +93,7 @@ class Services:
     late_fees: LateFees
     ledger: Ledger
     login: Login
+    merchants: MerchantAccounts
     meter_lists: MeterLists
     meter_reading_import: MeterReadingImport
     meter_readings: MeterReadings
@@ -97,12 +104,14 @@ class Services:
     one_offs: OneOffCharges
     outbox: Outbox
     own_bills: OwnBills
+    payment_refund_requests: PaymentRefundRequests
     payments: PaymentOrders
     prepaid: PrepaidAccounts
     prepaid_offsets: PrepaidOffsets
     publication: Publication
     regeneration: Regeneration
     receipts: Receipts
+    refunds: Refunds
     reports: Reports
     settlement: Settlement
     share_pools: SharePools
@@ -132,8 +141,13 @@ class World(Protocol):
         ...
 
     @property
-    def pay_channel(self) -> PayChannel:
-        """WeChat Pay."""
+    def pay_channels(self) -> PayChannels:
+        """All merchant accounts of WeChat Pay and Alipay."""
+        ...
+
+    @property
+    def slips(self) -> SlipWriter:
+        """Receipts and door codes as files."""
         ...
 
     @property
@@ -175,7 +189,10 @@ def build(
     unit_of_work = UnitOfWork(engine=engine, queue=queue, clock=clock)
     inbox = Inbox(unit_of_work)
     settlement = Settlement(unit_of_work)
-    sweep = PaymentSweep(unit_of_work, world.pay_channel, settlement)
+    calls = ChannelCalls(unit_of_work)
+    sweep = PaymentSweep(unit_of_work, world.pay_channels, calls, settlement)
+    refunds = Refunds(unit_of_work, world.pay_channels, calls)
+    tickets = OrderTickets(unit_of_work, world.pay_channels, calls)
     return Services(
         accounts=Accounts(unit_of_work, world.official_account),
         batches=BillBatches(unit_of_work),
@@ -196,22 +213,25 @@ def build(
         late_fees=LateFees(unit_of_work),
         ledger=Ledger(unit_of_work),
         login=Login(unit_of_work, world.mini_program, policy.code_key, policy.sms_daily_cap),
+        merchants=MerchantAccounts(unit_of_work, world.pay_channels),
         meter_lists=MeterLists(unit_of_work),
         meter_reading_import=MeterReadingImport(unit_of_work, world.workbooks),
         meter_readings=MeterReadings(unit_of_work),
         meter_register=MeterRegister(unit_of_work),
         money_decisions=MoneyDecisions(unit_of_work),
         money_requests=MoneyRequests(unit_of_work),
-        notices=PaymentNotices(unit_of_work, world.pay_channel, inbox, settlement),
+        notices=PaymentNotices(unit_of_work, world.pay_channels, inbox, settlement, refunds),
         one_offs=OneOffCharges(unit_of_work),
         outbox=Outbox(unit_of_work, world.official_account, world.sms, policy.delivery_width),
         own_bills=OwnBills(unit_of_work),
-        payments=PaymentOrders(unit_of_work, world.pay_channel, sweep),
+        payment_refund_requests=PaymentRefundRequests(unit_of_work),
+        payments=PaymentOrders(unit_of_work, world.pay_channels, tickets, sweep),
         prepaid=PrepaidAccounts(unit_of_work),
         prepaid_offsets=PrepaidOffsets(unit_of_work),
         publication=Publication(unit_of_work),
         regeneration=Regeneration(unit_of_work),
         receipts=Receipts(unit_of_work),
+        refunds=refunds,
         reports=Reports(unit_of_work, world.documents),
         settlement=settlement,
         share_pools=SharePools(unit_of_work),

@@ -41,10 +41,11 @@ DECIDED_RULES = (
     ),
     Rule(
         "M1",
-        "退款、批准的退款申请和预存或押金流水一一对应，金额相同",
-        "SELECT count(*) FROM refund",
+        "退预存、退押金、批准的申请和预存或押金流水一一对应，金额相同",
+        "SELECT count(*) FROM refund WHERE kind IN ('prepaid', 'deposit')",
         """
-        WITH request AS (
+        WITH refund AS (SELECT * FROM refund WHERE kind IN ('prepaid', 'deposit')),
+        request AS (
             SELECT id, house_id, amount_fen, CASE kind WHEN 'prepaid_refund'
                         THEN 'prepaid ' || (facts ->> 'account_id')
                         ELSE 'deposit ' || (facts ->> 'deposit_id') END AS source
@@ -59,6 +60,8 @@ DECIDED_RULES = (
                     UNION ALL
                     SELECT refund_id, amount_fen, 'deposit ' || deposit_id
                       FROM deposit_entry WHERE kind = 'return' OR refund_id IS NOT NULL) every
+             WHERE refund_id IS NULL
+                OR NOT EXISTS (SELECT FROM refund_part WHERE refund_part.refund_id = every.refund_id)
              GROUP BY refund_id)
         SELECT coalesce(refund.refund_no, 'approval_request:' || request.id,
                         'refund:' || entry.refund_id, entry.source)
@@ -117,13 +120,13 @@ DECIDED_RULES = (
     Rule(
         "M1",
         "预存的更正 = 调整单超出账单的部分之和",
-        "SELECT count(*) FROM prepaid_entry WHERE kind = 'correction'",
+        "SELECT count(*) FROM prepaid_entry WHERE kind = 'correction' AND refund_id IS NULL",
         """
         SELECT 'house:' || coalesce(moved.house_id, owed.house_id)
           FROM (SELECT account.house_id, account.fee_item_id, sum(entry.amount_fen) AS amount_fen
                   FROM prepaid_entry entry JOIN prepaid_account account
                     ON account.id = entry.account_id
-                 WHERE entry.kind = 'correction'
+                 WHERE entry.kind = 'correction' AND entry.refund_id IS NULL
                  GROUP BY account.house_id, account.fee_item_id) moved
           FULL JOIN (SELECT note.house_id, note.fee_item_id,
                             sum(line.amount_fen - note.amount_fen) AS amount_fen

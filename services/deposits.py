@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import update
-from sqlalchemy.dialects.postgresql import insert
-
 from domain.actors import Actor, Permission
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.payment_states import PaymentChannel
@@ -40,6 +37,8 @@ from services.payments.taking import (
     lock_open_bills,
     plan_credits,
 )
+from services.prepaid.deposit_ledger import DepositTooLow as DepositTooLow
+from services.prepaid.deposit_ledger import spend as spend
 from services.unit_of_work import Transaction, UnitOfWork
 
 _TAKE, _DEDUCT = "deposit_take", "deposit_deduct"
@@ -47,65 +46,11 @@ _NAME_LENGTHS = range(1, 21)
 _REASON_LENGTHS = range(1, 201)
 
 
-class DepositTooLow(Conflict):
-    """Less is left of the deposit than is to be taken from it."""
-
-    code = "deposit_too_low"
-    message = "押金余额不足"
-
-
 class MoreThanOwed(Conflict):
     """The bill leaves less to pay than is to be deducted for it."""
 
     code = "more_than_owed"
     message = "抵扣金额超过账单应缴金额"
-
-
-def spend(
-    tx: Transaction,
-    *,
-    deposit_id: int,
-    kind: DepositMove,
-    amount_fen: int,
-    payment_id: int | None = None,
-    refund_id: int | None = None,
-    note: str = "",
-    staff_id: int | None = None,
-) -> int:
-    """Take from a deposit, ``deduct`` with a payment or ``return`` with a refund; tell the rest.
-
-    A step; a conditional update sees to it that never more is spent than was taken.
-
-    Raises:
-        DepositTooLow: less is left.
-        ValueError: the kind does not spend.
-    """
-    if kind is DepositMove.TAKE or amount_fen <= 0:
-        raise ValueError("only a deduction or return of something spends a deposit")
-    column = Deposit.deducted_fen if kind is DepositMove.DEDUCT else Deposit.returned_fen
-    left_fen = Deposit.amount_fen - Deposit.deducted_fen - Deposit.returned_fen
-    left = tx.session.execute(
-        update(Deposit)
-        .where(Deposit.id == deposit_id, left_fen >= amount_fen)
-        .values({column: column + amount_fen})
-        .returning(left_fen)
-        .execution_options(synchronize_session=False)
-    ).scalar_one_or_none()
-    if left is None:
-        raise DepositTooLow
-    tx.session.execute(
-        insert(DepositEntry).values(
-            deposit_id=deposit_id,
-            kind=kind,
-            amount_fen=amount_fen,
-            payment_id=payment_id,
-            refund_id=refund_id,
-            note=note,
-            staff_id=staff_id,
-            created_at=tx.now,
-        )
-    )
-    return left
 
 
 @dataclass(frozen=True)

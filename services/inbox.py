@@ -148,6 +148,16 @@ class Inbox:
             )
         )
 
+    def name_order(self, *, notice_id: int, out_trade_no: str) -> None:
+        """Write which order a notice is about, so that its life can be told."""
+        self.unit_of_work.run(
+            lambda tx: tx.session.execute(
+                update(PlatformNotice)
+                .where(PlatformNotice.id == notice_id)
+                .values(out_trade_no=out_trade_no)
+            )
+        )
+
     def judge(self, *, notice_id: int, verdict: str) -> None:
         """Write what became of a notice."""
         self.unit_of_work.run(

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from domain.actors import Actor, Permission
 from services.decided_promises import DECIDED_RULES
 from services.money_promises import MONEY_RULES
+from services.payment_promises import PAYMENT_RULES
 from services.promises import RULES
 from services.unit_of_work import UnitOfWork
 
@@ -55,5 +56,5 @@ class Ledger:
                         )
                     ),
                 )
-                for rule in (*MONEY_RULES, *DECIDED_RULES, *RULES)
+                for rule in (*MONEY_RULES, *PAYMENT_RULES, *DECIDED_RULES, *RULES)
             ]

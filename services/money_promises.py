@@ -10,13 +10,21 @@ from services.promises import Rule
 MONEY_RULES = (
     Rule(
         "M1",
-        "每笔收款 = 已入账 + 暂存 + 预存 + 押金",
+        "每笔收款 = 已入账 + 暂存 + 预存 + 押金 + 已退回",
         "SELECT count(*) FROM payment",
         """
         SELECT payment.provider_transaction_id FROM payment
          WHERE amount_fen <>
                (SELECT coalesce(sum(amount_fen), 0) FROM allocation WHERE payment_id = payment.id)
              + (SELECT coalesce(sum(amount_fen), 0) FROM suspense WHERE payment_id = payment.id)
+             - (SELECT coalesce(sum(resolution.amount_fen), 0)
+                  FROM suspense JOIN suspense_resolution resolution
+                    ON resolution.suspense_id = suspense.id
+                 WHERE suspense.payment_id = payment.id AND resolution.kind = 'prepaid')
+             + (SELECT coalesce(sum(part.amount_fen), 0)
+                  FROM refund JOIN refund_part part ON part.refund_id = refund.id
+                 WHERE refund.payment_id = payment.id AND refund.state = 'succeeded'
+                   AND part.source = 'bill')
              + (SELECT coalesce(sum(amount_fen), 0) FROM prepaid_entry
                  WHERE payment_id = payment.id AND kind = 'topup')
              + (SELECT coalesce(sum(amount_fen), 0) FROM deposit_entry
@@ -103,6 +111,8 @@ MONEY_RULES = (
         SELECT payment_order.out_trade_no FROM payment_order
           JOIN payment ON payment.order_id = payment_order.id
           JOIN receipt ON receipt.payment_id = payment.id
+         WHERE NOT EXISTS (SELECT FROM suspense WHERE suspense.payment_id = payment.id
+                              AND suspense.amount_fen = payment.amount_fen)
          GROUP BY payment_order.id HAVING count(*) > 1
         """,
     ),
@@ -154,6 +164,11 @@ MONEY_RULES = (
                  WHERE prepaid_entry.payment_id = receipt.payment_id AND kind = 'topup')
              + (SELECT coalesce(sum(amount_fen), 0) FROM deposit_entry
                  WHERE deposit_entry.payment_id = receipt.payment_id AND kind = 'take')
+             - (SELECT coalesce(sum(resolution.amount_fen), 0)
+                  FROM suspense JOIN suspense_resolution resolution
+                    ON resolution.suspense_id = suspense.id
+                 WHERE suspense.payment_id = receipt.payment_id AND resolution.kind = 'prepaid'
+                   AND resolution.staff_id IS NOT NULL)
         """,
     ),
     Rule(
@@ -165,7 +180,8 @@ MONEY_RULES = (
          WHERE (channel IN ('prepaid', 'deposit')
                 OR NOT EXISTS (SELECT FROM allocation WHERE payment_id = payment.id)
                AND NOT EXISTS (SELECT FROM prepaid_entry
-                                WHERE payment_id = payment.id AND kind = 'topup')
+                                WHERE payment_id = payment.id AND kind = 'topup'
+                                  AND (staff_id IS NULL OR payment.taken_by_staff_id IS NOT NULL))
                AND NOT EXISTS (SELECT FROM deposit_entry
                                 WHERE payment_id = payment.id AND kind = 'take'))
                = EXISTS (SELECT FROM receipt WHERE receipt.payment_id = payment.id)
@@ -268,11 +284,11 @@ MONEY_RULES = (
     ),
     Rule(
         "M1",
-        "每笔退款 = 其预存或押金流水",
-        "SELECT count(*) FROM refund",
+        "每笔退预存、退押金 = 其预存或押金流水",
+        "SELECT count(*) FROM refund WHERE kind IN ('prepaid', 'deposit')",
         """
         SELECT refund.refund_no FROM refund
-         WHERE refund.amount_fen <>
+         WHERE refund.kind IN ('prepaid', 'deposit') AND refund.amount_fen <>
                (SELECT coalesce(sum(-amount_fen), 0) FROM prepaid_entry
                  WHERE prepaid_entry.refund_id = refund.id)
              + (SELECT coalesce(sum(amount_fen), 0) FROM deposit_entry

@@ -34,6 +34,7 @@ class Entry:
 
 TIMETABLE = (
     Entry("sweep_payments", timedelta(seconds=30)),
+    Entry("send_refunds", timedelta(seconds=30)),
     Entry("sweep_messages", timedelta(seconds=60)),
     Entry("resume_generation", timedelta(seconds=60)),
     Entry("offset_prepaid", timedelta(minutes=5)),

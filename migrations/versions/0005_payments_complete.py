@@ -193,6 +193,8 @@ def downgrade() -> None:
         op.alter_column("refund", column, nullable=False)
     for column in ("payee_name", "payee_phone"):
         op.alter_column("refund", column, server_default=None)
+    for column in ("community_id", "house_id"):
+        op.alter_column("approval_request", column, nullable=False)
     op.alter_column("payment_order", "account_id", nullable=False)
     op.alter_column("payment_order", "ticket", new_column_name="prepay_id")
     for table, column in reversed(NEW_COLUMNS):
@@ -546,6 +548,8 @@ def _make_tables() -> None:
 
 
 def _add_columns() -> None:
+    for column in ("community_id", "house_id"):
+        op.alter_column("approval_request", column, nullable=True)
     op.add_column("allocation", sa.Column("refund_id", sa.BigInteger(), nullable=True))
     op.create_foreign_key(
         op.f("fk_allocation_refund_id_refund"), "allocation", "refund", ["refund_id"], ["id"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +12,9 @@ from domain.actors import Actor
 from domain.approvals import ApprovalKind
 from domain.bill_states import BillState, LineKind
 from domain.errors import NotFound
-from domain.periods import SHANGHAI, local_date
+from domain.periods import local_date
 from domain.prepaid import DepositMove, PrepaidMove
+from domain.refund_states import RefundKind, RefundState
 from models import (
     ApprovalRequest,
     Bill,
@@ -32,10 +31,13 @@ from services.approvals.checks import (
     check_open,
     check_voidable,
 )
+from services.approvals.payment_refunds import refund_payment
+from services.approvals.requests import staff_id_of
 from services.audit import record
-from services.deposits import spend
-from services.payments.taking import BillInPayment
+from services.payments.taking import BillInPayment, new_trade_no
+from services.prepaid.deposit_ledger import spend
 from services.prepaid.ledger import move
+from services.shifts import open_shift_id
 from services.unit_of_work import Transaction
 
 _LOCK_NOTES = text(
@@ -181,7 +183,7 @@ def _adjust(tx: Transaction, actor: Actor, request: ApprovalRequest) -> None:
 
 
 def _refund_prepaid(tx: Transaction, actor: Actor, request: ApprovalRequest) -> None:
-    refund = _pay_out(tx, request)
+    refund = _pay_out(tx, actor, request, RefundKind.PREPAID)
     move(
         tx,
         account_id=request.facts["account_id"],
@@ -194,7 +196,7 @@ def _refund_prepaid(tx: Transaction, actor: Actor, request: ApprovalRequest) -> 
 
 
 def _return_deposit(tx: Transaction, actor: Actor, request: ApprovalRequest) -> None:
-    refund = _pay_out(tx, request)
+    refund = _pay_out(tx, actor, request, RefundKind.DEPOSIT)
     spend(
         tx,
         deposit_id=request.facts["deposit_id"],
@@ -206,32 +208,30 @@ def _return_deposit(tx: Transaction, actor: Actor, request: ApprovalRequest) -> 
     )
 
 
-def _pay_out(tx: Transaction, request: ApprovalRequest) -> Refund:
+def _pay_out(tx: Transaction, actor: Actor, request: ApprovalRequest, kind: RefundKind) -> Refund:
     facts: dict[str, Any] = request.facts
+    asked_by = request.requested_by_staff_id
     refund = Refund(
         community_id=request.community_id,
         house_id=request.house_id,
         approval_request_id=request.id,
-        refund_no=_new_refund_no(tx),
+        kind=kind,
+        state=RefundState.SUCCEEDED,
+        refund_no=new_trade_no("R", tx.now),
+        reason=request.reason,
         channel=facts["channel"],
         amount_fen=request.amount_fen,
         payee_name=facts["payee_name"].strip(),
         payee_phone=facts["payee_phone"],
         voucher_no=facts["voucher_no"].strip(),
+        staff_id=asked_by,
+        shift_id=open_shift_id(tx, request.community_id, asked_by, staff_id_of(actor)),
+        created_at=tx.now,
         refunded_at=tx.now,
     )
     tx.session.add(refund)
     tx.session.flush()
     return refund
-
-
-def _new_refund_no(tx: Transaction) -> str:
-    """Make ``R`` + local time + 12 random base32 characters.
-
-    Source: domain.md D0.
-    """
-    random = base64.b32encode(secrets.token_bytes(8)).decode()[:12]
-    return f"R{tx.now.astimezone(SHANGHAI):%Y%m%d%H%M%S}{random}"
 
 
 def _record(
@@ -262,4 +262,5 @@ _ACTS: dict[ApprovalKind, Callable[[Transaction, Actor, ApprovalRequest], None]]
     ApprovalKind.ADJUSTMENT: _adjust,
     ApprovalKind.PREPAID_REFUND: _refund_prepaid,
     ApprovalKind.DEPOSIT_RETURN: _return_deposit,
+    ApprovalKind.PAYMENT_REFUND: refund_payment,
 }

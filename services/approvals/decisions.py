@@ -125,8 +125,8 @@ class MoneyDecisions:
                 asker.name,
                 decider.name,
             )
-            .join(House, House.id == ApprovalRequest.house_id)
-            .join(Building, Building.id == House.building_id)
+            .outerjoin(House, House.id == ApprovalRequest.house_id)
+            .outerjoin(Building, Building.id == House.building_id)
             .join(asker, asker.id == ApprovalRequest.requested_by_staff_id)
             .outerjoin(decider, decider.id == ApprovalRequest.decided_by_staff_id)
             .outerjoin(Bill, Bill.id == ApprovalRequest.bill_id)
@@ -141,7 +141,7 @@ class MoneyDecisions:
             RequestView(
                 id=row.id,
                 kind=ApprovalKind(row.kind),
-                house=house_label(building, unit_no, room_no),
+                house=house_label(building, unit_no, room_no) if building else "",
                 bill_no=bill_no,
                 amount_fen=row.amount_fen,
                 reason=row.reason,
@@ -188,9 +188,9 @@ def _check_limit(tx: Transaction, actor: Actor, request: ApprovalRequest) -> Non
     tx.session.execute(select(Staff.id).where(Staff.id == staff_id).with_for_update(key_share=True))
     approved = tx.session.execute(
         select(func.coalesce(func.sum(ApprovalRequest.amount_fen), 0)).where(
-            ApprovalRequest.community_id == request.community_id,
+            ApprovalRequest.community_id.is_not_distinct_from(request.community_id),
             ApprovalRequest.state == ApprovalState.APPROVED,
-            ApprovalRequest.house_id == request.house_id,
+            ApprovalRequest.house_id.is_not_distinct_from(request.house_id),
             ApprovalRequest.kind.not_in(WITHOUT_LIMIT),
             ApprovalRequest.decided_by_staff_id == staff_id,
             ApprovalRequest.decided_at >= start_of_local_day(local_date(tx.now)),

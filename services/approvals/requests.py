@@ -157,7 +157,7 @@ class MoneyRequests:
             RequestPending, InvalidInput: as in `request_waiver`; the payee must be named.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
-        _check_payout(payout)
+        check_payout(payout)
 
         def work(tx: Transaction) -> int:
             account = tx.session.get(PrepaidAccount, account_id)
@@ -165,7 +165,7 @@ class MoneyRequests:
                 raise NotFound
             if account.balance_fen < amount_fen:
                 raise MoreThanOpen("预存余额不足")
-            return _ask_about(
+            return ask_about(
                 tx,
                 actor,
                 ApprovalKind.PREPAID_REFUND,
@@ -190,7 +190,7 @@ class MoneyRequests:
             RequestPending, InvalidInput: as in `request_prepaid_refund`.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
-        _check_payout(payout)
+        check_payout(payout)
 
         def work(tx: Transaction) -> int:
             deposit = tx.session.get(Deposit, deposit_id)
@@ -199,7 +199,7 @@ class MoneyRequests:
             left_fen = deposit.amount_fen - deposit.deducted_fen - deposit.returned_fen
             if left_fen < amount_fen:
                 raise MoreThanOpen("押金余额不足")
-            return _ask_about(
+            return ask_about(
                 tx,
                 actor,
                 ApprovalKind.DEPOSIT_RETURN,
@@ -250,7 +250,7 @@ def _ask(
     reason: str,
     facts: dict[str, Any] | None = None,
 ) -> int:
-    return _ask_about(
+    return ask_about(
         tx,
         actor,
         kind,
@@ -264,19 +264,20 @@ def _ask(
     )
 
 
-def _ask_about(
+def ask_about(
     tx: Transaction,
     actor: Actor,
     kind: ApprovalKind,
     *,
     subject: str,
-    community_id: int,
-    house_id: int,
+    community_id: int | None,
+    house_id: int | None,
     amount_fen: int,
     reason: str,
     facts: dict[str, Any],
     bill_id: int | None = None,
 ) -> int:
+    """Write a request, with its line on the record, and return its id; a step."""
     request = ApprovalRequest(
         community_id=community_id,
         kind=kind,
@@ -315,7 +316,12 @@ def staff_id_of(actor: Actor) -> int:
     return actor.id
 
 
-def _check_payout(payout: Payout) -> None:
+def check_payout(payout: Payout) -> None:
+    """Refuse money out to nobody in particular.
+
+    Raises:
+        InvalidInput: a field cannot be used; ``fields`` says which and why.
+    """
     fields = {}
     if payout.channel not in _PAID_OUT_BY:
         fields["channel"] = ["退款方式应为现金或银行转账"]

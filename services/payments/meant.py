@@ -25,10 +25,11 @@ _LATE_FEE_SETTLED = "late_fee_settled"
 
 @dataclass(frozen=True, slots=True)
 class Surplus:
-    """Money that fits nothing, and why."""
+    """Money that fits nothing, why, and for which house it was meant."""
 
     amount_fen: int
     reason: str
+    house_id: int | None = None
 
 
 class Fitted(NamedTuple):
@@ -90,7 +91,9 @@ def _find_surpluses(one: PaymentOrderBill, found: Credit) -> list[Surplus]:
         (one.amount_fen - found.principal_fen, reason or _ALREADY_PAID),
         (one.late_fee_fen - found.late_fee_fen, reason or _LATE_FEE_SETTLED),
     )
-    return [Surplus(amount_fen, why) for amount_fen, why in parts if amount_fen]
+    return [
+        Surplus(amount_fen, why, found.bill.house_id) for amount_fen, why in parts if amount_fen
+    ]
 
 
 class _Discounts:

@@ -1,44 +1,35 @@
-"""Opening an order: the steps inside the transaction that chooses and locks the bills."""
+"""Opening an owner's order: the steps inside the transaction that chooses and locks the bills."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import select
 
 from domain.actors import Actor
 from domain.bill_states import PAYABLE_BILLS, BillState
 from domain.errors import Conflict, InvalidInput, NotFound
-from domain.payment_states import OrderState
+from domain.payment_states import NEEDS_OPENID, PayWay
 from domain.periods import local_date
-from models import (
-    Bill,
-    BillLock,
-    Community,
-    FeeItem,
-    House,
-    HouseBinding,
-    PaymentOrder,
-    PaymentOrderBill,
-    WechatIdentity,
-)
-from services.audit import record
+from models import Bill, BillLock, Community, House, HouseBinding, PaymentOrder, WechatIdentity
 from services.bindings import sees_bills_of
 from services.keys import KeyUsedForOther as KeyUsedForOther
 from services.keys import claim_key, keep_result
-from services.pay_ports import PayChannel
-from services.payments.quotes import Quote, read_quotes
-from services.payments.sweep import FIRST_QUERY
+from services.pay_ports import PayChannels
+from services.payments.order_rows import (
+    HeldByOrders,
+    HowToPay,
+    TopUp,
+    describe,
+    find_channel,
+    insert_order,
+    new_order,
+)
+from services.payments.quotes import read_quotes
 from services.payments.taking import BillAlreadyPaid as BillAlreadyPaid
 from services.payments.taking import BillInPayment as BillInPayment
-from services.payments.taking import new_trade_no
 from services.unit_of_work import Transaction
 
-CHANNEL = "wechat"
-ORDER_LIFE = timedelta(minutes=15)
-"""How long the pay sheet stays payable; the bills are locked meanwhile."""
 _PAY = "pay"
 
 
@@ -50,26 +41,19 @@ class BillsOfTwoCommunities(InvalidInput):
 
 
 class WechatNeeded(Conflict):
-    """The account has no mini-program identity to pay with."""
+    """The account has no WeChat identity to pay with in this way."""
 
     code = "wechat_needed"
     message = "请在微信小程序中登录后支付"
 
 
-@dataclass(frozen=True, slots=True)
-class TopUp:
-    """What a payer gives beyond bills, to the prepaid account of one of their houses."""
-
-    house_id: int
-    amount_fen: int
-
-
 def open_order(
     tx: Transaction,
     actor: Actor,
-    channel: PayChannel,
+    channels: PayChannels,
     bill_ids: list[int],
     key: str,
+    how: HowToPay,
     topup: TopUp | None = None,
 ) -> int:
     """Write an order for what the bills cost today and lock them, or find the key's own order.
@@ -79,14 +63,15 @@ def open_order(
 
     Raises:
         NotFound, BillAlreadyPaid, BillInPayment, BillsOfTwoCommunities, WechatNeeded,
-        KeyUsedForOther: as they say.
+        ChannelNotOffered, KeyUsedForOther: as they say.
+        HeldByOrders: the bills are free once these orders have given way.
     """
     claim = claim_key(
         tx,
         subject=f"account:{actor.account_id}",
         action=_PAY,
         key=key,
-        body=bill_ids if topup is None else (bill_ids, topup.house_id, topup.amount_fen),
+        body=_body(bill_ids, how.way, topup),
     )
     if claim.order_id is not None:
         return claim.order_id
@@ -95,76 +80,26 @@ def open_order(
     quotes = read_quotes(tx.session, bill_ids, local_date(tx.now))
     if any(not quote.amount_fen for quote in quotes.values()):
         raise BillAlreadyPaid
-    openid = _payer_openid(tx, actor, channel)
-    order_id = _open_order_for(tx, actor, openid, bill_ids, topup)
+    channel = find_channel(tx, channels, community_id, how.way)
+    openid = ""
+    if how.way in NEEDS_OPENID:
+        openid = _payer_openid(tx, actor, channel.appid_for(how.way))
+    order = new_order(tx, channel=channel, how=how, community_id=community_id, openid=openid)
+    order.account_id = actor.account_id
+    order_id = _open_order_for(tx, order, bill_ids, topup)
     if order_id is None:
-        order = _new_order(tx, actor, channel, openid, community_id)
-        order.description = _describe(tx, community_id, bills)
-        order_id = _insert_order(tx, actor, order, [quotes[bill.id] for bill in bills], topup)
+        order.description = describe(tx, community_id, bills)
+        order_id = insert_order(tx, actor, order, [quotes[bill.id] for bill in bills], topup)
     keep_result(tx, claim, order_id=order_id)
     return order_id
 
 
-def _new_order(
-    tx: Transaction, actor: Actor, channel: PayChannel, openid: str, community_id: int
-) -> PaymentOrder:
-    return PaymentOrder(
-        community_id=community_id,
-        account_id=actor.account_id,
-        channel=CHANNEL,
-        mchid=channel.mchid,
-        appid=channel.appid,
-        openid=openid,
-        out_trade_no=new_trade_no("P", tx.now),
-        state=OrderState.CREATED,
-        created_at=tx.now,
-        # The channel takes whole seconds, and a re-order must repeat the same instant.
-        expires_at=(tx.now + ORDER_LIFE).replace(microsecond=0),
-        query_at=tx.now + FIRST_QUERY,
-    )
-
-
-def _insert_order(
-    tx: Transaction,
-    actor: Actor,
-    order: PaymentOrder,
-    quotes: Sequence[Quote],
-    topup: TopUp | None,
-) -> int:
-    """Insert an order over what was quoted, with a lock on each bill."""
-    order.topup_fen = topup.amount_fen if topup else 0
-    order.topup_house_id = topup.house_id if topup else None
-    order.amount_fen = sum(quote.amount_fen for quote in quotes) + order.topup_fen
-    tx.session.add(order)
-    tx.session.flush()
-    for quote in quotes:
-        tx.session.add(
-            PaymentOrderBill(
-                order_id=order.id,
-                bill_id=quote.bill_id,
-                amount_fen=quote.principal_fen,
-                late_fee_fen=quote.late_fee_fen,
-                discount_fen=quote.discount_fen,
-                discount_rule_id=quote.discount.rule_id if quote.discount else None,
-            )
-        )
-        tx.session.add(BillLock(bill_id=quote.bill_id, order_id=order.id))
-    record(
-        tx,
-        actor,
-        "payment_started",
-        subject_type="payment_order",
-        subject_id=order.id,
-        community_id=order.community_id,
-        facts={
-            "out_trade_no": order.out_trade_no,
-            "amount_fen": order.amount_fen,
-            "late_fee_fen": sum(quote.late_fee_fen for quote in quotes),
-            "discount_fen": sum(quote.discount_fen for quote in quotes),
-            "topup_fen": order.topup_fen,
-        },
-    )
-    return order.id
+def _body(bill_ids: list[int], way: PayWay, topup: TopUp | None) -> object:
+    """Tell what a key is for; a request of before there were ways is one in the mini-program."""
+    body: list[object] = [] if way is PayWay.MINIAPP else [way.value]
+    if topup is not None:
+        body += [topup.house_id, topup.amount_fen]
+    return (bill_ids, *body) if body else bill_ids
 
 
 def _lock_bills(tx: Transaction, actor: Actor, bill_ids: list[int]) -> Sequence[Bill]:
@@ -209,14 +144,11 @@ def _find_community(
     return communities.pop()
 
 
-def _payer_openid(tx: Transaction, actor: Actor, channel: PayChannel) -> str:
+def _payer_openid(tx: Transaction, actor: Actor, appid: str) -> str:
     """Tell with which WeChat to pay: the one that holds the session, else the last one seen."""
     openid = tx.session.execute(
         select(WechatIdentity.openid)
-        .where(
-            WechatIdentity.account_id == actor.account_id,
-            WechatIdentity.appid == channel.appid,
-        )
+        .where(WechatIdentity.account_id == actor.account_id, WechatIdentity.appid == appid)
         .order_by(
             WechatIdentity.openid != actor.openid,
             WechatIdentity.seen_at.desc(),
@@ -230,37 +162,45 @@ def _payer_openid(tx: Transaction, actor: Actor, channel: PayChannel) -> str:
 
 
 def _open_order_for(
-    tx: Transaction, actor: Actor, openid: str, bill_ids: list[int], topup: TopUp | None
+    tx: Transaction, wanted: PaymentOrder, bill_ids: list[int], topup: TopUp | None
 ) -> int | None:
-    """Find the payer's own open order for just this; None when the bills are free."""
-    locked = tx.session.execute(
-        select(BillLock.order_id).where(BillLock.bill_id.in_(bill_ids)).distinct()
+    """Find the payer's own open order for just this; None when the bills are free.
+
+    Raises:
+        HeldByOrders: all that hold the bills are the payer's own for the same bills in another
+            way, or nobody's who is signed in.
+        BillInPayment: another holds one.
+    """
+    holding = tx.session.scalars(
+        select(PaymentOrder)
+        .where(PaymentOrder.id.in_(select(BillLock.order_id).where(BillLock.bill_id.in_(bill_ids))))
+        .order_by(PaymentOrder.id)
     ).all()
-    if not locked:
+    if not holding:
         return None
-    own = tx.session.execute(
-        select(PaymentOrder.id).where(
-            PaymentOrder.id == locked[0].order_id,
-            PaymentOrder.account_id == actor.account_id,
-            PaymentOrder.openid == openid,
-            PaymentOrder.expires_at > tx.now,
-            PaymentOrder.topup_fen == (topup.amount_fen if topup else 0),
-            PaymentOrder.topup_house_id.is_not_distinct_from(topup.house_id if topup else None),
-        )
-    ).scalar_one_or_none()
+    first = holding[0]
+    is_same = len(holding) == 1 and _is_for_same(tx, first, wanted, bill_ids, topup)
+    if is_same and (first.way, first.openid) == (wanted.way, wanted.openid):
+        if first.expires_at > tx.now:
+            return first.id
+    elif all(one.account_id is None for one in holding) or (is_same and first.way != wanted.way):
+        raise HeldByOrders([one.id for one in holding])
+    raise BillInPayment
+
+
+def _is_for_same(
+    tx: Transaction,
+    order: PaymentOrder,
+    wanted: PaymentOrder,
+    bill_ids: list[int],
+    topup: TopUp | None,
+) -> bool:
     held = tx.session.scalars(
-        select(BillLock.bill_id).where(BillLock.order_id == own).order_by(BillLock.bill_id)
+        select(BillLock.bill_id).where(BillLock.order_id == order.id).order_by(BillLock.bill_id)
     ).all()
-    if own is None or len(locked) > 1 or list(held) != bill_ids:
-        raise BillInPayment
-    return own
-
-
-def _describe(tx: Transaction, community_id: int, bills: Sequence[Bill]) -> str:
-    """Say on the pay sheet what is paid."""
-    community = tx.session.get_one(Community, community_id)
-    if not bills:
-        return f"{community.name[:20]} 预存"
-    item = tx.session.get_one(FeeItem, bills[0].fee_item_id)
-    more = f"等{len(bills)}项" if len(bills) > 1 else ""
-    return f"{community.name[:20]} {item.name[:10]}{more}"
+    topped = (order.topup_house_id, order.topup_fen)
+    return (
+        order.account_id == wanted.account_id
+        and list(held) == bill_ids
+        and topped == ((topup.house_id, topup.amount_fen) if topup else (None, 0))
+    )

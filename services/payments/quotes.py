@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
 from domain.bill_states import PAYABLE_BILLS, BillState, LineKind
@@ -176,13 +176,15 @@ def _read_rules(
 
 
 def _find_discounted(session: Session, bill_ids: Collection[int]) -> Sequence[int]:
-    """Find the bills from which something went off already for paying early."""
+    """Find the bills from which something went off already for paying early, and stayed off."""
     return session.scalars(
         select(BillLine.bill_id)
         .where(
             BillLine.bill_id.in_(bill_ids),
-            BillLine.kind == LineKind.DISCOUNT,
-            BillLine.trace["kind"].astext == DiscountKind.EARLY_PAYMENT,
+            (BillLine.kind == LineKind.RESTORED)
+            | (BillLine.kind == LineKind.DISCOUNT)
+            & (BillLine.trace["kind"].astext == DiscountKind.EARLY_PAYMENT),
         )
-        .distinct()
+        .group_by(BillLine.bill_id)
+        .having(func.sum(BillLine.amount_fen) < 0)
     ).all()

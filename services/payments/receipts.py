@@ -14,7 +14,7 @@ from domain.errors import NotFound
 from domain.houses import house_label
 from domain.messages import Channel, MessageKind
 from domain.money import format_yuan
-from domain.payment_states import CHANNEL_SHOWN, PaymentChannel
+from domain.payment_states import CHANNEL_SHOWN, PaymentChannel, PayWay
 from domain.periods import SHANGHAI, Span, local_date
 from domain.phones import mask_phone
 from models import (
@@ -75,16 +75,19 @@ def issue_receipt(
     payment: Payment,
     credits: Sequence[Credit],
     held: Sequence[HeldFor] = (),
-    account_id: int | None = None,
+    order: PaymentOrder | None = None,
     remarks: Sequence[str] = (),
 ) -> Receipt:
     """Number a receipt for what was placed of a payment, and tell the payer.
 
     Online the payer is an account; over the counter it is a name, and the owners of the house who
-    follow are told. The series of numbers is locked until the commit, after bills and accounts.
+    follow are told. Whoever pays by the code on a door may be anybody: they are told where they
+    can be reached, and the owners are too. The series of numbers is locked until the commit, after
+    bills and accounts.
     """
     community = tx.session.get_one(Community, community_id)
     phone = None
+    account_id = order.account_id if order else None
     if account_id is not None:
         phone = tx.session.execute(
             select(Account.phone).where(Account.id == account_id)
@@ -111,7 +114,7 @@ def issue_receipt(
         },
     )
     tx.session.add(receipt)
-    recipients = _recipients(tx, payment, account_id, phone)
+    recipients = _recipients(tx, payment, order, phone)
     _tell(tx, payment=payment, receipt=receipt, recipients=recipients, phone=phone)
     return receipt
 
@@ -186,13 +189,18 @@ def _held_lines(tx: Transaction, held: Sequence[HeldFor]) -> list[dict[str, Any]
 
 
 def _recipients(
-    tx: Transaction, payment: Payment, account_id: int | None, phone: str | None
+    tx: Transaction, payment: Payment, order: PaymentOrder | None, phone: str | None
 ) -> list[tuple[Channel, str]]:
-    if account_id is None or phone is None:
-        openids = owner_openids(tx, house_id=payment.house_id) if payment.house_id else []
-        return [(Channel.OFFICIAL_TEMPLATE, openid) for openid in openids]
-    openids = official_openids(tx, account_id=account_id)
-    return [(Channel.OFFICIAL_TEMPLATE, openid) for openid in openids] or [(Channel.SMS, phone)]
+    told: list[tuple[Channel, str]] = []
+    if order is not None and order.account_id is not None and phone is not None:
+        openids = official_openids(tx, account_id=order.account_id)
+        told = [(Channel.OFFICIAL_TEMPLATE, openid) for openid in openids] or [(Channel.SMS, phone)]
+    elif order is not None and order.way == PayWay.JSAPI:
+        told = [(Channel.OFFICIAL_TEMPLATE, order.openid)]
+    if payment.house_id is not None:
+        openids = owner_openids(tx, house_id=payment.house_id)
+        told += [(Channel.OFFICIAL_TEMPLATE, openid) for openid in openids]
+    return list(dict.fromkeys(told))
 
 
 def _tell(

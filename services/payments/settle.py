@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,19 +15,19 @@ from domain.prepaid import PrepaidMove
 from models import (
     Bill,
     BillLock,
+    PayCode,
     Payment,
     PaymentOrder,
     PaymentOrderBill,
     Receipt,
-    Suspense,
 )
 from services.audit import record
 from services.pay_ports import ChannelTrade, TradeState
-from services.payments.crediting import credit
+from services.payments.crediting import Credit, credit
 from services.payments.meant import Surplus, fit, quoted_on
 from services.payments.receipts import HeldFor, issue_receipt, topup_of
+from services.payments.surplus import keep_surplus, tell_of_surplus
 from services.prepaid.ledger import account_of, move
-from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
 
 CURRENCY = "CNY"
@@ -53,8 +53,9 @@ class Settlement:
 
         The unique insert of the provider's transaction comes first and alone decides whether this
         copy is the first. Money is put to the bills the order names, as far as they are open; what
-        fits nothing goes to suspense with a task for a person. An order that was closed meanwhile
-        stays closed, its money counts all the same.
+        fits nothing goes to suspense with a task for a person, and from there to prepaid or back
+        by the community's policy. An order that was closed meanwhile stays closed, its money
+        counts all the same.
 
         Raises:
             ValueError: the trade is no success, or the channel left out number or amount.
@@ -74,20 +75,24 @@ class Settlement:
             return Verdict.ALREADY_BOOKED
         order, bills = _lock_order_and_bills(tx, trade.out_trade_no)
         if order is None:
-            return self._keep(tx, actor, payment, [Surplus(payment.amount_fen, "unknown_order")])
+            return _keep(tx, actor, payment, [Surplus(payment.amount_fen, "unknown_order")])
         mismatch = find_mismatch(
             trade, mchid=order.mchid, appid=order.appid, amount_fen=order.amount_fen
         )
         _end_order(tx, order, OrderState.CLOSED if mismatch else OrderState.SUCCEEDED)
         if mismatch:
-            return self._keep(tx, actor, payment, [Surplus(payment.amount_fen, mismatch)])
+            return _keep(tx, actor, payment, [Surplus(payment.amount_fen, mismatch)])
+        credits: Sequence[Credit] = ()
+        held: list[HeldFor] = []
         if _is_booked(tx, order):
-            return self._keep(
-                tx, actor, payment, [Surplus(payment.amount_fen, "order_already_paid")]
-            )
-        credits, surpluses = fit(tx, order, bills)
-        credit(tx, payment_id=payment.id, credits=credits, paid_on=quoted_on(order))
-        held = _top_up(tx, payment, order)
+            house_id = _house_of(order, bills)
+            surpluses = [Surplus(payment.amount_fen, "order_already_paid", house_id)]
+        else:
+            credits, surpluses = fit(tx, order, bills)
+            credit(tx, payment_id=payment.id, credits=credits, paid_on=quoted_on(order))
+            held += _top_up(tx, payment, order)
+        placed = keep_surplus(tx, payment, surpluses)
+        held += placed.held
         if credits or held:
             issue_receipt(
                 tx,
@@ -95,7 +100,7 @@ class Settlement:
                 payment=payment,
                 credits=credits,
                 held=held,
-                account_id=order.account_id,
+                order=order,
             )
         record(
             tx,
@@ -113,41 +118,19 @@ class Settlement:
             },
         )
         if surpluses:
-            return self._keep(tx, actor, payment, surpluses)
+            tell_of_surplus(tx, actor, payment, surpluses, placed)
+            return Verdict.IN_SUSPENSE
         return Verdict.BOOKED
 
-    def _keep(
-        self, tx: Transaction, actor: Actor, payment: Payment, surpluses: Sequence[Surplus]
-    ) -> Verdict:
-        for surplus in surpluses:
-            tx.session.add(
-                Suspense(
-                    payment_id=payment.id,
-                    amount_fen=surplus.amount_fen,
-                    reason=surplus.reason,
-                    created_at=tx.now,
-                )
-            )
-        record(
-            tx,
-            actor,
-            "payment_in_suspense",
-            subject_type="payment",
-            subject_id=payment.id,
-            community_id=payment.community_id,
-            facts={
-                "out_trade_no": payment.out_trade_no,
-                "reasons": [surplus.reason for surplus in surpluses],
-            },
-        )
-        open_task(
-            tx,
-            kind="money_in_suspense",
-            subject=f"payment:{payment.id}",
-            title=f"收到一笔无法入账的款项（订单 {payment.out_trade_no}），请核实后处理",
-            community_id=payment.community_id,
-        )
-        return Verdict.IN_SUSPENSE
+
+def _keep(tx: Transaction, actor: Actor, payment: Payment, surpluses: Sequence[Surplus]) -> Verdict:
+    placed = keep_surplus(tx, payment, surpluses)
+    tell_of_surplus(tx, actor, payment, surpluses, placed)
+    return Verdict.IN_SUSPENSE
+
+
+def _house_of(order: PaymentOrder, bills: Mapping[int, Bill]) -> int | None:
+    return next((bill.house_id for bill in bills.values()), order.topup_house_id)
 
 
 def _insert_payment(tx: Transaction, trade: ChannelTrade) -> Payment | None:
@@ -157,15 +140,16 @@ def _insert_payment(tx: Transaction, trade: ChannelTrade) -> Payment | None:
     complete at once and never updated.
     """
     named = tx.session.execute(
-        select(PaymentOrder.id, PaymentOrder.community_id).where(
-            PaymentOrder.out_trade_no == trade.out_trade_no
-        )
+        select(PaymentOrder.id, PaymentOrder.community_id, PayCode.house_id)
+        .outerjoin(PayCode, PayCode.id == PaymentOrder.pay_code_id)
+        .where(PaymentOrder.out_trade_no == trade.out_trade_no)
     ).one_or_none()
     return tx.session.execute(
         insert(Payment)
         .values(
             order_id=named.id if named else None,
             community_id=named.community_id if named else None,
+            house_id=named.house_id if named else None,
             channel=trade.channel,
             mchid=trade.mchid,
             provider_transaction_id=trade.transaction_id,

@@ -13,7 +13,8 @@ from domain.errors import PlatformRefused, PlatformUnavailable
 from domain.payment_states import OPEN_ORDERS, OrderState
 from models import BillLock, Payment, PaymentOrder
 from services.audit import record
-from services.pay_ports import ChannelTrade, PayChannel, TradeState
+from services.pay_ports import ChannelTrade, PayChannel, PayChannels, TradeState
+from services.payments.channel_calls import ChannelCalls
 from services.payments.settle import Settlement
 from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
@@ -29,6 +30,8 @@ Source: reliability.md, pattern 5.
 _AFTER_EXPIRY = timedelta(minutes=1)
 LAST_LOOK = timedelta(minutes=1)
 """So long after its expiry an order that ended without the channel's CLOSED is asked about."""
+_PAGE_GRACE = timedelta(minutes=2)
+"""So long after its expiry a page or code that was handed out makes no trade any more."""
 _CLAIM = text(
     """
     UPDATE payment_order SET query_at = :until, query_count = query_count + 1
@@ -45,7 +48,8 @@ class PaymentSweep:
     """Asks the channel, books what was paid, and closes what expired."""
 
     unit_of_work: UnitOfWork
-    channel: PayChannel
+    channels: PayChannels
+    calls: ChannelCalls
     settlement: Settlement
 
     def sweep(self, *, actor: Actor) -> int:
@@ -85,27 +89,40 @@ class PaymentSweep:
             ).scalar_one_or_none()
         if paid is not None:
             return
-        trade = self.channel.query(out_trade_no=order.out_trade_no)
-        ended = order.state not in OPEN_ORDERS
-        expired = order.expires_at <= self.unit_of_work.clock.now()
-        give_up = ended or expired or and_close
-        if give_up and trade.state in (TradeState.NOTPAY, TradeState.ABSENT):
-            trade = self._close(order)
-        # An order that the channel never saw has no ticket out, so nobody can pay it any more.
-        gone = trade.state is TradeState.CLOSED or (give_up and trade.state is TradeState.ABSENT)
+        channel = self.channels.of(order.channel, order.mchid)
+        trade = self._query(channel, order)
+        now = self.unit_of_work.clock.now()
+        give_up = order.state not in OPEN_ORDERS or order.expires_at <= now or and_close
+        # An order that the channel never saw and never will has no ticket out: nobody can pay it.
+        is_dead = channel.is_absent_final or order.expires_at + _PAGE_GRACE <= now
+        if (give_up and trade.state is TradeState.NOTPAY) or (
+            give_up and trade.state is TradeState.ABSENT and is_dead
+        ):
+            trade = self._close(channel, order)
+        gone = trade.state is TradeState.CLOSED or (
+            give_up and trade.state is TradeState.ABSENT and is_dead
+        )
         self._apply(order, trade, gone=gone)
 
-    def _close(self, order: PaymentOrder) -> ChannelTrade:
+    def _query(self, channel: PayChannel, order: PaymentOrder) -> ChannelTrade:
+        with self.calls.noting("query", order_id=order.id) as said:
+            trade = channel.query(out_trade_no=order.out_trade_no)
+            said.outcome = trade.state
+        return trade
+
+    def _close(self, channel: PayChannel, order: PaymentOrder) -> ChannelTrade:
         try:
-            self.channel.close(out_trade_no=order.out_trade_no)
+            with self.calls.noting("close", order_id=order.id):
+                channel.close(out_trade_no=order.out_trade_no)
         except PlatformRefused as refusal:
             if refusal.vendor_code != "ORDERPAID":
                 raise
-        return self.channel.query(out_trade_no=order.out_trade_no)
+        return self._query(channel, order)
 
     def _apply(self, order: PaymentOrder, trade: ChannelTrade, *, gone: bool) -> None:
         actor = system_actor("支付查询")
         if trade.state is TradeState.SUCCESS:
+            self.unit_of_work.run(lambda tx: _note_paid(tx, order))
             self.settlement.settle(actor=actor, trade=trade)
         elif gone:
             self.unit_of_work.run(lambda tx: self._mark_closed(tx, actor, order, trade))
@@ -152,6 +169,15 @@ class PaymentSweep:
             .where(PaymentOrder.id == order.id)
             .values(query_at=_next_query(order, tx.now))
         )
+
+
+def _note_paid(tx: Transaction, order: PaymentOrder) -> None:
+    """Note since when it should be booked, before anything can go wrong with that."""
+    tx.session.execute(
+        update(PaymentOrder)
+        .where(PaymentOrder.id == order.id, PaymentOrder.paid_seen_at.is_(None))
+        .values(paid_seen_at=tx.now)
+    )
 
 
 def _next_query(order: PaymentOrder, now: datetime) -> datetime:

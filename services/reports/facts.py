@@ -29,14 +29,12 @@ from sqlalchemy import (
     union_all,
 )
 
-from domain.bill_states import PAYABLE_BILLS, BillState, LineKind
+from domain.bill_states import JOINS_LATER, PAYABLE_BILLS, BillState
 from domain.periods import Span, start_of_local_day
 from domain.settling import AllocationKind
 from models import Allocation, AuditEntry, Bill, BillLine, House, Payment
 from services.accrued_late_fees import TAKEN_ON
 from services.reports.summary import maintained
-
-_LATER_KINDS = (LineKind.WAIVER, LineKind.DISCOUNT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +186,7 @@ def computed(scope: Scope) -> Subquery:
         money_at() < scope.until,
     )
     not_yet_off = counted(-BillLine.amount_fen, nothing, BillLine.bill_id).where(
-        BillLine.kind.in_(_LATER_KINDS), joined_on() > scope.as_of
+        BillLine.kind.in_(JOINS_LATER), joined_on() > scope.as_of
     )
     return union_all(asked, came, not_yet_off).subquery("facts")
 

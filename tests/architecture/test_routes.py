@@ -20,6 +20,8 @@ REVIEWED = {
     ("GET", "/metrics"),
     # The signature of the platform is checked inside, on the raw bytes.
     ("POST", "/notify/wechatpay"),
+    ("POST", "/notify/wechatpay/refund"),
+    ("POST", "/notify/alipay"),
 }
 PLATFORM = {
     ("GET", "/wechat/<any(official, miniapp):account_name>"),

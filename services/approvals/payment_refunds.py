@@ -1,0 +1,212 @@
+"""Refunds of money that was paid: asked for by one, decided by another above a small limit."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from domain.actors import Actor, Permission
+from domain.approvals import ApprovalKind, ApprovalState
+from domain.errors import InvalidInput, NotFound
+from domain.money import MAX_FEN
+from domain.payment_states import ONLINE
+from domain.periods import local_date, start_of_local_day
+from domain.refund_states import RefundKind, RefundState
+from models import Allocation, ApprovalRequest, Bill, Community, Payment, Staff
+from services.approvals.requests import Payout, RequestPending, ask_about, check_payout, staff_id_of
+from services.audit import record
+from services.payments.refund_rows import begin_refund, choose_parts, find_parts, lock_payment
+from services.payments.refunds import end_refund
+from services.shifts import open_shift_id
+from services.unit_of_work import Transaction, UnitOfWork, violates
+
+_REASON_LENGTHS = range(1, 201)
+
+
+@dataclass(frozen=True, slots=True)
+class RefundAsked:
+    """A request for a refund; ``is_decided`` when it was small enough for one person alone."""
+
+    request_id: int
+    is_decided: bool
+
+
+@dataclass(frozen=True)
+class PaymentRefundRequests:
+    """What staff ask to give back of a payment."""
+
+    unit_of_work: UnitOfWork
+
+    def ask(
+        self,
+        *,
+        actor: Actor,
+        community_id: int | None,
+        payment_id: int,
+        amount_fen: int,
+        reason: str,
+        bill_id: int | None = None,
+        payout: Payout | None = None,
+    ) -> RefundAsked:
+        """Ask to give money of a payment back, by the way it came; all of it or a part.
+
+        Without ``bill_id`` what fits nothing goes first, then what is still prepaid, then bills,
+        the newest first. What was paid over the counter is paid out to a named payee. Another
+        person decides, unless the community lets one alone refund so little, all of a day counted.
+
+        Raises:
+            NotFound: the community has no such payment, or the bill took none of it.
+            MoreThanRefundable, NotRefundable: so much is not left, or it never was a payment.
+            RequestPending: one is waiting to be decided for this payment.
+            InvalidInput: no amount, no reason, or no payee where one is needed.
+
+        Source: domain.md D5; reliability.md A5.
+        """
+        actor.must(Permission.REQUEST_MONEY_OUT)
+        _check(amount_fen, reason)
+
+        def work(tx: Transaction) -> RefundAsked:
+            payment = _find(tx, community_id, payment_id, bill_id)
+            facts = _facts(payment, bill_id, payout)
+            payment = lock_payment(tx, payment.id)
+            choose_parts(find_parts(tx, payment, bill_id=bill_id), amount_fen)
+            request_id = ask_about(
+                tx,
+                actor,
+                ApprovalKind.PAYMENT_REFUND,
+                subject=f"payment:{payment.id}",
+                community_id=payment.community_id,
+                house_id=_house_of(tx, payment, bill_id),
+                amount_fen=amount_fen,
+                reason=reason,
+                facts=facts,
+                bill_id=bill_id,
+            )
+            return RefundAsked(request_id, _decide_alone(tx, actor, request_id))
+
+        try:
+            return self.unit_of_work.run(work)
+        except IntegrityError as error:
+            if violates(error, "uq_approval_request_open"):
+                raise RequestPending from error
+            raise
+
+
+def refund_payment(tx: Transaction, actor: Actor, request: ApprovalRequest) -> None:
+    """Carry an approved refund out: what it takes is fixed now; the channel is called afterwards.
+
+    Over the counter it is paid out with this.
+
+    Raises:
+        MoreThanRefundable: less is left than when it was asked for.
+    """
+    facts: dict[str, Any] = request.facts
+    payment = lock_payment(tx, facts["payment_id"])
+    parts = choose_parts(find_parts(tx, payment, bill_id=facts.get("bill_id")), request.amount_fen)
+    values: dict[str, Any] = {
+        "kind": RefundKind.PAYMENT,
+        "approval_request_id": request.id,
+        "reason": request.reason,
+    }
+    if payment.channel in ONLINE:
+        begin_refund(tx, payment, parts, **values)
+        return
+    values |= {name: facts[name] for name in ("channel", "payee_name", "payee_phone", "voucher_no")}
+    asked_by = request.requested_by_staff_id
+    shift_id = open_shift_id(tx, payment.community_id, asked_by, staff_id_of(actor))
+    values |= {"staff_id": asked_by, "shift_id": shift_id}
+    refund = begin_refund(tx, payment, parts, **values)
+    end_refund(tx, actor, refund.id, RefundState.SUCCEEDED)
+
+
+def _find(
+    tx: Transaction, community_id: int | None, payment_id: int, bill_id: int | None
+) -> Payment:
+    payment = tx.session.get(Payment, payment_id)
+    if payment is None or payment.community_id != community_id:
+        raise NotFound("没有这笔收款")
+    if (
+        bill_id is not None
+        and not tx.session.scalars(
+            select(Allocation.id)
+            .where(Allocation.payment_id == payment_id, Allocation.bill_id == bill_id)
+            .limit(1)
+        ).all()
+    ):
+        raise NotFound("这笔收款没有缴过这张账单")
+    return payment
+
+
+def _facts(payment: Payment, bill_id: int | None, payout: Payout | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {"payment_id": payment.id}
+    if bill_id is not None:
+        facts["bill_id"] = bill_id
+    if payment.channel in ONLINE:
+        if payout is not None:
+            raise InvalidInput(fields={"channel": ["线上收款只能原路退回"]})
+        return facts
+    if payout is None:
+        raise InvalidInput(fields={"channel": ["柜台收款请写明退款方式和收款人"]})
+    check_payout(payout)
+    return facts | {name: value.strip() for name, value in asdict(payout).items()}
+
+
+def _house_of(tx: Transaction, payment: Payment, bill_id: int | None) -> int | None:
+    """Tell to which house the money goes back: the bill's, the payment's, or its first bill's."""
+    if bill_id is None and payment.house_id is not None:
+        return payment.house_id
+    query = select(Bill.house_id).join(Allocation, Allocation.bill_id == Bill.id)
+    query = query.where(Allocation.payment_id == payment.id)
+    if bill_id is not None:
+        query = query.where(Bill.id == bill_id)
+    return tx.session.scalars(query.order_by(Allocation.id).limit(1)).first()
+
+
+def _decide_alone(tx: Transaction, actor: Actor, request_id: int) -> bool:
+    """Approve a small refund with the request, if the community lets one person do that.
+
+    All that a person refunded alone on a local day counts together, or large ones could be cut up.
+    """
+    request = tx.session.get_one(ApprovalRequest, request_id)
+    if Permission.APPROVE_MONEY_OUT not in actor.permissions or request.community_id is None:
+        return False
+    limit_fen = tx.session.get_one(Community, request.community_id).refund_alone_fen
+    staff_id = staff_id_of(actor)
+    tx.session.execute(select(Staff.id).where(Staff.id == staff_id).with_for_update(key_share=True))
+    alone_fen = tx.session.execute(
+        select(func.coalesce(func.sum(ApprovalRequest.amount_fen), 0)).where(
+            ApprovalRequest.is_alone,
+            ApprovalRequest.decided_by_staff_id == staff_id,
+            ApprovalRequest.decided_at >= start_of_local_day(local_date(tx.now)),
+        )
+    ).scalar_one()
+    if int(alone_fen) + request.amount_fen > limit_fen:
+        return False
+    refund_payment(tx, actor, request)
+    request.state = ApprovalState.APPROVED
+    request.is_alone = True
+    request.decided_by_staff_id = staff_id
+    request.decided_at = tx.now
+    record(
+        tx,
+        actor,
+        "refund_decided_alone",
+        subject_type="approval_request",
+        subject_id=request.id,
+        community_id=request.community_id,
+        facts={"amount_fen": request.amount_fen, "limit_fen": limit_fen},
+    )
+    return True
+
+
+def _check(amount_fen: int, reason: str) -> None:
+    problems: dict[str, list[str]] = {}
+    if not 1 <= amount_fen <= MAX_FEN:
+        problems["amount_fen"] = ["金额应大于 0"]
+    if len(reason.strip()) not in _REASON_LENGTHS:
+        problems["reason"] = ["请填写原因，200 字以内"]
+    if problems:
+        raise InvalidInput(fields=problems)
