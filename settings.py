@@ -62,8 +62,17 @@ class Settings:
     wechatpay_apiv3_key: str = _secret()
     wechatpay_private_key: str = _secret()
     wechatpay_cert_serial: str
-    wechatpay_public_key: str
-    wechatpay_public_key_id: str
+    wechatpay_public_key: str = ""
+    wechatpay_public_key_id: str = ""
+    wechatpay_platform_certificates: str = ""
+
+    alipay_api_base: str = "https://openapi.alipay.com/gateway.do"
+    alipay_app_id: str = ""
+    alipay_seller_id: str = ""
+    alipay_private_key: str = _secret(default="")
+    alipay_public_key: str = ""
+
+    merchants_file: str = ""
 
     sms_provider: str = "tencent"
     sms_api_base: str = "https://sms.tencentcloudapi.com"
@@ -102,6 +111,7 @@ class Settings:
             except ValueError:
                 wrong.append(name)
         wrong += _unusable(found, production=production)
+        wrong += [name for name in _incomplete_accounts(found) if name not in wrong]
         if wrong:
             raise SettingsMissing(wrong)
         found["public_base_url"] = found["public_base_url"].rstrip("/")
@@ -134,6 +144,18 @@ def _unusable(found: Mapping[str, Any], *, production: bool) -> list[str]:
             if not found[name].startswith("https://")
         ]
     return wrong
+
+
+def _incomplete_accounts(found: Mapping[str, Any]) -> list[str]:
+    """Name what the accounts lack: Alipay has all or nothing, WeChat Pay one kind of key."""
+    pair = ("wechatpay_public_key", "wechatpay_public_key_id")
+    alipay = ("alipay_app_id", "alipay_seller_id", "alipay_private_key", "alipay_public_key")
+    needed = list(alipay) if any(name in found for name in alipay) else []
+    if any(name in found for name in pair):
+        needed += pair
+    elif "wechatpay_platform_certificates" not in found:
+        needed += [*pair, "wechatpay_platform_certificates"]
+    return [name.upper() for name in needed if name not in found]
 
 
 def _parse(kind: Any, raw: str) -> Any:

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from redis import Redis
 
 from domain.messages import MessageKind
+from domain.payment_states import CHANNEL_SHOWN
 from gateways.documents import OfficeDocuments
+from gateways.merchant_accounts import read_accounts
 from gateways.mini_program import TokenProbe, WechatMiniProgram
 from gateways.official_account import WechatOfficialAccount
+from gateways.pay_channels import MerchantChannels
+from gateways.pay_probes import PayProbe
 from gateways.slips import PrintedSlips
 from gateways.sms import SmsAccount, SmsProbe, TencentSms
 from gateways.wechat_client import AppClient
-from gateways.wechat_pay import PayProbe, WechatPay
 from gateways.workbooks import XlsxReader
-from services.pay_ports import PayChannel
+from services.pay_ports import PayChannels
 from services.ports import (
     Clock,
     DocumentWriter,
@@ -38,7 +41,7 @@ class Gateways:
     mini_program: MiniProgram
     official_account: OfficialAccount
     sms: SmsSender
-    pay_channel: PayChannel
+    pay_channels: PayChannels
     workbooks: WorkbookReader
     documents: DocumentWriter
     slips: SlipWriter
@@ -49,7 +52,7 @@ def build(settings: Settings, redis: Redis, clock: Clock) -> Gateways:
     """Make every adapter; calls nobody.
 
     Raises:
-        SettingsMissing: a key cannot be read, or the SMS provider is not one we know.
+        SettingsMissing: a key or account cannot be read, or the SMS provider is not one we know.
     """
     if settings.sms_provider != "tencent":
         raise SettingsMissing(["SMS_PROVIDER"])
@@ -70,7 +73,7 @@ def build(settings: Settings, redis: Redis, clock: Clock) -> Gateways:
         width=settings.delivery_width,
     )
     sms_account = _sms_account(settings)
-    pay_channel = WechatPay(settings=settings)
+    pay_channels = MerchantChannels(accounts=read_accounts(settings), clock=clock)
     return Gateways(
         mini_program=WechatMiniProgram(client=mini_client),
         official_account=WechatOfficialAccount(
@@ -82,17 +85,31 @@ def build(settings: Settings, redis: Redis, clock: Clock) -> Gateways:
             },
         ),
         sms=TencentSms(account=sms_account, base_url=settings.sms_api_base),
-        pay_channel=pay_channel,
+        pay_channels=pay_channels,
         workbooks=XlsxReader(),
         documents=OfficeDocuments(),
         slips=PrintedSlips(),
         probes=(
             TokenProbe("微信小程序", mini_client),
             TokenProbe("微信公众号", official_client),
-            PayProbe(pay_channel),
+            *_pay_probes(pay_channels, clock),
             SmsProbe(sms_account),
         ),
     )
+
+
+def _pay_probes(channels: PayChannels, clock: Clock) -> list[PayProbe]:
+    """Make one for each account; only those beside the default are named by their number."""
+    return [
+        PayProbe(
+            CHANNEL_SHOWN[one.channel]
+            if one is channels.default(one.channel)
+            else f"{CHANNEL_SHOWN[one.channel]} {one.mchid}",
+            one,
+            clock,
+        )
+        for one in channels.all()
+    ]
 
 
 def _sms_account(settings: Settings) -> SmsAccount:

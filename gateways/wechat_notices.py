@@ -18,20 +18,27 @@ from typing import Any, NoReturn
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from services.pay_ports import ChannelTrade, NoticeRefused, TradeState
+from gateways.platform_keys import PlatformKey
+from services.pay_ports import (
+    ChannelRefund,
+    ChannelTrade,
+    NoticeRefused,
+    RefundWord,
+    TradeState,
+)
 
 CHANNEL = "wechat"
 
 _AGE_LIMIT_S = 300
 """Source: platforms.md 4.6, freshness: the official validators reject at 5 minutes."""
-_BODY_LIMIT = 64 * 1024
+BODY_LIMIT = 64 * 1024
 _SIGNATURE_TYPE = "WECHATPAY2-SHA256-RSA2048"
 _CIPHER = "AEAD_AES_256_GCM"
 _PAID_EVENT = "TRANSACTION.SUCCESS"
+_REFUND_EVENT = "REFUND."
 _HEADER_NAMES = ("timestamp", "nonce", "signature", "serial", "signature-type")
 _HEADER_FORM = re.compile(r"[!-~]{1,1024}", re.ASCII)
 _TIMESTAMP_FORM = re.compile(r"[0-9]{1,12}", re.ASCII)
@@ -42,45 +49,49 @@ _PAID = frozenset({TradeState.SUCCESS, TradeState.REFUND})
 class SignatureCheck:
     """Checks that the platform signed some bytes, with the keys on our allow-list only."""
 
-    def __init__(self, *, keys: Mapping[str, RSAPublicKey]) -> None:
+    def __init__(self, *, keys: Mapping[str, PlatformKey]) -> None:
         self._keys = dict(keys)
 
+    def knows(self, serial: str) -> bool:
+        """Whether a serial or key id is on the list."""
+        return self._find(serial) is not None
+
     def verify(
-        self, *, headers: Mapping[str, str], body: bytes, received_at: datetime | None
+        self, *, headers: Mapping[str, str], body: bytes, at: datetime, is_answer: bool = False
     ) -> None:
         """Check header form, serial, age and signature, in this order.
 
         Args:
             headers: of any case; other headers are ignored.
             body: the raw bytes as they came.
-            received_at: when they came; None for an answer on our own connection, whose age
-                says nothing.
+            at: when they came.
+            is_answer: they came on our own connection, so that their age says nothing.
 
         Raises:
             NoticeRefused: one of the checks fails.
         """
-        found = _signature_headers(headers)
-        if found["signature-type"] != _SIGNATURE_TYPE:
-            raise NoticeRefused("signature_type")
-        key = self._key(found["serial"])
+        found = signature_headers(headers)
+        known = self._find(found["serial"])
+        if known is None:
+            raise NoticeRefused("serial_unknown")
+        if not known.is_valid_at(at):
+            raise NoticeRefused("certificate_expired")
         if not _TIMESTAMP_FORM.fullmatch(found["timestamp"]):
             raise NoticeRefused("timestamp_form")
-        if received_at is not None:
-            age_s = received_at.timestamp() - int(found["timestamp"])
-            if abs(age_s) > _AGE_LIMIT_S:
-                raise NoticeRefused("stale")
-        signature = _from_base64(found["signature"], reason="signature_form")
+        if not is_answer and abs(at.timestamp() - int(found["timestamp"])) > _AGE_LIMIT_S:
+            raise NoticeRefused("stale")
+        signature = from_base64(found["signature"], reason="signature_form")
         signed = f"{found['timestamp']}\n{found['nonce']}\n".encode("ascii") + body + b"\n"
         try:
-            key.verify(signature, signed, PKCS1v15(), SHA256())
+            known.key.verify(signature, signed, PKCS1v15(), SHA256())
         except InvalidSignature:
             raise NoticeRefused("signature") from None
 
-    def _key(self, serial: str) -> RSAPublicKey:
+    def _find(self, serial: str) -> PlatformKey | None:
         for known, key in self._keys.items():
             if hmac.compare_digest(known.encode(), serial.encode()):
                 return key
-        raise NoticeRefused("serial_unknown")
+        return None
 
 
 def read_notice(
@@ -90,22 +101,50 @@ def read_notice(
     received_at: datetime,
     signatures: SignatureCheck,
     cipher: AESGCM,
-) -> ChannelTrade:
-    """Verify, decrypt and read a payment notice.
+) -> ChannelTrade | ChannelRefund:
+    """Verify, decrypt and read a notice of a payment or of a refund.
 
     Raises:
         NoticeRefused: any check fails.
     """
-    if len(body) > _BODY_LIMIT:
+    if len(body) > BODY_LIMIT:
         raise NoticeRefused("too_large")
-    signatures.verify(headers=headers, body=body, received_at=received_at)
+    signatures.verify(headers=headers, body=body, at=received_at)
     notice = read_json(body)
-    if notice.get("event_type") != _PAID_EVENT:
-        raise NoticeRefused("event_type")
-    trade = read_trade(read_json(_decrypted(notice.get("resource"), cipher)))
-    if trade.state is not TradeState.SUCCESS:
-        raise NoticeRefused("trade_state")
-    return trade
+    event, resource = notice.get("event_type"), notice.get("resource")
+    if event == _PAID_EVENT:
+        trade = read_trade(read_json(_decrypted(resource, cipher, original="transaction")))
+        if trade.state is not TradeState.SUCCESS:
+            raise NoticeRefused("trade_state")
+        return trade
+    if isinstance(event, str) and event.startswith(_REFUND_EVENT):
+        data = read_json(_decrypted(resource, cipher, original="refund"))
+        if event != f"{_REFUND_EVENT}{data.get('refund_status')}":
+            raise NoticeRefused("refund_status")
+        return read_refund(data, mchid=_text(data, "mchid"), status="refund_status")
+    raise NoticeRefused("event_type")
+
+
+def read_refund(data: Mapping[str, Any], *, mchid: str, status: str) -> ChannelRefund:
+    """Read a refund in the platform's words; ``status`` is the name of the field of its state.
+
+    Raises:
+        NoticeRefused: a field is absent or of another type.
+
+    Source: WeChat Pay, refund, refund query and refund notice (platforms.md 4.6).
+    """
+    word = _word(_text(data, status))
+    is_done = word is RefundWord.SUCCESS
+    return ChannelRefund(
+        channel=CHANNEL,
+        mchid=mchid,
+        out_trade_no=_text(data, "out_trade_no"),
+        refund_no=_text(data, "out_refund_no"),
+        word=word,
+        provider_refund_id=_text(data, "refund_id"),
+        amount_fen=_fen(_part(data, "amount"), "refund"),
+        refunded_at=_instant(_text(data, "success_time")) if is_done else None,
+    )
 
 
 def read_trade(data: Mapping[str, Any]) -> ChannelTrade:
@@ -153,7 +192,12 @@ def read_json(raw: bytes) -> dict[str, Any]:
     return value
 
 
-def _signature_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def signature_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Pick the five headers of the signature, by their short names in small letters.
+
+    Raises:
+        NoticeRefused: one is absent, twice there or malformed, or the algorithm is another.
+    """
     found: dict[str, str] = {}
     for name, value in headers.items():
         short = name.lower().removeprefix("wechatpay-")
@@ -164,11 +208,13 @@ def _signature_headers(headers: Mapping[str, str]) -> dict[str, str]:
         found[short] = value
     if len(found) < len(_HEADER_NAMES):
         raise NoticeRefused("header_missing")
+    if found["signature-type"] != _SIGNATURE_TYPE:
+        raise NoticeRefused("signature_type")
     return found
 
 
-def _decrypted(resource: Any, cipher: AESGCM) -> bytes:
-    if not isinstance(resource, dict):
+def _decrypted(resource: Any, cipher: AESGCM, *, original: str) -> bytes:
+    if not isinstance(resource, dict) or resource.get("original_type", original) != original:
         raise NoticeRefused("resource")
     if resource.get("algorithm") != _CIPHER:
         raise NoticeRefused("algorithm")
@@ -178,14 +224,19 @@ def _decrypted(resource: Any, cipher: AESGCM) -> bytes:
     nonce, sealed = _text(resource, "nonce"), _text(resource, "ciphertext")
     try:
         return cipher.decrypt(
-            nonce.encode(), _from_base64(sealed, reason="ciphertext_form"), bound_to.encode()
+            nonce.encode(), from_base64(sealed, reason="ciphertext_form"), bound_to.encode()
         )
     except (InvalidTag, ValueError):
         # ValueError: a nonce of a length that AES-GCM does not take.
         raise NoticeRefused("decryption") from None
 
 
-def _from_base64(text: str, *, reason: str) -> bytes:
+def from_base64(text: str, *, reason: str) -> bytes:
+    """Read base64 strictly.
+
+    Raises:
+        NoticeRefused: it is anything else; with this reason.
+    """
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -208,6 +259,13 @@ def _state(word: str) -> TradeState:
     return known.get(word, TradeState.OTHER)
 
 
+def _word(text: str) -> RefundWord:
+    known = {word.value: word for word in RefundWord if word is not RefundWord.ABSENT}
+    if text not in known:
+        raise NoticeRefused("refund_status")
+    return known[text]
+
+
 def _part(data: Mapping[str, Any], name: str) -> dict[str, Any]:
     value = data.get(name)
     if not isinstance(value, dict):
@@ -222,8 +280,8 @@ def _text(data: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _fen(amount: Mapping[str, Any]) -> int:
-    total = amount.get("total")
+def _fen(amount: Mapping[str, Any], name: str = "total") -> int:
+    total = amount.get(name)
     if type(total) is not int or total <= 0:
         raise NoticeRefused("shape")
     return total

@@ -18,6 +18,11 @@ def environ():
         "TRUSTED_HOSTS": "anju.example, www.anju.example",
         "WECHAT_MINIAPP_AES_KEY": (KEY * 3)[:43],
         "WECHAT_OFFICIAL_AES_KEY": (KEY * 3)[1:44],
+        "WECHATPAY_PUBLIC_KEY": KEY,
+        "WECHATPAY_PUBLIC_KEY_ID": KEY,
+        "ALIPAY_APP_ID": KEY,
+        "ALIPAY_SELLER_ID": KEY,
+        "ALIPAY_PUBLIC_KEY": KEY,
     }
 
 
@@ -49,6 +54,37 @@ class TestFromEnv:
             environ[name] = value
 
         assert name in missing(environ)
+
+    @pytest.mark.parametrize(
+        ("given", "named"),
+        [
+            ((), ["PUBLIC_KEY", "PUBLIC_KEY_ID", "PLATFORM_CERTIFICATES"]),
+            (("PUBLIC_KEY",), ["PUBLIC_KEY_ID"]),
+            (("PUBLIC_KEY_ID",), ["PUBLIC_KEY"]),
+            (("PLATFORM_CERTIFICATES",), []),
+            (("PLATFORM_CERTIFICATES", "PUBLIC_KEY"), ["PUBLIC_KEY_ID"]),
+            (("PLATFORM_CERTIFICATES", "PUBLIC_KEY", "PUBLIC_KEY_ID"), []),
+        ],
+    )
+    def test_wechat_pay_needs_one_kind_of_key_of_the_platform(self, environ, given, named):
+        del environ["WECHATPAY_PUBLIC_KEY"], environ["WECHATPAY_PUBLIC_KEY_ID"]
+        environ |= {f"WECHATPAY_{name}": KEY for name in given}
+
+        if named:
+            assert missing(environ) == [f"WECHATPAY_{name}" for name in named]
+        else:
+            assert Settings.from_env(environ).wechatpay_mchid
+
+    @pytest.mark.parametrize("name", ["APP_ID", "SELLER_ID", "PRIVATE_KEY", "PUBLIC_KEY"])
+    def test_alipay_is_set_whole(self, environ, name):
+        del environ[f"ALIPAY_{name}"]
+
+        assert missing(environ) == [f"ALIPAY_{name}"]
+
+    def test_alipay_may_be_left_out(self, environ):
+        without = {name: value for name, value in environ.items() if "ALIPAY" not in name}
+
+        assert Settings.from_env(without).alipay_app_id == ""
 
     @pytest.mark.parametrize("name", SECRETS)
     @pytest.mark.parametrize("value", ["change-me-please-change-me", "secretsecretsecret", "short"])
@@ -128,7 +164,7 @@ class TestSecrecy:
             if words & {"secret", "token", "password"} or field.name.endswith(
                 ("_key", "_aes_key", "_database_url")
             ):
-                is_public = field.name in {"wechatpay_public_key"}
+                is_public = field.name in {"wechatpay_public_key", "alipay_public_key"}
                 assert field.metadata.get("secret") or is_public, field.name
 
     def test_nothing_changes_once_it_is_read(self, environ):

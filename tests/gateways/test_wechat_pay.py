@@ -8,7 +8,10 @@ from wechatpayv3 import WeChatPay as Sdk
 from wechatpayv3.core import Core
 
 from domain.errors import PlatformRefused, PlatformUnavailable
-from gateways.wechat_pay import PayProbe, WechatPay
+from domain.payment_states import PaymentChannel, PayWay
+from gateways.merchant_accounts import read_accounts
+from gateways.pay_channels import MerchantChannels
+from gateways.pay_probes import PayProbe
 from services.pay_ports import NoticeRefused, OrderToOpen, TradeState
 from settings import SettingsMissing
 
@@ -34,8 +37,19 @@ NO_USABLE_ANSWER = [
 
 
 @pytest.fixture
-def channel(settings, simulator):
-    return WechatPay(settings=settings)
+def make(settings, clock):
+    """The default account made from the settings with some changed."""
+
+    def make(**changes):
+        accounts = read_accounts(replace(settings, **changes))
+        return MerchantChannels(accounts=accounts, clock=clock).default(PaymentChannel.WECHAT)
+
+    return make
+
+
+@pytest.fixture
+def channel(make, simulator):
+    return make()
 
 
 @pytest.fixture
@@ -44,6 +58,7 @@ def order(simulator, clock):
         out_trade_no=NUMBER,
         amount_fen=12345,
         description="翠湖花园 1栋101 物业费",
+        way=PayWay.MINIAPP,
         expires_at=clock.now() + timedelta(minutes=30),
         openid=simulator.person()["openid_miniapp"],
     )
@@ -55,7 +70,7 @@ def pay(simulator, **more):
 
 class TestOpen:
     def test_jsapi(self, channel, simulator, order, settings):
-        assert channel.open_jsapi_order(order).startswith("wx")
+        assert channel.open_order(order).startswith("wx")
 
         body = simulator.journal(JSAPI)[0]["body"]
         beijing = (order.expires_at + timedelta(hours=8)).strftime("%Y-%m-%dT%H:%M:%S+08:00")
@@ -71,36 +86,36 @@ class TestOpen:
         }
 
     def test_same_number_and_parameters_open_again(self, channel, simulator, order):
-        first, again = channel.open_jsapi_order(order), channel.open_jsapi_order(order)
+        first, again = channel.open_order(order), channel.open_order(order)
 
         assert first != again
         assert len(simulator.get("orders")) == 1
 
     def test_same_number_with_another_amount(self, channel, order):
-        channel.open_jsapi_order(order)
+        channel.open_order(order)
 
         with pytest.raises(PlatformRefused) as raised:
-            channel.open_jsapi_order(replace(order, amount_fen=1))
+            channel.open_order(replace(order, amount_fen=1))
 
         assert raised.value.vendor_code == "OUT_TRADE_NO_USED"
 
     def test_paid_number(self, channel, simulator, order):
-        channel.open_jsapi_order(order)
+        channel.open_order(order)
         pay(simulator)
 
         with pytest.raises(PlatformRefused) as raised:
-            channel.open_jsapi_order(order)
+            channel.open_order(order)
 
         assert raised.value.vendor_code == "ORDERPAID"
 
     def test_openid_of_another_app(self, channel, simulator, order):
         with pytest.raises(PlatformRefused) as raised:
-            channel.open_jsapi_order(replace(order, openid=simulator.person()["openid_official"]))
+            channel.open_order(replace(order, openid=simulator.person()["openid_official"]))
 
         assert raised.value.vendor_code == "PARAM_ERROR"
 
     def test_long_description_is_cut(self, channel, simulator, order):
-        channel.open_jsapi_order(replace(order, description="费" * 200))
+        channel.open_order(replace(order, description="费" * 200))
 
         assert len(simulator.journal(JSAPI)[0]["body"]["description"]) == 127
 
@@ -109,7 +124,7 @@ class TestOpen:
         simulator.fault(host="pay", path=JSAPI, **action)
 
         with pytest.raises(PlatformUnavailable):
-            channel.open_jsapi_order(order)
+            channel.open_order(order)
 
         assert [entry["path"] for entry in simulator.journal()] == [JSAPI]
 
@@ -117,17 +132,17 @@ class TestOpen:
     def test_order_whose_answer_was_lost_is_found(self, channel, simulator, order, action):
         simulator.fault(host="pay", path=JSAPI, **action)
         with pytest.raises(PlatformUnavailable):
-            channel.open_jsapi_order(order)
+            channel.open_order(order)
 
         assert channel.query(out_trade_no=NUMBER).state is TradeState.NOTPAY
-        assert channel.open_jsapi_order(order)
+        assert channel.open_order(order)
 
     def test_too_frequent(self, channel, simulator, order):
         error = {"status": 429, "code": "FREQUENCY_LIMITED"}
         simulator.fault(host="pay", path=JSAPI, pay_error=error)
 
         with pytest.raises(PlatformUnavailable) as raised:
-            channel.open_jsapi_order(order)
+            channel.open_order(order)
 
         assert raised.value.retry_after_s == 60
 
@@ -138,7 +153,7 @@ class TestOpen:
         simulator.fault(host="pay", path=JSAPI, pay_error={"status": status, "code": code})
 
         with pytest.raises(PlatformRefused) as raised:
-            channel.open_jsapi_order(order)
+            channel.open_order(order)
 
         assert raised.value.vendor_code == code
 
@@ -147,34 +162,36 @@ class TestOpen:
         simulator.fault(host="pay", path=JSAPI, pay_error={"status": 400, "code": code})
 
         with pytest.raises(PlatformUnavailable):
-            channel.open_jsapi_order(order)
+            channel.open_order(order)
 
     def test_signed_answer_without_a_prepay_id(self, channel, simulator, order):
         simulator.fault(host="pay", path=JSAPI, pay_error={"status": 200, "code": "OK"})
 
         with pytest.raises(PlatformUnavailable):
-            channel.open_jsapi_order(order)
+            channel.open_order(order)
 
-    def test_slow_answer(self, settings, order, odd_platform):
-        channel = WechatPay(settings=replace(settings, wechatpay_api_base=odd_platform.url))
-        channel._sdk._core._timeout = (3, 0.1)
+    def test_slow_answer(self, make, order, odd_platform):
+        channel = make(wechatpay_api_base=odd_platform.url)
+        channel._calls.sdk._core._timeout = (3, 0.1)
         odd_platform.gate.clear()
 
         with pytest.raises(PlatformUnavailable):
-            channel.open_jsapi_order(order)
+            channel.open_order(order)
 
         assert odd_platform.seen == [JSAPI]
 
-    def test_nobody_listens(self, settings, order):
-        channel = WechatPay(settings=replace(settings, wechatpay_api_base="http://127.0.0.1:9"))
+    def test_nobody_listens(self, make, order):
+        channel = make(wechatpay_api_base="http://127.0.0.1:9")
 
         with pytest.raises(PlatformUnavailable):
-            channel.open_jsapi_order(order)
+            channel.open_order(order)
 
 
 class TestTicket:
     def test_pays(self, channel, simulator, order, clock):
-        ticket = channel.ticket(prepay_id=channel.open_jsapi_order(order), now=clock.now())
+        ticket = channel.sign_ticket(
+            way=PayWay.MINIAPP, prepay_id=channel.open_order(order), now=clock.now()
+        )
 
         paid = simulator.post(
             "pay_ticket",
@@ -193,8 +210,8 @@ class TestTicket:
         assert ticket.time_stamp == str(int(clock.now().timestamp()))
 
     def test_calls_nobody(self, channel, simulator, clock):
-        first = channel.ticket(prepay_id="wx1", now=clock.now())
-        other = channel.ticket(prepay_id="wx1", now=clock.now())
+        first = channel.sign_ticket(way=PayWay.MINIAPP, prepay_id="wx1", now=clock.now())
+        other = channel.sign_ticket(way=PayWay.MINIAPP, prepay_id="wx1", now=clock.now())
 
         assert simulator.journal() == []
         assert first.nonce_str != other.nonce_str
@@ -202,7 +219,7 @@ class TestTicket:
 
 class TestQuery:
     def test_unpaid(self, channel, order):
-        channel.open_jsapi_order(order)
+        channel.open_order(order)
 
         trade = channel.query(out_trade_no=NUMBER)
 
@@ -211,14 +228,14 @@ class TestQuery:
         assert trade.amount_fen is None
 
     def test_paid(self, channel, simulator, order, settings):
-        channel.open_jsapi_order(order)
+        channel.open_order(order)
         paid = pay(simulator)
 
         trade = channel.query(out_trade_no=NUMBER)
 
         assert trade.state is TradeState.SUCCESS
         assert trade.mchid == settings.wechatpay_mchid == channel.mchid
-        assert trade.appid == settings.wechat_miniapp_appid == channel.appid
+        assert trade.appid == settings.wechat_miniapp_appid == channel.appid_for(PayWay.MINIAPP)
         assert trade.transaction_id == paid["transaction_id"]
         assert trade.amount_fen == 12345
         assert trade.currency == "CNY"
@@ -242,7 +259,7 @@ class TestQuery:
 
     @pytest.mark.parametrize("action", NO_USABLE_ANSWER, ids=str)
     def test_no_usable_answer(self, channel, simulator, order, action):
-        channel.open_jsapi_order(order)
+        channel.open_order(order)
         simulator.fault(host="pay", path=QUERY, **action)
 
         with pytest.raises(PlatformUnavailable):
@@ -255,9 +272,9 @@ class TestQuery:
             channel.query(out_trade_no=NUMBER)
 
     def test_answer_about_another_order(self, channel, order):
-        channel.open_jsapi_order(order)
-        query = channel._sdk.query
-        channel._sdk.query = lambda out_trade_no: query(out_trade_no=NUMBER)
+        channel.open_order(order)
+        query = channel._calls.sdk.query
+        channel._calls.sdk.query = lambda out_trade_no: query(out_trade_no=NUMBER)
 
         with pytest.raises(PlatformUnavailable):
             channel.query(out_trade_no="P20261124000002")
@@ -269,7 +286,7 @@ class TestQuery:
         for ask in (
             lambda: channel.query(out_trade_no=number),
             lambda: channel.close(out_trade_no=number),
-            lambda: channel.open_jsapi_order(replace(order, out_trade_no=number)),
+            lambda: channel.open_order(replace(order, out_trade_no=number)),
         ):
             with pytest.raises(PlatformRefused):
                 ask()
@@ -279,14 +296,14 @@ class TestQuery:
 
 class TestClose:
     def test_unpaid(self, channel, order):
-        channel.open_jsapi_order(order)
+        channel.open_order(order)
 
         channel.close(out_trade_no=NUMBER)
 
         assert channel.query(out_trade_no=NUMBER).state is TradeState.CLOSED
 
     def test_closed(self, channel, order):
-        channel.open_jsapi_order(order)
+        channel.open_order(order)
         channel.close(out_trade_no=NUMBER)
 
         channel.close(out_trade_no=NUMBER)
@@ -295,7 +312,7 @@ class TestClose:
         channel.close(out_trade_no=NUMBER)
 
     def test_paid_meanwhile(self, channel, simulator, order):
-        channel.open_jsapi_order(order)
+        channel.open_order(order)
         pay(simulator)
 
         with pytest.raises(PlatformRefused) as raised:
@@ -308,7 +325,7 @@ class TestClose:
         [{"unsigned": True}, {"badly_signed": True}, {"lost_answer": True}, {"status": 502}],
     )
     def test_effect_unknown(self, channel, simulator, order, action):
-        channel.open_jsapi_order(order)
+        channel.open_order(order)
         simulator.fault(host="pay", path=CLOSE, **action)
 
         with pytest.raises(PlatformUnavailable):
@@ -317,7 +334,7 @@ class TestClose:
 
 class TestReadNotice:
     def test_notice_of_a_payment(self, channel, simulator, order, clock):
-        channel.open_jsapi_order(order)
+        channel.open_order(order)
         paid = pay(simulator)
         notice = simulator.get("outbox")[0]
 
@@ -331,7 +348,6 @@ class TestReadNotice:
     @pytest.mark.parametrize(
         ("overrides", "field", "value"),
         [
-            ({"mchid": "1900000000"}, "mchid", "1900000000"),
             ({"appid": "wx9"}, "appid", "wx9"),
             ({"amount_fen": 1}, "amount_fen", 1),
             ({"currency": "USD"}, "currency", "USD"),
@@ -407,10 +423,26 @@ class TestReadNotice:
                 headers=made["headers"], body=made["body"].encode(), received_at=clock.now()
             )
 
-    def test_refund_notice_is_not_a_payment(self, channel, simulator, clock):
-        made = simulator.post("craft/pay_callback", {"event_type": "REFUND.SUCCESS"})
+    def test_notice_of_another_kind(self, channel, simulator, clock):
+        made = simulator.post("craft/pay_callback", {"event_type": "COUPON.USE"})
 
         with pytest.raises(NoticeRefused, match="event_type"):
+            channel.read_notice(
+                headers=made["headers"], body=made["body"].encode(), received_at=clock.now()
+            )
+
+    def test_payment_told_as_a_refund(self, channel, simulator, clock):
+        made = simulator.post("craft/pay_callback", {"event_type": "REFUND.SUCCESS"})
+
+        with pytest.raises(NoticeRefused, match="resource"):
+            channel.read_notice(
+                headers=made["headers"], body=made["body"].encode(), received_at=clock.now()
+            )
+
+    def test_notice_that_names_another_merchant(self, channel, simulator, clock):
+        made = simulator.post("craft/pay_callback", {"overrides": {"mchid": "1900000000"}})
+
+        with pytest.raises(NoticeRefused, match="other_merchant"):
             channel.read_notice(
                 headers=made["headers"], body=made["body"].encode(), received_at=clock.now()
             )
@@ -423,15 +455,15 @@ class TestReadNotice:
                 headers=made["headers"], body=made["body"].encode(), received_at=clock.now()
             )
 
-    def test_the_sdk_alone_would_ask_the_network(self, settings, simulator):
+    def test_the_sdk_alone_would_ask_the_network(self, make, simulator):
         """Why the SDK's callback is not used: an outsider's serial makes it call out."""
         made = simulator.post("craft/pay_callback", {"faults": ["unknown_serial"]})
-        channel = WechatPay(settings=settings)
-        core = channel._sdk._core
+        channel = make()
+        core = channel._calls.sdk._core
         del core._verify_signature
         del core._update_certificates
 
-        assert channel._sdk.callback(made["headers"], made["body"]) is None
+        assert channel._calls.sdk.callback(made["headers"], made["body"]) is None
         assert [entry["path"] for entry in simulator.journal()] == ["/v3/certificates"]
 
 
@@ -440,13 +472,13 @@ class TestAnswers:
         made = simulator.post("craft/pay_callback", {"faults": ["unknown_serial"]})
 
         with pytest.raises(NoticeRefused, match="serial_unknown"):
-            channel._sdk._core._verify_signature(made["headers"], made["body"])
+            channel._calls.sdk._core._verify_signature(made["headers"], made["body"])
 
         assert simulator.journal() == []
 
     def test_sdk_may_not_fetch_certificates(self, channel, simulator):
         with pytest.raises(NoticeRefused):
-            channel._sdk._core._update_certificates()
+            channel._calls.sdk._core._update_certificates()
 
         assert simulator.journal() == []
 
@@ -463,35 +495,35 @@ class TestConstruction:
             ("wechatpay_apiv3_key", "x" * 31, "WECHATPAY_APIV3_KEY"),
         ],
     )
-    def test_key_that_cannot_be_read(self, settings, field, value, name):
+    def test_key_that_cannot_be_read(self, make, field, value, name):
         with pytest.raises(SettingsMissing, match=name):
-            WechatPay(settings=replace(settings, **{field: value}))
+            make(**{field: value})
 
     @pytest.mark.parametrize("name", ["_verify_signature", "_update_certificates"])
-    def test_another_sdk_is_noticed(self, settings, monkeypatch, name):
+    def test_another_sdk_is_noticed(self, make, monkeypatch, name):
         monkeypatch.delattr(Core, name)
 
         with pytest.raises(RuntimeError, match=name):
-            WechatPay(settings=settings)
+            make()
 
     def test_sdk_has_a_time_limit_and_no_logger(self, channel):
-        assert isinstance(channel._sdk, Sdk)
-        assert channel._sdk._core._timeout == (3, 8)
-        assert channel._sdk._core._logger is None
+        assert isinstance(channel._calls.sdk, Sdk)
+        assert channel._calls.sdk._core._timeout == (3, 8)
+        assert channel._calls.sdk._core._logger is None
 
 
 class TestProbe:
     def test_works(self, gateways, settings):
         assert settings.wechatpay_mchid in gateways.probes[2].check()
 
-    def test_wrong_serial(self, settings, simulator):
-        channel = WechatPay(settings=replace(settings, wechatpay_cert_serial="0" * 40))
+    def test_wrong_serial(self, make, clock, simulator):
+        channel = make(wechatpay_cert_serial="0" * 40)
 
         with pytest.raises(PlatformRefused, match="SIGN_ERROR"):
-            PayProbe(channel).check()
+            PayProbe("微信支付", channel, clock).check()
 
-    def test_order_that_cannot_exist_exists(self, channel, order):
-        channel.open_jsapi_order(replace(order, out_trade_no="ANJUPROBE0000000000"))
+    def test_order_that_cannot_exist_exists(self, channel, order, clock):
+        channel.open_order(replace(order, out_trade_no="ANJUPROBE0000000000"))
 
         with pytest.raises(PlatformRefused):
-            PayProbe(channel).check()
+            PayProbe("微信支付", channel, clock).check()
