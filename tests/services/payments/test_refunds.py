@@ -19,17 +19,6 @@ from tests.services.payments.conftest import SYSTEM
 
 
 @pytest.fixture
-def people(database):
-    """One who asks and two who may decide."""
-    with database.session() as session:
-        return {
-            "asker": factories.staff(session, Role.CUSTOMER_SERVICE),
-            "manager": factories.staff(session, Role.MANAGER),
-            "finance": factories.staff(session, Role.FINANCE),
-        }
-
-
-@pytest.fixture
 def paid(start, simulator, services, database):
     """A payment of 210.02 and 12.00 that WeChat took; gives its id."""
 
@@ -105,13 +94,6 @@ def marks(database):
 @pytest.fixture
 def tasks(database):
     return lambda: {row["kind"] for row in database.rows("SELECT kind FROM staff_task")}
-
-
-@pytest.fixture(autouse=True)
-def promises(services):
-    yield
-    checks = services.ledger.verify(actor=SYSTEM)
-    assert [check for check in checks if not check.holds] == []
 
 
 class TestWhole:
