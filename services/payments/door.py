@@ -106,7 +106,8 @@ class DoorPayments:
             code = find_live(session, token)
             community = session.get_one(Community, code.community_id)
             bills = read_open_bills(session, code.house_id)
-            quotes = read_quotes(session, bills.free, local_date(self.unit_of_work.clock.now()))
+            owed = {**bills.free, **{bill.id: bill for bill in bills.held}}
+            quotes = read_quotes(session, owed, local_date(self.unit_of_work.clock.now()))
             return DoorView(
                 community=community.name,
                 house=_mask(session, code.house_id),
