@@ -159,7 +159,8 @@ class DoorPayments:
             NotFound: no such payment.
         """
         actor.must(Permission.PAY_AT_DOOR)
-        return self._read(self._find(visit), ToPayWith())
+        order_id = self._find(visit)
+        return self._read(order_id, self.tickets.look(order_id))
 
     def refresh(self, *, actor: Actor, visit: str) -> DoorPayment:
         """Ask the channel about a payment, book what it says, and show it.
@@ -171,7 +172,7 @@ class DoorPayments:
         actor.must(Permission.PAY_AT_DOOR)
         order_id = self._find(visit)
         self.sweep.ask(order_id=order_id)
-        return self._read(order_id, ToPayWith())
+        return self._read(order_id, self.tickets.look(order_id))
 
     def _open(
         self,

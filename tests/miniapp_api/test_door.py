@@ -186,6 +186,10 @@ class TestWechat:
         [order] = orders()
         assert (order["way"], order["amount_fen"], order["account_id"]) == ("jsapi", 22202, None)
         visit = opened.visit()
+        assert 'data-now="yes"' in page.text
+        again = opened.get(visit).text
+        assert "data-package" in again  # the sheet was shut: it may be opened again
+        assert "data-now" not in again  # but never by itself, or it could not be shut
 
         simulator.post(f"pay/{order['out_trade_no']}", callbacks="lost")
         opened.client.post(f"{visit}/refresh")
@@ -265,6 +269,19 @@ class TestOtherWays:
         assert orders()[0]["way"] == "native"
         assert "data:image/png;base64," in page.text
         assert "请用微信扫一扫付款" in page.text
+
+    def test_the_code_stays_while_the_page_looks_again(self, at_door, simulator, orders):
+        opened = at_door(COMPUTER)
+        opened.get()
+        opened.pay("wechat")
+        calls = len(simulator.journal())
+        visit = opened.visit()
+
+        assert "data:image/png;base64," in opened.get(visit).text
+        assert len(simulator.journal()) == calls
+        simulator.post(f"pay/{orders()[0]['out_trade_no']}", callbacks="lost")
+        opened.client.post(f"{visit}/refresh")
+        assert "data:image/png;base64," not in opened.get(visit).text
 
     def test_alipay_is_paid_on_its_page_and_booked(self, at_door, orders, simulator, database):
         opened = at_door(ALIPAY)

@@ -34,7 +34,7 @@ def ask(platforms: Platforms, query: dict[str, str], phone: str = PHONE) -> requ
     )
 
 
-def exchange(platforms: Platforms, code: str, **changes: str) -> dict[str, Any]:
+def exchange(platforms: Platforms, code: str, /, **changes: str) -> dict[str, Any]:
     query = {
         "appid": platforms.look("credentials")["WECHAT_OFFICIAL_APPID"],
         "secret": platforms.look("credentials")["WECHAT_OFFICIAL_SECRET"],
