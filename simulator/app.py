@@ -12,10 +12,12 @@ from simulator import (
     control,
     control_alipay,
     control_bills,
+    control_keys,
     control_pay,
     control_people,
     control_refunds,
     pay_bills,
+    pay_certificates,
     pay_h5,
     pay_orders,
     pay_refunds,
@@ -57,6 +59,7 @@ def create_app(world: World, outbox: Outbox) -> Flask:
         pay_refunds,
         pay_bills,
         pay_h5,
+        pay_certificates,
         control,
         control_people,
         control_pay,
@@ -66,6 +69,7 @@ def create_app(world: World, outbox: Outbox) -> Flask:
         alipay_cashier,
         alipay_bills,
         control_alipay,
+        control_keys,
     ):
         app.register_blueprint(room.bp)
     app.register_error_handler(HTTPException, _http_error)

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from simulator import outbound, pay_wire, wechat_tokens
+from simulator import outbound, pay_keys, pay_wire, wechat_tokens
 from simulator.clock import beijing_ms, read_iso
 from simulator.control_forms import BadAsk, ask, number
 from simulator.faults import BadRule
@@ -39,7 +39,8 @@ def credentials() -> Response:
     tenant = request.args.get("tenant", "main")
     if tenant not in ("main", "foreign"):
         raise BadAsk("tenant is main or foreign")
-    return jsonify(world.credentials.as_console(world.base_url, tenant))
+    pems = pay_keys.pems(world, world.credentials.merchant(tenant))
+    return jsonify(world.credentials.as_console(world.base_url, tenant, platform_certificates=pems))
 
 
 @bp.get("/templates")

@@ -7,10 +7,11 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from simulator import crypto, pay_callbacks, refunding
+from simulator import crypto, pay_callbacks, pay_keys, refunding
 from simulator.chance import HEX
 from simulator.clock import beijing
 from simulator.credentials import Merchant
+from simulator.pay_keys import Signer
 from simulator.pay_orders import STATE_WORDS, transaction
 from simulator.pay_wire import spoilt_signature, transaction_number
 from simulator.state import Refund
@@ -32,6 +33,7 @@ class Draft:
 
     world: World
     merchant: Merchant
+    signer: Signer
     headers: dict[str, str]
     body: str
 
@@ -45,7 +47,7 @@ class Draft:
     def replace_body(self, body: str) -> None:
         """Take another body and sign it rightly."""
         self.body = body
-        self.sign_with(self.merchant.platform_key)
+        self.sign_with(self.signer.key)
 
 
 def _tampered_body(draft: Draft) -> None:
@@ -65,6 +67,13 @@ def _foreign_pub_key_id(draft: Draft) -> None:
     foreign = draft.world.credentials.merchant("foreign")
     draft.headers["Wechatpay-Serial"] = foreign.public_key_id
     draft.sign_with(foreign.platform_key)
+
+
+def _by_certificate(draft: Draft) -> None:
+    newest = pay_keys.live_certificates(draft.world, draft.merchant)[-1]
+    draft.signer = Signer(newest.serial, newest.key)
+    draft.headers["Wechatpay-Serial"] = newest.serial
+    draft.sign_with(newest.key)
 
 
 def _signtest(draft: Draft) -> None:
@@ -96,6 +105,7 @@ _SPOILERS: dict[str, Callable[[Draft], None]] = {
     "missing_headers": _missing_headers,
     "unknown_serial": _unknown_serial,
     "foreign_pub_key_id": _foreign_pub_key_id,
+    "by_certificate": _by_certificate,
     "signtest": _signtest,
     "bad_signature": lambda draft: draft.headers.update(
         {"Wechatpay-Signature": spoilt_signature(draft.headers["Wechatpay-Signature"])}
@@ -189,8 +199,11 @@ def _make(
         event_type=asked.get("event_type") or event_type,
         apiv3_key=world.chance.text(32) if "wrong_aes_key" in faults else None,
     )
-    headers = pay_callbacks.headers(world, merchant, body, timestamp=_sent_at(world, faults))
-    draft = Draft(world, merchant, headers, body)
+    signer = pay_keys.for_callback(world, merchant)
+    headers = pay_callbacks.headers(
+        world, merchant, body, timestamp=_sent_at(world, faults), signer=signer
+    )
+    draft = Draft(world, merchant, signer, headers, body)
     # Whatever signs anew comes first, so that a removed header is not needed afterwards.
     for fault in sorted(faults, key=_order):
         if fault in _SPOILERS:
@@ -266,5 +279,12 @@ def _refund_resource(world: World, merchant: Merchant, asked: dict[str, Any]) ->
 
 
 def _order(fault: str) -> int:
-    signs_anew = ("not_json", "no_resource", "array_body", "wrong_key", "foreign_pub_key_id")
+    signs_anew = (
+        "by_certificate",
+        "not_json",
+        "no_resource",
+        "array_body",
+        "wrong_key",
+        "foreign_pub_key_id",
+    )
     return signs_anew.index(fault) if fault in signs_anew else len(signs_anew)

@@ -6,14 +6,16 @@ that mixed-up openids, appids and keys are caught.
 
 import json
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from simulator import alipay_accounts, crypto
+from simulator import alipay_accounts, certificates, crypto
 from simulator.alipay_accounts import AlipayApp
+from simulator.certificates import Certificate
 from simulator.chance import ALNUM, BASE64URL, HEX, Chance
 
 SIGN_NAME = "安居物业"
@@ -34,7 +36,7 @@ class App:
 
 @dataclass(frozen=True)
 class Merchant:
-    """A WeChat Pay merchant together with the platform's key pair that speaks to it."""
+    """A WeChat Pay merchant together with the platform's keys that speak to it."""
 
     mchid: str
     apiv3_key: str
@@ -42,6 +44,7 @@ class Merchant:
     serial: str
     platform_key: rsa.RSAPrivateKey
     public_key_id: str
+    certificate: Certificate
     appids: frozenset[str]
     tenant: str
 
@@ -78,8 +81,13 @@ class Credentials:
         """Return the tenant's app on Alipay."""
         return next(a for a in self.alipay.values() if a.tenant == tenant)
 
-    def as_console(self, base_url: str, tenant: str = "main") -> dict[str, str]:
-        """Return what one copies from the platforms' consoles, named as the settings are."""
+    def as_console(
+        self, base_url: str, tenant: str = "main", *, platform_certificates: str = ""
+    ) -> dict[str, str]:
+        """Return what one copies from the platforms' consoles, named as the settings are.
+
+        Of the platform certificates it is those given, or else the first.
+        """
         mini, official = self.app("miniapp", tenant), self.app("official", tenant)
         merchant = self.merchant(tenant)
         return {
@@ -100,6 +108,7 @@ class Credentials:
             "WECHATPAY_CERT_SERIAL": merchant.serial,
             "WECHATPAY_PUBLIC_KEY": crypto.public_pem(merchant.platform_key),
             "WECHATPAY_PUBLIC_KEY_ID": merchant.public_key_id,
+            "WECHATPAY_PLATFORM_CERTIFICATES": platform_certificates or merchant.certificate.pem,
             "WECHATPAY_API_BASE": f"{base_url}/pay",
             **self.alipay_app(tenant).as_console(base_url),
             "SMS_PROVIDER": "tencent",
@@ -137,6 +146,7 @@ def _new_merchant(chance: Chance, *, tenant: str, appids: list[str]) -> dict[str
         "serial": chance.text(40, HEX).upper(),
         "platform_key": crypto.private_pem(crypto.new_rsa_key()),
         "public_key_id": f"PUB_KEY_ID_01{mchid}2024112900{chance.digits(12)}",
+        "certificate": certificates.new(chance, time.time()),
         "appids": appids,
     }
 
@@ -178,6 +188,7 @@ def read(data: dict[str, Any]) -> Credentials:
                 **one,
                 "key": crypto.load_private_pem(one["key"]),
                 "platform_key": crypto.load_private_pem(one["platform_key"]),
+                "certificate": certificates.read(one["certificate"]),
                 "appids": frozenset(one["appids"]),
             }
         )
@@ -193,6 +204,17 @@ def read(data: dict[str, Any]) -> Credentials:
     )
 
 
+def _complete(data: dict[str, Any], chance: Chance) -> bool:
+    """Add what accounts opened by an older version lack; tell whether anything was added."""
+    lacking = [one for one in data["merchants"] if "certificate" not in one]
+    for merchant in lacking:
+        merchant["certificate"] = certificates.new(chance, time.time())
+    if "alipay" in data:
+        return bool(lacking)
+    data["alipay"] = alipay_accounts.make(chance)
+    return True
+
+
 def _write(path: Path, data: dict[str, Any]) -> None:
     scratch = path.with_suffix(".tmp")
     scratch.touch(mode=0o600)
@@ -203,7 +225,7 @@ def _write(path: Path, data: dict[str, Any]) -> None:
 def load_or_make(folder: Path | None, chance: Chance) -> Credentials:
     """Read the accounts from the folder, or open them and write them there.
 
-    Accounts kept before there was Alipay get theirs now; the others stay as they are.
+    Accounts kept by an older version get what they lack; the others stay as they are.
     """
     if folder is None:
         return read(make(chance))
@@ -211,7 +233,6 @@ def load_or_make(folder: Path | None, chance: Chance) -> Credentials:
     if not path.exists():
         _write(path, make(chance))
     data = json.loads(path.read_text("utf-8"))
-    if "alipay" not in data:
-        data["alipay"] = alipay_accounts.make(chance)
+    if _complete(data, chance):
         _write(path, data)
     return read(data)

@@ -4,10 +4,11 @@ import json
 import uuid
 from typing import Any
 
-from simulator import crypto, pay_wire
+from simulator import crypto, pay_keys, pay_wire
 from simulator.chance import ALNUM
 from simulator.clock import beijing
 from simulator.credentials import Merchant
+from simulator.pay_keys import Signer
 from simulator.world import World
 
 SUMMARIES = {
@@ -53,14 +54,23 @@ def seal(
 
 
 def headers(
-    world: World, merchant: Merchant, body: str, *, timestamp: int | None = None
+    world: World,
+    merchant: Merchant,
+    body: str,
+    *,
+    timestamp: int | None = None,
+    signer: Signer | None = None,
 ) -> dict[str, str]:
-    """Return the headers of one delivery, signed now unless another time is given."""
+    """Return the headers of one delivery, signed now unless another time is given.
+
+    Who signs is the merchant's key mode's choice, unless it is given.
+    """
+    signer = signer or pay_keys.for_callback(world, merchant)
     return {
         "Content-Type": "application/json",
         "Accept": "*/*",
         "User-Agent": "Mozilla/4.0",
         "Pragma": "no-cache",
         "Request-ID": world.chance.text(40),
-        **pay_wire.signature_headers(world, body.encode(), merchant=merchant, timestamp=timestamp),
+        **pay_wire.signature_headers(world, body.encode(), signer=signer, timestamp=timestamp),
     }

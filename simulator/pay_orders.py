@@ -220,15 +220,3 @@ def close_order(number: str) -> Response:
         order.state = "CLOSED"
         world.changed()
     return Response(status=204, mimetype="application/json")
-
-
-@bp.get("/certificates")
-@merchant_call
-def certificates() -> Response:
-    """Answer as to a merchant that has only the platform's public key."""
-    authenticate()
-    raise Refused(
-        404,
-        "RESOURCE_NOT_EXISTS",
-        "无可用的平台证书，请在商户平台-API安全申请使用微信支付公钥。",
-    )

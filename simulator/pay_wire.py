@@ -10,10 +10,11 @@ from typing import Any
 
 from flask import Response, request
 
-from simulator import crypto
+from simulator import crypto, pay_keys
 from simulator.calls import judge, this_call
 from simulator.chance import ALNUM, HEX
 from simulator.credentials import Merchant
+from simulator.pay_keys import Signer
 from simulator.world import World, the_world
 
 ALGORITHM = "WECHATPAY2-SHA256-RSA2048"
@@ -66,19 +67,17 @@ def signature_headers(
     world: World,
     body: bytes,
     *,
-    merchant: Merchant,
+    signer: Signer,
     timestamp: int | None = None,
 ) -> dict[str, str]:
-    """Sign a body for a merchant with the platform's key, with a new nonce."""
+    """Sign a body with a key of the platform, with a new nonce."""
     stamp = str(int(world.clock.time()) if timestamp is None else timestamp)
     nonce = world.chance.text(32)
     return {
         "Wechatpay-Timestamp": stamp,
         "Wechatpay-Nonce": nonce,
-        "Wechatpay-Signature": crypto.rsa_sign(
-            merchant.platform_key, crypto.lines(stamp, nonce, body)
-        ),
-        "Wechatpay-Serial": merchant.public_key_id,
+        "Wechatpay-Signature": crypto.rsa_sign(signer.key, crypto.lines(stamp, nonce, body)),
+        "Wechatpay-Serial": signer.serial,
         "Wechatpay-Signature-Type": ALGORITHM,
     }
 
@@ -87,7 +86,8 @@ def sign_answer(response: Response, mchid: str) -> None:
     """Sign an answer, errors and 204 included; an unknown caller's with our merchant's key."""
     world = the_world()
     merchant = world.credentials.merchants.get(mchid) or world.credentials.merchant()
-    response.headers.update(signature_headers(world, response.get_data(), merchant=merchant))
+    signer = pay_keys.for_answer(world, merchant, request.headers.get("Wechatpay-Serial"))
+    response.headers.update(signature_headers(world, response.get_data(), signer=signer))
     response.headers["Request-ID"] = world.chance.text(40, HEX).upper()
 
 
@@ -126,7 +126,7 @@ def authenticate() -> Merchant:
     The signed path is the real platform's, which has no `/pay` in front.
 
     Raises:
-        Refused: 401 SIGN_ERROR, or 400 PARAM_ERROR when Wechatpay-Serial is not our key's.
+        Refused: 401 SIGN_ERROR, or 400 PARAM_ERROR when Wechatpay-Serial names no key in use.
     """
     world, call = the_world(), this_call()
     said = _authorization()
@@ -156,9 +156,12 @@ def _raw_path() -> str:
 
 
 def _check_headers(merchant: Merchant) -> None:
-    asked_key = request.headers.get("Wechatpay-Serial", merchant.public_key_id)
-    if asked_key != merchant.public_key_id:
-        raise bad_parameter("Wechatpay-Serial", "Wechatpay-Serial不是本商户的微信支付公钥ID")
+    asked = request.headers.get("Wechatpay-Serial")
+    known = [signer.serial for signer in pay_keys.known(the_world(), merchant)]
+    if asked is not None and asked not in known:
+        raise bad_parameter(
+            "Wechatpay-Serial", "Wechatpay-Serial不是本商户可用的微信支付公钥ID或平台证书序列号"
+        )
     if not request.headers.get("User-Agent"):
         raise Refused(403, "INVALID_REQUEST", "Http头缺少User-Agent")
     if not request.accept_mimetypes.accept_json:

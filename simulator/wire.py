@@ -178,6 +178,12 @@ def _text(raw: bytes) -> Any:
     return text
 
 
+def _answer(call: Call, response: Response) -> Any:
+    # A bill is too long for the journal, and packed it is no text.
+    raw = response.get_data()
+    return _text(raw) if call.is_signed else f"a file of {len(raw)} bytes"
+
+
 def _record(call: Call, response: Response) -> None:
     the_world().journal.record(
         {
@@ -189,7 +195,7 @@ def _record(call: Call, response: Response) -> None:
             "body": _text(call.body),
             "verdict": call.verdict,
             "status": None if call.cut else response.status_code,
-            "answer": None if call.cut else _text(response.get_data()),
+            "answer": None if call.cut else _answer(call, response),
         }
     )
 

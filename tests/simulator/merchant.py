@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
 )
+from cryptography.x509 import load_pem_x509_certificate
 
 from tests.simulator.platforms import Platforms
 
@@ -27,6 +28,7 @@ class Answer:
     data: dict[str, Any]
     is_signed: bool
     headers: dict[str, str]
+    text: str
 
 
 class Merchant:
@@ -44,11 +46,16 @@ class Merchant:
     def sign(self, message: str) -> str:
         return base64.b64encode(self.key.sign(message.encode(), PKCS1v15(), SHA256())).decode()
 
-    def has_signed(self, headers: Any, body: str) -> bool:
-        """Whether the platform's public key fits these headers and this body."""
+    def has_signed(self, headers: Any, body: str, certificate: str | None = None) -> bool:
+        """Whether the platform's public key, or that certificate's, fits headers and body."""
+        public = self.public
+        if certificate is not None:
+            of_certificate = load_pem_x509_certificate(certificate.encode()).public_key()
+            assert isinstance(of_certificate, RSAPublicKey)
+            public = of_certificate
         stamp, nonce = headers.get("Wechatpay-Timestamp"), headers.get("Wechatpay-Nonce")
         try:
-            self.public.verify(
+            public.verify(
                 base64.b64decode(headers["Wechatpay-Signature"]),
                 f"{stamp}\n{nonce}\n{body}\n".encode(),
                 PKCS1v15(),
@@ -112,6 +119,7 @@ class Merchant:
             answer.json() if answer.content else {},
             self.has_signed(answer.headers, answer.content.decode()),
             dict(answer.headers),
+            answer.content.decode(),
         )
 
     def form(self, openid: str, number: str, url: str, **more: Any) -> dict[str, Any]:

@@ -358,6 +358,14 @@ class TestFetching:
         # The sum is of what comes out of the packing.
         assert packed["hash_value"] == plain["hash_value"]
 
+    def test_leaves_its_size_in_the_journal(
+        self, merchant: Merchant, day: dict[str, Any], platforms: Platforms
+    ) -> None:
+        raw = merchant.fetch(merchant.ask_bill(DAY).data["download_url"]).content
+
+        entry = platforms.look("journal", path="billdownload")["requests"][-1]
+        assert (entry["status"], entry["answer"]) == (200, f"a file of {len(raw)} bytes")
+
     def test_the_address_lasts_five_minutes(
         self, merchant: Merchant, day: dict[str, Any], platforms: Platforms
     ) -> None:

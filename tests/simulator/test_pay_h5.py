@@ -165,8 +165,15 @@ class TestPage:
 
         assert (done.status_code, "已关闭" in done.text) == (400, True)
 
-    def test_another_address_is_none(self, platforms: Platforms) -> None:
-        assert platforms.http.get(f"{platforms.url}/pay/h5/none").status_code == 400
+    def test_another_address_is_none(
+        self, merchant: Merchant, form: dict[str, Any], platforms: Platforms
+    ) -> None:
+        prepay_id = merchant.order(form, "app").data["prepay_id"]
+
+        for token in ("none", prepay_id):
+            done = self.press(platforms.http, f"{platforms.url}/pay/h5/{token}")
+            assert done.status_code == 400
+        assert merchant.query(ORDER).data["trade_state"] == "NOTPAY"
 
     def test_the_merchants_words_are_text(
         self, merchant: Merchant, form: dict[str, Any], platforms: Platforms

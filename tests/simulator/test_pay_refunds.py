@@ -1,6 +1,7 @@
 """Refunds: how they go, how they end, what the merchant is told, and each refusal."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -235,6 +236,7 @@ class TestRules:
 
         assert (absent.status, absent.data["code"]) == (404, "RESOURCE_NOT_EXISTS")
         assert (unpaid.status, unpaid.data["code"]) == (400, "INVALID_REQUEST")
+        assert "未支付" in unpaid.data["message"]
         assert merchant.query_refund("R-1").status == 404
 
     @pytest.mark.parametrize(
@@ -313,6 +315,18 @@ class TestRules:
 
         assert (answer.status, answer.data["code"]) == (400, "INVALID_REQUEST")
         assert "一年" in answer.data["message"]
+
+    def test_at_the_same_instant(
+        self, merchant: Merchant, by_hand: dict[str, Any], platforms: Platforms
+    ) -> None:
+        with ThreadPoolExecutor(8) as threads:
+            same = list(threads.map(lambda _: merchant.refund(ORDER, "R-1", 7000), range(8)))
+        platforms.advance(60)
+        with ThreadPoolExecutor(8) as threads:
+            others = list(threads.map(lambda n: merchant.refund(ORDER, f"R-2-{n}", 5345), range(8)))
+
+        assert len({one.data["refund_id"] for one in same}) == 1
+        assert sorted(one.status for one in others) == [200, *[400] * 7]
 
     def test_not_more_than_the_account_holds(
         self, merchant: Merchant, by_hand: dict[str, Any], platforms: Platforms
