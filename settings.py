@@ -49,6 +49,7 @@ class Settings:
     wechat_miniapp_secret: str = _secret()
     wechat_miniapp_token: str = _secret()
     wechat_miniapp_aes_key: str = _secret()
+    wechat_open_base: str = "https://open.weixin.qq.com"
     wechat_official_appid: str
     wechat_official_secret: str = _secret()
     wechat_official_token: str = _secret()

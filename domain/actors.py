@@ -15,6 +15,7 @@ class Permission(StrEnum):
     MANAGE_OWN_SESSION = "manage_own_session"
     VIEW_OWN_BILLS = "view_own_bills"
     PAY_OWN_BILLS = "pay_own_bills"
+    PAY_AT_DOOR = "pay_at_door"
     RUN_PLATFORM_WORK = "run_platform_work"
     CHECK_LEDGER = "check_ledger"
     VIEW_ESTATE = "view_estate"
@@ -154,7 +155,8 @@ class Actor:
 
 def visitor(request_id: str = "") -> Actor:
     """Somebody who is not signed in."""
-    return Actor(ActorKind.VISITOR, None, "访客", frozenset({_P.SIGN_IN}), request_id)
+    may = frozenset({_P.SIGN_IN, _P.PAY_AT_DOOR})
+    return Actor(ActorKind.VISITOR, None, "访客", may, request_id)
 
 
 def owner_actor(*, account_id: int, request_id: str = "", openid: str = "") -> Actor:

@@ -78,6 +78,7 @@ def build(settings: Settings, redis: Redis, clock: Clock) -> Gateways:
         mini_program=WechatMiniProgram(client=mini_client),
         official_account=WechatOfficialAccount(
             client=official_client,
+            open_base=settings.wechat_open_base,
             template_ids={
                 MessageKind.BILL_PUBLISHED: settings.wechat_template_bill_published,
                 MessageKind.PAYMENT_RECEIVED: settings.wechat_template_payment_received,

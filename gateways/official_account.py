@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
-from domain.errors import PlatformUnavailable
+from domain.errors import PlatformRefused, PlatformUnavailable
 from domain.messages import MESSAGES, MessageKind, fit_field
 from gateways.wechat_client import AppClient
 from services.ports import Follower
@@ -13,8 +14,11 @@ from services.ports import Follower
 class WechatOfficialAccount:
     """Sends template messages and looks followers up."""
 
-    def __init__(self, *, client: AppClient, template_ids: Mapping[MessageKind, str]) -> None:
+    def __init__(
+        self, *, client: AppClient, template_ids: Mapping[MessageKind, str], open_base: str
+    ) -> None:
         self._client = client
+        self._open_base = open_base.rstrip("/")
         self._template_ids = dict(template_ids)
 
     @property
@@ -74,3 +78,35 @@ class WechatOfficialAccount:
             unionid=unionid if is_following and isinstance(unionid, str) and unionid else None,
             is_following=is_following,
         )
+
+    def page_sign_in_url(self, *, return_url: str, state: str) -> str:
+        """Tell where to send a browser inside WeChat so that it comes back with a code.
+
+        Source: platforms.md 4.5; the base scope asks the payer nothing.
+        """
+        query = urlencode(
+            {
+                "appid": self.appid,
+                "redirect_uri": return_url,
+                "response_type": "code",
+                "scope": "snsapi_base",
+                "state": state,
+            }
+        )
+        return f"{self._open_base}/connect/oauth2/authorize?{query}#wechat_redirect"
+
+    def page_openid(self, *, code: str) -> str:
+        """Exchange the code of a page for the openid of whoever holds the phone.
+
+        Raises:
+            PlatformRefused: 40029 or 40163 the code is wrong or used; ``snapshot`` for a virtual
+                user, whose openid is nobody's.
+            PlatformUnavailable: no usable answer.
+        """
+        answer = self._client.sign_in.code_to_page_user(code=code)
+        openid = answer.get("openid")
+        if not isinstance(openid, str) or not openid:
+            raise PlatformUnavailable
+        if answer.get("is_snapshotuser") == 1:
+            raise PlatformRefused("请在微信中点“使用完整服务”后再支付", vendor_code="snapshot")
+        return openid

@@ -74,6 +74,21 @@ class _SignIn(BaseWeChatAPI):  # type: ignore[misc]  # wechatpy has no types
         answer: dict[str, Any] = self._get("sns/jscode2session", params=params)
         return answer
 
+    def code_to_page_user(self, *, code: str) -> dict[str, Any]:
+        """Exchange the code that a page got by web authorisation.
+
+        Source: platforms.md 4.5; wechatpy's own call knows no timeout (B3).
+        """
+        params = {
+            "appid": self.appid,
+            "secret": self.secret,
+            "code": code,
+            "grant_type": "authorization_code",
+            "access_token": None,
+        }
+        answer: dict[str, Any] = self._get("sns/oauth2/access_token", params=params)
+        return answer
+
 
 class _Template(BaseWeChatAPI):  # type: ignore[misc]  # wechatpy has no types
     """Template messages with ``client_msg_id``, which wechatpy cannot send."""

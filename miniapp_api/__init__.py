@@ -15,9 +15,11 @@ from werkzeug.routing import BaseConverter, IntegerConverter
 from miniapp_api import (
     bills,
     callbacks,
+    door,
     errors,
     health,
     limits,
+    pages,
     payments,
     sessions,
     staff_readings,
@@ -54,6 +56,12 @@ class NumberConverter(BaseConverter):
     regex = r"[0-9A-Z][0-9A-Z-]{0,39}"
 
 
+class TokenConverter(BaseConverter):
+    """A path part that can be a token; whether it is one of ours is asked of the table."""
+
+    regex = r"[A-Za-z0-9_-]{1,64}"
+
+
 def register(
     app: Flask,
     *,
@@ -69,6 +77,7 @@ def register(
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.url_map.converters["row_id"] = RowIdConverter
     app.url_map.converters["number"] = NumberConverter
+    app.url_map.converters["door_token"] = TokenConverter
     app.url_map.merge_slashes = False  # //api is no page; the redirect would not be in our shape
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -81,6 +90,8 @@ def register(
         api.register_blueprint(blueprint)
     describe_security(app, api)
     app.register_blueprint(callbacks.bp)
+    app.register_blueprint(pages.bp)
+    app.register_blueprint(door.bp)
     app.register_blueprint(health.bp)
     errors.register(app, database_errors=database_errors)
     app.wsgi_app = SlowBodyGuard(  # type: ignore[method-assign]
@@ -96,9 +107,9 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     csp = _DOCS_CSP if request.path.startswith("/api/docs") else _STRICT_CSP
-    response.headers["Content-Security-Policy"] = csp
+    response.headers.setdefault("Content-Security-Policy", csp)
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     response.headers["X-Request-ID"] = request_id.get()

@@ -64,7 +64,9 @@ READING_METERS = Rate("reading_meters", 60, _staff)
 """A community of 5,000 meters in lists of 500 is ten requests; a phone sends one for each house."""
 PRINTING = Rate("printing", 30, _account)
 """A file of three years takes some 100 ms; an owner prints a handful."""
-RATES = (SIGNING_IN, PAYING, READING_METERS, PRINTING)
+DOOR = Rate("door", 60, _address)
+"""Anybody with a code may ask these; a page that waits for the money looks every four seconds."""
+RATES = (SIGNING_IN, PAYING, READING_METERS, PRINTING, DOOR)
 
 
 def limited(rate: Rate) -> Callable[[Callable[P, R]], Callable[P, R]]:

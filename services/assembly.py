@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -41,10 +43,14 @@ from services.meters.register import MeterRegister
 from services.outbox import Outbox
 from services.pay_ports import PayChannels
 from services.payments.channel_calls import ChannelCalls
+from services.payments.community_rules import CommunityPaymentRules
+from services.payments.door import DoorPayments
+from services.payments.door_payers import DoorPayers
 from services.payments.merchants import MerchantAccounts
 from services.payments.notices import PaymentNotices
 from services.payments.offset import PrepaidOffsets
 from services.payments.orders import PaymentOrders
+from services.payments.pay_codes import PayCodes
 from services.payments.receipts import Receipts
 from services.payments.refunds import Refunds
 from services.payments.settle import Settlement
@@ -82,6 +88,8 @@ class Services:
     deposits: Deposits
     discounts: Discounts
     doctor: Doctor
+    door: DoorPayments
+    door_payers: DoorPayers
     estate: Estate
     fee_trials: FeeTrials
     fees: Fees
@@ -104,6 +112,9 @@ class Services:
     one_offs: OneOffCharges
     outbox: Outbox
     own_bills: OwnBills
+    pay_channels: PayChannels
+    pay_codes: PayCodes
+    payment_rules: CommunityPaymentRules
     payment_refund_requests: PaymentRefundRequests
     payments: PaymentOrders
     prepaid: PrepaidAccounts
@@ -114,6 +125,7 @@ class Services:
     refunds: Refunds
     reports: Reports
     settlement: Settlement
+    slips: SlipWriter
     share_pools: SharePools
     staff: StaffAccounts
     staff_tokens: StaffTokens
@@ -192,6 +204,7 @@ def build(
     calls = ChannelCalls(unit_of_work)
     sweep = PaymentSweep(unit_of_work, world.pay_channels, calls, settlement)
     refunds = Refunds(unit_of_work, world.pay_channels, calls)
+    door_key = hmac.digest(policy.code_key, b"door codes", hashlib.sha256)
     tickets = OrderTickets(unit_of_work, world.pay_channels, calls)
     return Services(
         accounts=Accounts(unit_of_work, world.official_account),
@@ -202,6 +215,8 @@ def build(
         deposits=Deposits(unit_of_work),
         discounts=Discounts(unit_of_work),
         doctor=Doctor(unit_of_work, (*more_probes, *world.probes), policy.migration_heads),
+        door=DoorPayments(unit_of_work, world.pay_channels, tickets, sweep, door_key),
+        door_payers=DoorPayers(world.official_account, clock, door_key),
         estate=Estate(unit_of_work),
         fee_trials=FeeTrials(unit_of_work),
         fees=Fees(unit_of_work),
@@ -224,6 +239,9 @@ def build(
         one_offs=OneOffCharges(unit_of_work),
         outbox=Outbox(unit_of_work, world.official_account, world.sms, policy.delivery_width),
         own_bills=OwnBills(unit_of_work),
+        payment_rules=CommunityPaymentRules(unit_of_work),
+        pay_channels=world.pay_channels,
+        pay_codes=PayCodes(unit_of_work, world.slips, door_key),
         payment_refund_requests=PaymentRefundRequests(unit_of_work),
         payments=PaymentOrders(unit_of_work, world.pay_channels, tickets, sweep),
         prepaid=PrepaidAccounts(unit_of_work),
@@ -234,6 +252,7 @@ def build(
         refunds=refunds,
         reports=Reports(unit_of_work, world.documents),
         settlement=settlement,
+        slips=world.slips,
         share_pools=SharePools(unit_of_work),
         staff=StaffAccounts(unit_of_work),
         staff_tokens=StaffTokens(unit_of_work),

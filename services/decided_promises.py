@@ -61,7 +61,8 @@ DECIDED_RULES = (
                     SELECT refund_id, amount_fen, 'deposit ' || deposit_id
                       FROM deposit_entry WHERE kind = 'return' OR refund_id IS NOT NULL) every
              WHERE refund_id IS NULL
-                OR NOT EXISTS (SELECT FROM refund_part WHERE refund_part.refund_id = every.refund_id)
+                OR NOT EXISTS (SELECT FROM refund_part
+                                WHERE refund_part.refund_id = every.refund_id)
              GROUP BY refund_id)
         SELECT coalesce(refund.refund_no, 'approval_request:' || request.id,
                         'refund:' || entry.refund_id, entry.source)

@@ -116,6 +116,14 @@ class OfficialAccount(Protocol):
         """Look a follower up."""
         ...
 
+    def page_sign_in_url(self, *, return_url: str, state: str) -> str:
+        """Tell where to send a browser inside WeChat so that it comes back with a code."""
+        ...
+
+    def page_openid(self, *, code: str) -> str:
+        """Exchange that code for the openid of whoever holds the phone; never a virtual user's."""
+        ...
+
 
 class SmsSender(Protocol):
     """Sends one short message."""

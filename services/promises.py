@@ -41,7 +41,8 @@ RULES = (
         """
         WITH later AS MATERIALIZED (
             SELECT bill_id, sum(amount_fen) AS amount_fen FROM bill_line
-             WHERE kind IN ('waiver', 'restored') OR (kind = 'discount' AND trace ->> 'taken_on' IS NOT NULL)
+             WHERE kind IN ('waiver', 'restored')
+                OR (kind = 'discount' AND trace ->> 'taken_on' IS NOT NULL)
              GROUP BY bill_id)
         SELECT batch.id::text FROM bill_batch batch
          WHERE batch.state IN ('pending_review', 'approved', 'published')

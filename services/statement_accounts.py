@@ -203,7 +203,8 @@ _OWED = text(
         SELECT line.bill_id, line.kind, line.amount_fen,
                greatest(billed.published_on, (line.trace->>'taken_on')::date) AS on_day
           FROM billed JOIN bill_line line ON line.bill_id = billed.id
-         WHERE line.kind IN ('waiver', 'discount', 'restored') AND line.trace ->> 'taken_on' IS NOT NULL),
+         WHERE line.kind IN ('waiver', 'discount', 'restored')
+           AND line.trace ->> 'taken_on' IS NOT NULL),
     money AS (
         SELECT allocation.bill_id, allocation.kind, allocation.amount_fen > 0 AS is_paid,
                payment.channel, receipt.receipt_no AS number,
@@ -281,8 +282,9 @@ _OWED = text(
     UNION ALL
     SELECT on_day, kind, moves.amount_fen, channel, coalesce(number, bill_no), fee_item.name,
            period_from, period_until,
-           array_position(ARRAY['bill', 'discount', 'waiver', 'late_fee', 'late_fee_waiver', 'payment',
-                                'late_fee_payment', 'reversal', 'restored', 'void', 'write_off'],
+           array_position(ARRAY['bill', 'discount', 'waiver', 'late_fee', 'late_fee_waiver',
+                                'payment', 'late_fee_payment', 'reversal', 'restored', 'void',
+                                'write_off'],
                           kind),
            bill_id, payment_id
       FROM moves

@@ -100,6 +100,7 @@ class Credentials:
             "WECHAT_OFFICIAL_TOKEN": official.token,
             "WECHAT_OFFICIAL_AES_KEY": official.aes_key,
             "WECHAT_API_BASE": f"{base_url}/wx/",
+            "WECHAT_OPEN_BASE": f"{base_url}/wx",
             "WECHAT_TEMPLATE_BILL_PUBLISHED": self.templates["wx_bill_published"],
             "WECHAT_TEMPLATE_PAYMENT_RECEIVED": self.templates["wx_payment_received"],
             "WECHATPAY_MCHID": merchant.mchid,
@@ -209,10 +210,10 @@ def _complete(data: dict[str, Any], chance: Chance) -> bool:
     lacking = [one for one in data["merchants"] if "certificate" not in one]
     for merchant in lacking:
         merchant["certificate"] = certificates.new(chance, time.time())
-    if "alipay" in data:
-        return bool(lacking)
-    data["alipay"] = alipay_accounts.make(chance)
-    return True
+    lacks_alipay = "alipay" not in data
+    if lacks_alipay:
+        data["alipay"] = alipay_accounts.make(chance)
+    return bool(lacking) or lacks_alipay
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:

@@ -36,13 +36,18 @@ def new_code(
         return code
 
 
-def _take_code(world: World, value: str, *, kind: str, appid: str) -> Code:
+def take_code(world: World, value: str, *, kind: str, appid: str) -> Code:
+    """Use up a code.
+
+    Raises:
+        Refused: 40029 unknown, another's or too old; 40163 used.
+    """
     code = world.state.codes.get(value)
     if code is None or (code.kind, code.appid) != (kind, appid):
         raise Refused(40029)
     if code.used:
         # The phone interface knows one error for all bad codes.
-        raise Refused(40163 if kind == "login" else 40029)
+        raise Refused(40029 if kind == "phone" else 40163)
     if world.clock.time() - code.made_at > CODE_LIFETIME_S:
         raise Refused(40029)
     code.used = True
@@ -70,7 +75,7 @@ def code_to_session() -> Response:
     if not args.get("js_code"):
         raise Refused(41008)
     with world.lock:
-        code = _take_code(world, args["js_code"], kind="login", appid=app.appid)
+        code = take_code(world, args["js_code"], kind="login", appid=app.appid)
         person = world.person(code.phone)
     return jsonify(
         {
@@ -92,7 +97,7 @@ def phone_number() -> Response:
     if not isinstance(data.get("code"), str) or not data["code"]:
         raise Refused(41008)
     with world.lock:
-        code = _take_code(world, data["code"], kind="phone", appid=app.appid)
+        code = take_code(world, data["code"], kind="phone", appid=app.appid)
     return jsonify(
         {
             "errcode": 0,

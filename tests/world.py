@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
+from domain.payment_states import PaymentChannel, PayWay
 from jobs.tasks import JOBS
 
 ROOT = Path(__file__).parents[1]
@@ -202,3 +203,13 @@ def serve(app, port):
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def miniapp_of(services):
+    """The appid under which the mini-program's orders are opened."""
+    return services.pay_channels.default(PaymentChannel.WECHAT).appid_for(PayWay.MINIAPP)
+
+
+def merchant_of(services, channel=PaymentChannel.WECHAT):
+    """The number of the default merchant account."""
+    return services.pay_channels.default(channel).mchid

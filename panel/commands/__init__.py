@@ -13,6 +13,7 @@ from panel.commands.fees import fees_cli
 from panel.commands.late_fees import late_fee_cli
 from panel.commands.meters import meters_cli
 from panel.commands.money import counter_cli, deposit_cli, prepaid_cli
+from panel.commands.payments import merchant_cli, pay_code_cli, payment_rules
 from panel.commands.reports import report_cli, statement
 from panel.commands.staff_tokens import token_cli
 
@@ -20,6 +21,7 @@ from panel.commands.staff_tokens import token_cli
 def register(app: Flask) -> None:
     """Attach all commands to the app's command line."""
     staff_cli.add_command(token_cli)
+    community_cli.add_command(payment_rules)
     for command in (
         staff_cli,
         community_cli,
@@ -32,6 +34,8 @@ def register(app: Flask) -> None:
         meters_cli,
         bills_cli,
         late_fee_cli,
+        merchant_cli,
+        pay_code_cli,
         counter_cli,
         prepaid_cli,
         deposit_cli,

@@ -136,26 +136,40 @@ async function refreshSms() {
 
 // --- pay ---
 
-const isOpen = (order) => order.trade_state === "NOTPAY" && !order.is_expired;
-const stateText = (order) => order.is_expired ? "已过期" : {NOTPAY: "待支付", SUCCESS: "支付成功", REFUND: "已退款", CLOSED: "已关闭"}[order.trade_state];
+const STATE_TEXTS = {NOTPAY: "待支付", SUCCESS: "支付成功", REFUND: "已退款", CLOSED: "已关闭"};
+
+function wechatOrder(order) {
+  return {
+    wallet: order.trade_type === "NATIVE" ? "微信扫码" : "微信支付",
+    path: "pay/" + encodeURIComponent(order.out_trade_no),
+    description: order.description,
+    amount_fen: order.amount_fen,
+    out_trade_no: order.out_trade_no,
+    is_open: order.trade_state === "NOTPAY" && !order.is_expired,
+    state_text: order.is_expired ? "已过期" : STATE_TEXTS[order.trade_state] || order.trade_state_desc,
+    state: order.trade_state,
+    made_at: order.created_at,
+  };
+}
 
 async function refreshPay() {
-  const orders = (await call("GET", "orders")).filter((one) =>
-    one.phone === sim.phone || (one.trade_type === "NATIVE" && !one.phone)).reverse();
-  const waiting = orders.filter(isOpen).length;
+  const ours = (await call("GET", "orders")).filter((one) =>
+    one.phone === sim.phone || (one.trade_type === "NATIVE" && !one.phone)).map(wechatOrder);
+  const orders = [...ours, ...await alipayOrders()].sort((a, b) => b.made_at.localeCompare(a.made_at));
+  const waiting = orders.filter((one) => one.is_open).length;
   byId("pay-badge").hidden = !waiting;
   byId("pay-badge").textContent = waiting;
   if (sim.tab !== "pay") return;
   draw("pay", orders, () => orders.length ? orders.map(orderCard)
-    : [empty("没有待支付的订单", "在小程序里点“缴费”后，订单会出现在这里。")]);
+    : [empty("没有待支付的订单", "在小程序里点“缴费”，或扫支付宝付款码后，订单会出现在这里。")]);
 }
 
 function orderCard(order) {
-  return h("article", {className: "order " + (isOpen(order) ? "open" : "over")},
-    h("header", {}, h("strong", {}, order.description), h("em", {className: order.trade_state}, stateText(order))),
+  return h("article", {className: "order " + (order.is_open ? "open" : "over")},
+    h("header", {}, h("strong", {}, order.description), h("em", {className: order.state}, order.state_text)),
     h("p", {className: "amount"}, yuan(order.amount_fen)),
-    h("small", {}, order.out_trade_no + (order.trade_type === "NATIVE" ? " · 扫码支付" : "")),
-    isOpen(order) && h("button", {type: "button", className: "pay", onclick: () => openSheet(order)}, "去支付"));
+    h("small", {}, order.out_trade_no + " · " + order.wallet),
+    order.is_open && h("button", {type: "button", className: "pay", onclick: () => openSheet(order)}, "去支付"));
 }
 
 function closeSheet() {
@@ -177,7 +191,7 @@ function openSheet(order) {
     h("p", {className: "payee"}, "收款方　安居物业"),
     h("p", {className: "sum"}, yuan(order.amount_fen)),
     h("dl", {}, h("div", {}, h("dt", {}, "商品"), h("dd", {}, order.description)),
-      h("div", {}, h("dt", {}, "付款方式"), h("dd", {}, "零钱"))),
+      h("div", {}, h("dt", {}, "付款方式"), h("dd", {}, order.wallet))),
     h("button", {type: "button", className: "pay", onclick: (event) => confirmPay(order, event.target)}, "确认支付"),
     h("button", {type: "button", className: "plain", onclick: closeSheet}, "取消"));
 }
@@ -187,7 +201,7 @@ async function confirmPay(order, button) {
   let title = "支付成功";
   let good = true;
   try {
-    await call("POST", "pay/" + encodeURIComponent(order.out_trade_no), sim.phone ? {by: sim.phone} : {});
+    await call("POST", order.path, sim.phone ? {by: sim.phone} : {});
   } catch (error) {
     good = false;
     title = error.message.split(": ").pop();

@@ -8,11 +8,14 @@ const FAULTS = [
   ["微信支付系统错误（500）", {match: {host: "pay"}, action: {pay_error: {status: 500, code: "SYSTEM_ERROR"}}}],
   ["微信支付网关 502", {match: {host: "pay"}, action: {status: 502}}],
   ["微信支付应答验签不过", {match: {host: "pay"}, action: {badly_signed: true}}],
+  ["支付宝系统错误", {match: {host: "ali"}, action: {alipay_error: {sub_code: "ACQ.SYSTEM_ERROR"}}}],
+  ["支付宝应答验签不过", {match: {host: "ali"}, action: {badly_signed: true}}],
+  ["支付宝账单少一行", {match: {host: "ali"}, action: {alipay_bill: "missing_row"}}],
   ["平台应答慢 3 秒", {match: {}, action: {latency_ms: 3000}}],
   ["短信当日超限", {match: {host: "sms"}, action: {sms_code: "LimitExceeded.PhoneNumberDailyLimit"}}],
   ["短信服务内部错误", {match: {host: "sms"}, action: {sms_code: "InternalError.Timeout"}}],
 ];
-const HOSTS = {wx: "微信", pay: "支付", sms: "短信"};
+const HOSTS = {wx: "微信", pay: "支付", ali: "支付宝", sms: "短信"};
 const STATES = {pending: "等待重试", done: "已送达", given_up: "已放弃", held: "已扣下", lost: "已丢失"};
 
 byId("fault").replaceChildren(...FAULTS.map(([name], place) => h("option", {value: String(place)}, name)));

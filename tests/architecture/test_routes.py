@@ -14,6 +14,13 @@ REVIEWED = {
     ("GET", "/api/docs"),
     ("GET", "/api/docs/files/<string:name>"),
     ("GET", "/api/v1/openapi.json"),
+    ("GET", "/s/<any('page.css', 'pay.js'):name>"),
+    # Whoever scans the code on a door may pay what is owed behind it.
+    ("GET", "/p/<door_token:token>"),
+    ("POST", "/p/<door_token:token>/pay"),
+    ("GET", "/p/<door_token:token>/after"),
+    ("GET", "/p/<door_token:token>/payments/<door_token:visit>"),
+    ("POST", "/p/<door_token:token>/payments/<door_token:visit>/refresh"),
     # Machines that watch; the numbers ask for their own token.
     ("GET", "/healthz"),
     ("GET", "/readyz"),

@@ -3,6 +3,7 @@
 import pytest
 
 from tests import factories
+from tests.world import miniapp_of
 
 PHONE = "19900000001"
 
@@ -44,7 +45,7 @@ def follower(database, services, simulator):
         owner = factories.make_owner(session, house=house, phone=PHONE)
         account = factories.make_account(session, owner=owner, houses=[house])
         for appid, openid in (
-            (services.payments.channel.appid, person["openid_miniapp"]),
+            (miniapp_of(services), person["openid_miniapp"]),
             (services.accounts.official_account.appid, person["openid_official"]),
         ):
             factories.make_identity(

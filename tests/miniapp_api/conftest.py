@@ -7,6 +7,7 @@ import pytest
 
 from models import Building
 from tests import factories
+from tests.world import miniapp_of
 
 PHONE = "19900000001"
 KEY = "key-00000001"
@@ -57,7 +58,7 @@ def make_signed_in(database, client, services, simulator):
             factories.make_identity(
                 session,
                 account=account,
-                appid=services.payments.channel.appid,
+                appid=miniapp_of(services),
                 openid=person["openid_miniapp"],
             )
             return SignedIn(

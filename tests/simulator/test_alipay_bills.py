@@ -106,6 +106,19 @@ class TestTradeBill:
         assert (total["门店编号"], total["交易订单总笔数"]) == ("合计", "2")
         assert (total["订单金额（元）"], total["实收净额（元）"]) == ("110.00", "109.34")
 
+    def test_commas_and_emoji_do_not_break_a_row(
+        self, alipay: AlipayMerchant, platforms: Platforms
+    ) -> None:
+        platforms.control("clock", {"set": f"{DAY}T08:00:00Z"})
+        alipay.precreate("ALI000009", subject="水费,电费😀")
+        platforms.control("alipay/pay/ALI000009")
+        platforms.control("clock", {"set": "2030-03-02T01:00:00Z"})
+
+        found = {one["商户订单号"]: one for one in details(alipay, platforms)}
+
+        assert found["ALI000009"]["商品名称"] == "水费，电费?"
+        assert found["ALI000009"]["订单金额（元）"] == "123.45"
+
     def test_of_a_month_has_all_days(self, alipay: AlipayMerchant, platforms: Platforms) -> None:
         assert ask(alipay, "2030-03").error == ("40004", "invalid_arguments")
         platforms.control("clock", {"set": "2030-04-01T00:00:00Z"})

@@ -129,6 +129,10 @@ class TestOpening:
             ({"subject": None}, "ACQ.INVALID_PARAMETER"),
             ({"subject": "a/b"}, "ACQ.INVALID_PARAMETER"),
             ({"subject": "a" * 257}, "ACQ.INVALID_PARAMETER"),
+            ({"subject": "a=b"}, "ACQ.INVALID_PARAMETER"),
+            ({"subject": "a&b"}, "ACQ.INVALID_PARAMETER"),
+            ({"body": "a" * 129}, "ACQ.INVALID_PARAMETER"),
+            ({"passback_params": "a" * 513}, "ACQ.INVALID_PARAMETER"),
             ({"product_code": "OTHER"}, "ACQ.INVALID_PARAMETER"),
             ({"timeout_express": "1.5h"}, "ACQ.INVALID_PARAMETER"),
             ({"timeout_express": "16d"}, "ACQ.INVALID_PARAMETER"),
@@ -152,13 +156,25 @@ class TestOpening:
         (trade,) = platforms.look("alipay/trades")
         assert trade["amount_fen"] == round(float(amount) * 100)
 
+    def test_takes_the_longest_texts_and_its_own_seller(self, alipay: AlipayMerchant) -> None:
+        answer = alipay.precreate(
+            "A" * 64,
+            subject="物" * 256,
+            body="a" * 128,
+            passback_params="a" * 512,
+            seller_id=alipay.settings["ALIPAY_SELLER_ID"],
+        )
+
+        assert answer.data["code"] == "10000"
+
     def test_a_number_is_of_one_amount_and_subject(self, alipay: AlipayMerchant) -> None:
         first = alipay.precreate("ALI000001")
         again = alipay.precreate("ALI000001")
 
         assert first.data["qr_code"] != again.data["qr_code"]
-        other = alipay.precreate("ALI000001", total_amount="1.00")
-        assert other.error == ("40004", "ACQ.CONTEXT_INCONSISTENT")
+        for more in ({"total_amount": "1.00"}, {"subject": "水费"}):
+            other = alipay.precreate("ALI000001", **more)
+            assert other.error == ("40004", "ACQ.CONTEXT_INCONSISTENT")
 
     def test_a_paid_or_closed_number_is_used_up(
         self, alipay: AlipayMerchant, platforms: Platforms

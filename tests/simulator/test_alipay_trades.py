@@ -141,6 +141,16 @@ class TestPaying:
 
         assert status(alipay) == "TRADE_SUCCESS"
 
+    def test_a_trade_paid_back_is_never_paid_again(
+        self, alipay: AlipayMerchant, platforms: Platforms, paid: Callable[..., Any]
+    ) -> None:
+        paid()
+        alipay.refund(NUMBER, "123.45")
+
+        platforms.control(f"alipay/pay/{NUMBER}", {"force": True}, status=409)
+
+        assert status(alipay) == "TRADE_CLOSED"
+
     def test_unknown_trades_are_404(self, platforms: Platforms) -> None:
         platforms.control("alipay/pay/NOSUCH", status=404)
         platforms.control("alipay/finish/NOSUCH", status=404)
@@ -299,6 +309,9 @@ class TestRefunding:
         assert (data["total_amount"], data["refund_reason"]) == ("123.45", "多收")
         assert "gmt_refund_pay" not in data
         assert "gmt_refund_pay" in ask("R1", query_options=["gmt_refund_pay"])
+        assert ask("R1", query_options="x")["sub_code"] == "ACQ.INVALID_PARAMETER"
+        assert ask("")["sub_code"] == "ACQ.INVALID_PARAMETER"
+        assert ask("R1", out_requset_no="x")["sub_code"] == "ACQ.INVALID_PARAMETER"
 
 
 class TestFaults:

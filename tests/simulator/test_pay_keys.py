@@ -300,7 +300,7 @@ class TestRestart:
         assert process.stop() == 0
 
         changed = {name for name in before if before[name] != after[name]}
-        assert {name for name in changed if not name.endswith("_API_BASE")} == {
+        assert {name for name in changed if not name.endswith("_BASE")} == {
             "WECHATPAY_PLATFORM_CERTIFICATES"
         }
         kept = json.loads(path.read_text())["merchants"][0]["certificate"]["pem"]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.simulator.alipay_merchant import AlipayMerchant
 from tests.simulator.conftest import ROOT, Backend, Process
 from tests.simulator.merchant import Merchant
 from tests.simulator.platforms import Platforms
@@ -160,7 +161,14 @@ class TestLife:
         )
 
         changed = [key for key, value in again.settings().items() if value != settings[key]]
-        assert all(key.endswith("_API_BASE") for key in changed)
+        bases = {
+            "WECHAT_API_BASE",
+            "WECHAT_OPEN_BASE",
+            "WECHATPAY_API_BASE",
+            "ALIPAY_API_BASE",
+            "SMS_API_BASE",
+        }
+        assert set(changed) <= bases
         assert again.look("people") == [person]
         assert again.look("clock")["offset_s"] == 5
         assert again.look("orders")[0]["trade_state"] == "SUCCESS"
@@ -172,6 +180,33 @@ class TestLife:
         backend.always(200)
         again.advance(60)
         assert again.look("outbox")[0]["state"] == "done"
+
+    @pytest.mark.slow
+    def test_alipays_trades_and_notices_survive_too(
+        self,
+        start_simulator: Callable[..., Process],
+        http: requests.Session,
+        backend: Backend,
+        tmp_path: Path,
+    ) -> None:
+        backend.always(200, b"fail")
+        first = start_simulator("--state", str(tmp_path), "--backend", backend.url)
+        platforms = Platforms(first.url, http)
+        AlipayMerchant(platforms.settings(), platforms).precreate("RESTART02", backend.url)
+        platforms.control("alipay/pay/RESTART02", {"wait": True})
+        (trade,) = platforms.look("alipay/trades")
+        assert first.stop() == 0
+
+        again = Platforms(
+            start_simulator("--state", str(tmp_path), "--backend", backend.url).url, http
+        )
+
+        assert again.look("alipay/trades") == [trade]
+        backend.always(200, b"success")
+        again.advance(240)
+        assert again.look("outbox")[0]["state"] == "done"
+        refunded = AlipayMerchant(again.settings(), again).refund("RESTART02", "123.45")
+        assert refunded.data["fund_change"] == "Y"
 
     @pytest.mark.slow
     def test_a_seed_makes_the_same_accounts(

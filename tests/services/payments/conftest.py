@@ -8,6 +8,7 @@ import pytest
 from domain.actors import Actor, system_actor
 from services.pay_ports import ChannelTrade, TradeState
 from tests import factories
+from tests.world import merchant_of, miniapp_of
 
 PHONE = "19900000001"
 SYSTEM = system_actor("测试")
@@ -42,7 +43,7 @@ def make_payer(database, services, simulator):
             factories.make_identity(
                 session,
                 account=account,
-                appid=services.payments.channel.appid,
+                appid=miniapp_of(services),
                 openid=person["openid_miniapp"],
             )
             bills = [
@@ -86,8 +87,8 @@ def trade_for(services, clock, payer):
     def make(payment, **changes: Any):
         trade = ChannelTrade(
             channel="wechat",
-            mchid=services.payments.channel.mchid,
-            appid=services.payments.channel.appid,
+            mchid=merchant_of(services),
+            appid=miniapp_of(services),
             out_trade_no=payment.out_trade_no,
             state=TradeState.SUCCESS,
             transaction_id="4200001",

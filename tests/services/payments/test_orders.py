@@ -14,6 +14,7 @@ from services.payments.opening import (
 from services.payments.orders import PaymentEnded
 from tests import factories
 from tests.services.payments.conftest import SYSTEM
+from tests.world import miniapp_of
 
 
 @pytest.fixture
@@ -420,7 +421,7 @@ class TestTwoWechats:
             factories.make_identity(
                 session,
                 account=account,
-                appid=services.payments.channel.appid,
+                appid=miniapp_of(services),
                 openid="o-seen-later",
                 seen_at=services.clock.now(),
             )

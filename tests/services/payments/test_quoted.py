@@ -15,6 +15,7 @@ from services.payments.orders import TOPUP_CAP_FEN
 from services.payments.settle import Verdict
 from tests import factories
 from tests.services.payments.conftest import SYSTEM
+from tests.world import merchant_of, miniapp_of
 
 
 @pytest.fixture
@@ -57,8 +58,8 @@ def settle(services, clock):
     def settle(payment, number=1, **changes):
         trade = ChannelTrade(
             channel="wechat",
-            mchid=services.payments.channel.mchid,
-            appid=services.payments.channel.appid,
+            mchid=merchant_of(services),
+            appid=miniapp_of(services),
             out_trade_no=payment.out_trade_no,
             state=TradeState.SUCCESS,
             transaction_id=f"42{payment.out_trade_no}{number}",

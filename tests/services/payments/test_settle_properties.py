@@ -21,6 +21,7 @@ from domain.periods import local_date
 from services.pay_ports import ChannelTrade, TradeState
 from tests import factories
 from tests.services.payments.conftest import SYSTEM
+from tests.world import merchant_of, miniapp_of
 
 
 def reachable(moves, state):
@@ -60,7 +61,7 @@ class Payments(RuleBasedStateMachine):
             factories.make_identity(
                 session,
                 account=account,
-                appid=self.services.payments.channel.appid,
+                appid=miniapp_of(self.services),
                 openid=person["openid_miniapp"],
             )
             self.bill_ids = [
@@ -110,8 +111,8 @@ class Payments(RuleBasedStateMachine):
     def _trade(self, order, number):
         return ChannelTrade(
             channel="wechat",
-            mchid=self.services.payments.channel.mchid,
-            appid=self.services.payments.channel.appid,
+            mchid=merchant_of(self.services),
+            appid=miniapp_of(self.services),
             out_trade_no=order.out_trade_no,
             state=TradeState.SUCCESS,
             transaction_id=f"42{order.out_trade_no}{number}",

@@ -1,0 +1,50 @@
+"""Plain pages for whoever holds a link or scans a code: no sign-in, no outside file.
+
+Their one script opens WeChat's pay sheet, which only a script can; all else works without.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from flask import Blueprint, Response, make_response, render_template, send_from_directory
+
+from domain.periods import SHANGHAI
+from miniapp_api.security import open_to_all
+
+bp = Blueprint("pages", __name__, template_folder="templates")
+
+_STATIC = Path(__file__).parent / "static"
+_CSP = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+_KEPT_S = 3600
+
+
+def show_page(template: str, status: int = 200, **values: object) -> Response:
+    """Fill a template and answer with it.
+
+    The page's address carries a token: other hosts learn our name only, which WeChat's H5 payment
+    asks for.
+    """
+    response = make_response(render_template(template, **values), status)
+    response.headers["Content-Security-Policy"] = _CSP
+    response.headers["Referrer-Policy"] = "origin"
+    return response
+
+
+@bp.app_template_filter("clock")
+def show_clock(at: datetime) -> str:
+    """Write an instant the way people here read it."""
+    return f"{at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+
+
+@bp.get("/s/<any('page.css', 'pay.js'):name>")
+@open_to_all
+def static_file(name: str) -> Response:
+    """Give a file that the pages share."""
+    response = send_from_directory(_STATIC, name, max_age=_KEPT_S)
+    response.headers["Cache-Control"] = f"public, max-age={_KEPT_S}"
+    return response
