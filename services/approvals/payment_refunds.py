@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from domain.actors import Actor, Permission
+from domain.actors import Actor, Permission, staff_id_of
 from domain.approvals import ApprovalKind, ApprovalState
 from domain.errors import InvalidInput, NotFound
 from domain.money import MAX_FEN
@@ -16,7 +16,7 @@ from domain.payment_states import ONLINE
 from domain.periods import local_date, start_of_local_day
 from domain.refund_states import RefundKind, RefundState
 from models import Allocation, ApprovalRequest, Bill, Community, Payment, Staff
-from services.approvals.requests import Payout, RequestPending, ask_about, check_payout, staff_id_of
+from services.approvals.requests import Payout, RequestPending, ask_about, check_payout
 from services.audit import record
 from services.payments.refund_rows import begin_refund, choose_parts, find_parts, lock_payment
 from services.payments.refunds import end_refund
@@ -44,7 +44,7 @@ class PaymentRefundRequests:
         self,
         *,
         actor: Actor,
-        community_id: int | None,
+        community_id: int,
         payment_id: int,
         amount_fen: int,
         reason: str,
@@ -69,16 +69,16 @@ class PaymentRefundRequests:
         _check(amount_fen, reason)
 
         def work(tx: Transaction) -> RefundAsked:
-            payment = _find(tx, community_id, payment_id, bill_id)
+            _find(tx, community_id, payment_id, bill_id)
+            payment = lock_payment(tx, payment_id)
             facts = _facts(payment, bill_id, payout)
-            payment = lock_payment(tx, payment.id)
             choose_parts(find_parts(tx, payment, bill_id=bill_id), amount_fen)
             request_id = ask_about(
                 tx,
                 actor,
                 ApprovalKind.PAYMENT_REFUND,
                 subject=f"payment:{payment.id}",
-                community_id=payment.community_id,
+                community_id=community_id,
                 house_id=_house_of(tx, payment, bill_id),
                 amount_fen=amount_fen,
                 reason=reason,
@@ -122,11 +122,10 @@ def refund_payment(tx: Transaction, actor: Actor, request: ApprovalRequest) -> N
     end_refund(tx, actor, refund.id, RefundState.SUCCEEDED)
 
 
-def _find(
-    tx: Transaction, community_id: int | None, payment_id: int, bill_id: int | None
-) -> Payment:
+def _find(tx: Transaction, community_id: int, payment_id: int, bill_id: int | None) -> None:
+    """Refuse a payment of another community; one that fits no order belongs to none."""
     payment = tx.session.get(Payment, payment_id)
-    if payment is None or payment.community_id != community_id:
+    if payment is None or payment.community_id not in (None, community_id):
         raise NotFound("没有这笔收款")
     if (
         bill_id is not None
@@ -137,7 +136,6 @@ def _find(
         ).all()
     ):
         raise NotFound("这笔收款没有缴过这张账单")
-    return payment
 
 
 def _facts(payment: Payment, bill_id: int | None, payout: Payout | None) -> dict[str, Any]:
