@@ -3,6 +3,7 @@
 There is no fake of the port anywhere, so that there is nothing else to run it on.
 """
 
+import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -99,6 +100,12 @@ class Rig:
         self.channel._calls._timeout_s = (3, 0.2)
         if self.host == "pay":
             self.channel._calls.sdk._core._timeout = (3, 0.2)
+
+    def wait_until_written_down(self, count):
+        """The platform is still at it, and would write into the next test's journal."""
+        give_up_at = time.monotonic() + 10
+        while len(self.simulator.journal()) < count:
+            assert time.monotonic() < give_up_at
 
     def today(self):
         return self.clock.now().astimezone(BEIJING).date()
@@ -234,10 +241,12 @@ class TestOrders:
     def test_answer_that_does_not_come(self, rig):
         rig.channel.open_order(rig.order())
         rig.is_impatient()
+        seen = len(rig.simulator.journal())
         rig.fault(latency_ms=700)
 
         with pytest.raises(PlatformUnavailable):
             rig.channel.query(out_trade_no=NUMBER)
+        rig.wait_until_written_down(seen + 1)
 
     def test_effect_of_a_lost_answer_is_found(self, rig):
         rig.open_and_pay()
