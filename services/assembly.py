@@ -22,6 +22,8 @@ from services.bills.own_bills import OwnBills
 from services.bills.publication import Publication
 from services.bills.regeneration import Regeneration
 from services.counter.cashiers import Counter
+from services.counter.reversals import Reversals
+from services.counter.shifts import Shifts
 from services.deposits import Deposits
 from services.doctor import Doctor
 from services.estate import Estate
@@ -124,7 +126,9 @@ class Services:
     receipts: Receipts
     refunds: Refunds
     reports: Reports
+    reversals: Reversals
     settlement: Settlement
+    shifts: Shifts
     slips: SlipWriter
     share_pools: SharePools
     staff: StaffAccounts
@@ -251,7 +255,9 @@ def build(
         receipts=Receipts(unit_of_work),
         refunds=refunds,
         reports=Reports(unit_of_work, world.documents),
+        reversals=Reversals(unit_of_work),
         settlement=settlement,
+        shifts=Shifts(unit_of_work),
         slips=world.slips,
         share_pools=SharePools(unit_of_work),
         staff=StaffAccounts(unit_of_work),
