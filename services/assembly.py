@@ -56,6 +56,7 @@ from services.payments.pay_codes import PayCodes
 from services.payments.receipts import Receipts
 from services.payments.refunds import Refunds
 from services.payments.settle import Settlement
+from services.payments.suspense import SuspenseMoney
 from services.payments.sweep import PaymentSweep
 from services.payments.tickets import OrderTickets
 from services.ports import (
@@ -118,6 +119,7 @@ class Services:
     pay_codes: PayCodes
     payment_rules: CommunityPaymentRules
     payment_refund_requests: PaymentRefundRequests
+    suspense: SuspenseMoney
     payments: PaymentOrders
     prepaid: PrepaidAccounts
     prepaid_offsets: PrepaidOffsets
@@ -247,6 +249,7 @@ def build(
         pay_channels=world.pay_channels,
         pay_codes=PayCodes(unit_of_work, world.slips, door_key),
         payment_refund_requests=PaymentRefundRequests(unit_of_work),
+        suspense=SuspenseMoney(unit_of_work),
         payments=PaymentOrders(unit_of_work, world.pay_channels, tickets, sweep),
         prepaid=PrepaidAccounts(unit_of_work),
         prepaid_offsets=PrepaidOffsets(unit_of_work),

@@ -16,6 +16,7 @@ from panel.commands.money import counter_cli, deposit_cli, prepaid_cli
 from panel.commands.payments import merchant_cli, pay_code_cli, payment_rules
 from panel.commands.reports import report_cli, statement
 from panel.commands.staff_tokens import token_cli
+from panel.commands.suspense import suspense_cli
 
 
 def register(app: Flask) -> None:
@@ -40,6 +41,7 @@ def register(app: Flask) -> None:
         prepaid_cli,
         deposit_cli,
         approvals_cli,
+        suspense_cli,
         report_cli,
         statement,
         verify_cli,
