@@ -53,6 +53,7 @@ from services.payments.notices import PaymentNotices
 from services.payments.offset import PrepaidOffsets
 from services.payments.orders import PaymentOrders
 from services.payments.pay_codes import PayCodes
+from services.payments.receipt_prints import ReceiptPrints
 from services.payments.receipts import Receipts
 from services.payments.refunds import Refunds
 from services.payments.settle import Settlement
@@ -125,6 +126,7 @@ class Services:
     prepaid_offsets: PrepaidOffsets
     publication: Publication
     regeneration: Regeneration
+    receipt_prints: ReceiptPrints
     receipts: Receipts
     refunds: Refunds
     reports: Reports
@@ -255,6 +257,7 @@ def build(
         prepaid_offsets=PrepaidOffsets(unit_of_work),
         publication=Publication(unit_of_work),
         regeneration=Regeneration(unit_of_work),
+        receipt_prints=ReceiptPrints(unit_of_work, world.slips),
         receipts=Receipts(unit_of_work),
         refunds=refunds,
         reports=Reports(unit_of_work, world.documents),
