@@ -72,6 +72,7 @@ from services.ports import (
 )
 from services.prepaid.accounts import PrepaidAccounts
 from services.printing import SlipWriter
+from services.reconciliation.cash import CashReconciliation
 from services.reports.reporting import Reports
 from services.staff import StaffAccounts
 from services.staff_tokens import StaffTokens
@@ -87,6 +88,7 @@ class Services:
     accounts: Accounts
     batches: BillBatches
     bill_findings: BillFindings
+    cash_reconciliation: CashReconciliation
     clock: Clock
     counter: Counter
     deposits: Deposits
@@ -218,6 +220,7 @@ def build(
         accounts=Accounts(unit_of_work, world.official_account),
         batches=BillBatches(unit_of_work),
         bill_findings=BillFindings(unit_of_work),
+        cash_reconciliation=CashReconciliation(unit_of_work),
         clock=clock,
         counter=Counter(unit_of_work),
         deposits=Deposits(unit_of_work),
