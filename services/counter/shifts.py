@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, update
 
 from domain.actors import Actor, Permission
 from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -264,27 +264,22 @@ class Shifts:
 
         return self.unit_of_work.run(work)
 
-    def list_own(self, *, actor: Actor, community_id: int) -> list[ShiftView]:
-        """List one's own shifts, newest first."""
+    def list_own(
+        self, *, actor: Actor, community_id: int, opened_on: date | None = None
+    ) -> list[ShiftView]:
+        """List one's own shifts, of one local day or all, newest first."""
         actor.must(Permission.TAKE_MONEY)
+        mine = CashierShift.staff_id == cashier_of(actor)
         with self.unit_of_work.reading() as session:
-            return read_shifts(
-                session,
-                CashierShift.community_id == community_id,
-                CashierShift.staff_id == cashier_of(actor),
-            )
+            return read_shifts(session, mine, *_opened(community_id, opened_on))
 
     def list_of_community(
         self, *, actor: Actor, community_id: int, opened_on: date | None = None
     ) -> list[ShiftView]:
         """List the shifts of a community, of one local day or all, newest first."""
         actor.must(Permission.VIEW_REPORTS)
-        which = [CashierShift.community_id == community_id]
-        if opened_on:
-            which.append(CashierShift.opened_at >= start_of_local_day(opened_on))
-            which.append(CashierShift.opened_at < start_of_local_day(opened_on + timedelta(days=1)))
         with self.unit_of_work.reading() as session:
-            return read_shifts(session, *which)
+            return read_shifts(session, *_opened(community_id, opened_on))
 
     def show(self, *, actor: Actor, community_id: int, shift_id: int) -> ShiftView:
         """Show a shift: one's own, or any to whoever may see reports.
@@ -301,6 +296,14 @@ class Shifts:
         if not found:
             raise NotFound("没有这个班次")
         return found[0]
+
+
+def _opened(community_id: int, on: date | None) -> list[ColumnElement[bool]]:
+    which = [CashierShift.community_id == community_id]
+    if on:
+        which.append(CashierShift.opened_at >= start_of_local_day(on))
+        which.append(CashierShift.opened_at < start_of_local_day(on + timedelta(days=1)))
+    return which
 
 
 def _move_own(
