@@ -131,3 +131,18 @@ class TestReceivedOn:
 
         with pytest.raises(KeyUsedForOther):
             take_of(2)
+
+    def test_more_waived_since_than_had_accrued_on_the_day_leaves_nothing(
+        self, services, scene, take_of, add_bill, charge_late, bill, late_fee, finance
+    ):
+        charge_late()
+        bill_id = add_bill(126000, days_late=47)
+        asked = services.money_requests.request_late_fee_waiver(
+            actor=scene.manager, bill_id=bill_id, amount_fen=2000, reason="停电"
+        )
+        services.money_decisions.approve(actor=finance, request_id=asked)
+
+        take_of(45, 126000)
+
+        assert bill(bill_id) == ("paid", 126000, 126000)
+        assert late_fee(bill_id) == (0, 2000, 126)
