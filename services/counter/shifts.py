@@ -10,14 +10,13 @@ from sqlalchemy import ColumnElement, update
 
 from domain.actors import Actor, Permission
 from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from domain.money import MAX_FEN
-from domain.payment_states import CHANNEL_SHOWN, PaymentChannel
+from domain.payment_states import PaymentChannel
 from domain.periods import start_of_local_day
 from domain.shifts import SHIFT_MOVES, ShiftState
 from models import CashierShift, Community, ShiftCount
 from services.audit import record
+from services.counter.shift_checks import NOTE_LENGTHS, check_counted, check_fen
 from services.counter.shift_views import (
-    COUNTED_WAYS,
     CountView,
     ShiftView,
     read_expected,
@@ -28,8 +27,6 @@ from services.payments.money_in import cashier_of
 from services.shifts import insert_shift
 from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
-
-_NOTE_LENGTHS = range(201)
 
 
 class ShiftAlreadyOpen(Conflict):
@@ -102,7 +99,7 @@ class Shifts:
         """
         actor.must(Permission.TAKE_MONEY)
         staff_id = cashier_of(actor)
-        _check_fen("float_fen", float_fen)
+        check_fen("float_fen", float_fen)
 
         def work(tx: Transaction) -> ShiftView:
             community = tx.session.get(Community, community_id)
@@ -168,7 +165,7 @@ class Shifts:
             NoShiftToCount: the cashier still takes money, or has counted.
         """
         actor.must(Permission.TAKE_MONEY)
-        _check_counted(counted_fen, note)
+        check_counted(counted_fen, note)
 
         def work(tx: Transaction) -> ShiftView:
             shift = _move_own(
@@ -207,7 +204,7 @@ class Shifts:
             NotFound: no such shift of one's own.
         """
         actor.must(Permission.TAKE_MONEY)
-        if not note.strip() or len(note.strip()) not in _NOTE_LENGTHS:
+        if not note.strip() or len(note.strip()) not in NOTE_LENGTHS:
             raise InvalidInput(fields={"note": ["请写明差额原因，200 字以内"]})
 
         def work(tx: Transaction) -> ShiftView:
@@ -374,23 +371,3 @@ def _figures(counts: tuple[CountView, ...]) -> dict[str, object]:
         f"{one.channel}_fen": {"counted": one.counted_fen, "expected": one.expected_fen}
         for one in counts
     }
-
-
-def _check_fen(field: str, fen: int) -> None:
-    if not 0 <= fen <= MAX_FEN:
-        raise InvalidInput(fields={field: ["金额应在 0 至 999,999,999.99 元之间"]})
-
-
-def _check_counted(counted_fen: Mapping[PaymentChannel, int], note: str) -> None:
-    problems = {}
-    if PaymentChannel.CASH not in counted_fen:
-        problems["cash"] = ["请填写清点的现金（含备用金），没有则填 0"]
-    for way, fen in counted_fen.items():
-        if way not in COUNTED_WAYS:
-            problems[str(way)] = ["收款方式应为现金、刷卡、银行转账或支票"]
-        elif not 0 <= fen <= MAX_FEN:
-            problems[str(way)] = [f"{CHANNEL_SHOWN[way]}金额应在 0 至 999,999,999.99 元之间"]
-    if len(note.strip()) not in _NOTE_LENGTHS:
-        problems["note"] = ["备注最多 200 字"]
-    if problems:
-        raise InvalidInput(fields=problems)

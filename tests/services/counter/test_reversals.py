@@ -191,8 +191,9 @@ class TestReverse:
         receipt = take(5000)
         reverse(receipt)
 
-        with pytest.raises(NotReversible):
+        with pytest.raises(NotReversible) as refused:
             reverse(receipt)
+        assert refused.value.message == "这笔收款已有退款或已冲红，不能再冲红"
         assert database.value("SELECT count(*) FROM refund") == 1
 
     @pytest.mark.breaks_promises  # nobody gave the receipt of money that came online
