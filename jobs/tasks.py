@@ -64,6 +64,11 @@ def offset_prepaid() -> int:
     return _services().prepaid_offsets.offset_due(actor=_actor("预存抵扣"))
 
 
+def reconcile_cash() -> int:
+    """Compare the days of counters that are over with what their cashiers counted."""
+    return _services().cash_reconciliation.run_due(actor=_actor("现金对账"))
+
+
 def drop_old_slots() -> int:
     """Forget old slots of the timetable."""
     return _services().timetable.drop_old_slots()
@@ -96,6 +101,7 @@ JOBS: dict[str, Callable[..., Any]] = {
         resume_generation,
         offset_prepaid,
         fold_summary,
+        reconcile_cash,
         drop_old_slots,
     )
 }

@@ -21,6 +21,7 @@ from miniapp_api import (
     limits,
     pages,
     payments,
+    receipt_pages,
     sessions,
     staff_readings,
     statements,
@@ -92,6 +93,7 @@ def register(
     app.register_blueprint(callbacks.bp)
     app.register_blueprint(pages.bp)
     app.register_blueprint(door.bp)
+    app.register_blueprint(receipt_pages.bp)
     app.register_blueprint(health.bp)
     errors.register(app, database_errors=database_errors)
     app.wsgi_app = SlowBodyGuard(  # type: ignore[method-assign]

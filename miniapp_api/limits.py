@@ -66,7 +66,9 @@ PRINTING = Rate("printing", 30, _account)
 """A file of three years takes some 100 ms; an owner prints a handful."""
 DOOR = Rate("door", 60, _address)
 """Anybody with a code may ask these; a page that waits for the money looks every four seconds."""
-RATES = (SIGNING_IN, PAYING, READING_METERS, PRINTING, DOOR)
+VERIFYING = Rate("verifying", 30, _address)
+"""Anybody with a paper may ask these; whoever checks a pile of papers scans one in two seconds."""
+RATES = (SIGNING_IN, PAYING, READING_METERS, PRINTING, DOOR, VERIFYING)
 
 
 def limited(rate: Rate) -> Callable[[Callable[P, R]], Callable[P, R]]:

@@ -22,6 +22,8 @@ from services.bills.own_bills import OwnBills
 from services.bills.publication import Publication
 from services.bills.regeneration import Regeneration
 from services.counter.cashiers import Counter
+from services.counter.reversals import Reversals
+from services.counter.shifts import Shifts
 from services.deposits import Deposits
 from services.doctor import Doctor
 from services.estate import Estate
@@ -51,6 +53,7 @@ from services.payments.notices import PaymentNotices
 from services.payments.offset import PrepaidOffsets
 from services.payments.orders import PaymentOrders
 from services.payments.pay_codes import PayCodes
+from services.payments.receipt_prints import ReceiptPrints
 from services.payments.receipts import Receipts
 from services.payments.refunds import Refunds
 from services.payments.settle import Settlement
@@ -69,6 +72,7 @@ from services.ports import (
 )
 from services.prepaid.accounts import PrepaidAccounts
 from services.printing import SlipWriter
+from services.reconciliation.cash import CashReconciliation
 from services.reports.reporting import Reports
 from services.staff import StaffAccounts
 from services.staff_tokens import StaffTokens
@@ -84,6 +88,7 @@ class Services:
     accounts: Accounts
     batches: BillBatches
     bill_findings: BillFindings
+    cash_reconciliation: CashReconciliation
     clock: Clock
     counter: Counter
     deposits: Deposits
@@ -123,10 +128,13 @@ class Services:
     prepaid_offsets: PrepaidOffsets
     publication: Publication
     regeneration: Regeneration
+    receipt_prints: ReceiptPrints
     receipts: Receipts
     refunds: Refunds
     reports: Reports
+    reversals: Reversals
     settlement: Settlement
+    shifts: Shifts
     slips: SlipWriter
     share_pools: SharePools
     staff: StaffAccounts
@@ -212,6 +220,7 @@ def build(
         accounts=Accounts(unit_of_work, world.official_account),
         batches=BillBatches(unit_of_work),
         bill_findings=BillFindings(unit_of_work),
+        cash_reconciliation=CashReconciliation(unit_of_work),
         clock=clock,
         counter=Counter(unit_of_work),
         deposits=Deposits(unit_of_work),
@@ -251,10 +260,13 @@ def build(
         prepaid_offsets=PrepaidOffsets(unit_of_work),
         publication=Publication(unit_of_work),
         regeneration=Regeneration(unit_of_work),
+        receipt_prints=ReceiptPrints(unit_of_work, world.slips),
         receipts=Receipts(unit_of_work),
         refunds=refunds,
         reports=Reports(unit_of_work, world.documents),
+        reversals=Reversals(unit_of_work),
         settlement=settlement,
+        shifts=Shifts(unit_of_work),
         slips=world.slips,
         share_pools=SharePools(unit_of_work),
         staff=StaffAccounts(unit_of_work),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from models import StaffTask
@@ -25,4 +25,13 @@ def open_task(
         .on_conflict_do_nothing(
             index_elements=["kind", "subject"], index_where=text("done_at IS NULL")
         )
+    )
+
+
+def close_task(tx: Transaction, *, kind: str, subject: str) -> None:
+    """End the open task of a kind and subject, if there is one: what it told of is mended."""
+    tx.session.execute(
+        update(StaffTask)
+        .where(StaffTask.kind == kind, StaffTask.subject == subject, StaffTask.done_at.is_(None))
+        .values(done_at=tx.now)
     )

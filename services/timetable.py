@@ -39,6 +39,7 @@ TIMETABLE = (
     Entry("resume_generation", timedelta(seconds=60)),
     Entry("offset_prepaid", timedelta(minutes=5)),
     Entry("fold_summary", timedelta(seconds=60)),
+    Entry("reconcile_cash", timedelta(hours=1)),
     Entry("drop_old_slots", timedelta(hours=1)),
 )
 SLOTS_KEPT = timedelta(days=7)
