@@ -35,6 +35,7 @@ class Permission(StrEnum):
     APPROVE_MONEY_OUT = "approve_money_out"
     VIEW_HOUSE_MONEY = "view_house_money"
     VIEW_REPORTS = "view_reports"
+    RECONCILE = "reconcile"
 
 
 class Role(StrEnum):
@@ -69,6 +70,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.APPROVE_MONEY_OUT,
             _P.VIEW_HOUSE_MONEY,
             _P.VIEW_REPORTS,
+            _P.RECONCILE,
         }
     ),
     Role.FINANCE: frozenset(
@@ -87,6 +89,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.APPROVE_MONEY_OUT,
             _P.VIEW_HOUSE_MONEY,
             _P.VIEW_REPORTS,
+            _P.RECONCILE,
         }
     ),
     Role.CASHIER: frozenset({_P.VIEW_ESTATE, _P.TAKE_MONEY, _P.VIEW_HOUSE_MONEY}),
@@ -173,7 +176,7 @@ def staff_actor(*, staff_id: int, name: str, role: Role, request_id: str = "") -
 
 def system_actor(name: str, request_id: str = "") -> Actor:
     """Our own machinery: platform callbacks, sweeps, jobs and checks."""
-    may = frozenset({_P.RUN_PLATFORM_WORK, _P.CHECK_LEDGER})
+    may = frozenset({_P.RUN_PLATFORM_WORK, _P.CHECK_LEDGER, _P.RECONCILE})
     return Actor(ActorKind.SYSTEM, None, name, may, request_id)
 
 
@@ -194,6 +197,7 @@ def operator(request_id: str = "") -> Actor:
             _P.READ_METERS,
             _P.VIEW_HOUSE_MONEY,
             _P.VIEW_REPORTS,
+            _P.RECONCILE,
         }
     )
     return Actor(ActorKind.SYSTEM, None, "命令行", may, request_id)

@@ -22,6 +22,7 @@ from miniapp_api import (
     pages,
     payments,
     sessions,
+    staff_payments,
     staff_readings,
     statements,
 )
@@ -86,7 +87,14 @@ def register(
     app.teardown_request(_forget)
     limits.register(app, redis=redis)
     api = make_api(app)
-    for blueprint in (sessions.bp, bills.bp, payments.bp, statements.bp, staff_readings.bp):
+    for blueprint in (
+        sessions.bp,
+        bills.bp,
+        payments.bp,
+        statements.bp,
+        staff_readings.bp,
+        staff_payments.bp,
+    ):
         api.register_blueprint(blueprint)
     describe_security(app, api)
     app.register_blueprint(callbacks.bp)

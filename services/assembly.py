@@ -46,6 +46,7 @@ from services.payments.channel_calls import ChannelCalls
 from services.payments.community_rules import CommunityPaymentRules
 from services.payments.door import DoorPayments
 from services.payments.door_payers import DoorPayers
+from services.payments.life import PaymentLife
 from services.payments.merchants import MerchantAccounts
 from services.payments.notices import PaymentNotices
 from services.payments.offset import PrepaidOffsets
@@ -56,6 +57,7 @@ from services.payments.refunds import Refunds
 from services.payments.settle import Settlement
 from services.payments.sweep import PaymentSweep
 from services.payments.tickets import OrderTickets
+from services.payments.watch import PaymentWatch
 from services.ports import (
     Clock,
     DocumentWriter,
@@ -68,10 +70,13 @@ from services.ports import (
 )
 from services.prepaid.accounts import PrepaidAccounts
 from services.printing import SlipWriter
+from services.reconciliation.cases import ReconciliationCases
+from services.reconciliation.runs import Reconciliation
 from services.reports.reporting import Reports
 from services.staff import StaffAccounts
 from services.staff_tokens import StaffTokens
 from services.statements import Statements
+from services.tasks import StaffTasks
 from services.timetable import Timetable
 from services.unit_of_work import UnitOfWork
 
@@ -116,12 +121,16 @@ class Services:
     pay_codes: PayCodes
     payment_rules: CommunityPaymentRules
     payment_refund_requests: PaymentRefundRequests
+    payment_life: PaymentLife
+    payment_watch: PaymentWatch
     payments: PaymentOrders
     prepaid: PrepaidAccounts
     prepaid_offsets: PrepaidOffsets
     publication: Publication
     regeneration: Regeneration
     receipts: Receipts
+    reconciliation: Reconciliation
+    reconciliation_cases: ReconciliationCases
     refunds: Refunds
     reports: Reports
     settlement: Settlement
@@ -131,6 +140,7 @@ class Services:
     staff_tokens: StaffTokens
     statements: Statements
     sweep: PaymentSweep
+    tasks: StaffTasks
     timetable: Timetable
 
 
@@ -243,12 +253,16 @@ def build(
         pay_channels=world.pay_channels,
         pay_codes=PayCodes(unit_of_work, world.slips, door_key),
         payment_refund_requests=PaymentRefundRequests(unit_of_work),
+        payment_life=PaymentLife(unit_of_work, sweep, refunds),
+        payment_watch=PaymentWatch(unit_of_work),
         payments=PaymentOrders(unit_of_work, world.pay_channels, tickets, sweep),
         prepaid=PrepaidAccounts(unit_of_work),
         prepaid_offsets=PrepaidOffsets(unit_of_work),
         publication=Publication(unit_of_work),
         regeneration=Regeneration(unit_of_work),
         receipts=Receipts(unit_of_work),
+        reconciliation=Reconciliation(unit_of_work, world.pay_channels, sweep),
+        reconciliation_cases=ReconciliationCases(unit_of_work),
         refunds=refunds,
         reports=Reports(unit_of_work, world.documents),
         settlement=settlement,
@@ -258,6 +272,7 @@ def build(
         staff_tokens=StaffTokens(unit_of_work),
         statements=Statements(unit_of_work, world.documents),
         sweep=sweep,
+        tasks=StaffTasks(unit_of_work),
         timetable=Timetable(unit_of_work),
     )
 

@@ -14,6 +14,7 @@ from panel.commands.late_fees import late_fee_cli
 from panel.commands.meters import meters_cli
 from panel.commands.money import counter_cli, deposit_cli, prepaid_cli
 from panel.commands.payments import merchant_cli, pay_code_cli, payment_rules
+from panel.commands.reconciliation import money_cli, reconcile_cli, tasks_cli
 from panel.commands.reports import report_cli, statement
 from panel.commands.staff_tokens import token_cli
 
@@ -40,6 +41,9 @@ def register(app: Flask) -> None:
         prepaid_cli,
         deposit_cli,
         approvals_cli,
+        reconcile_cli,
+        money_cli,
+        tasks_cli,
         report_cli,
         statement,
         verify_cli,
