@@ -174,6 +174,17 @@ def staff_actor(*, staff_id: int, name: str, role: Role, request_id: str = "") -
     return Actor(ActorKind.STAFF, staff_id, name, may, request_id, role=role)
 
 
+def staff_id_of(actor: Actor) -> int:
+    """Tell which member of staff acts: requests and decisions name people.
+
+    Raises:
+        NotAllowed: nobody of the staff.
+    """
+    if actor.kind is not ActorKind.STAFF or actor.id is None:
+        raise NotAllowed("请以员工身份操作")
+    return actor.id
+
+
 def system_actor(name: str, request_id: str = "") -> Actor:
     """Our own machinery: platform callbacks, sweeps, jobs and checks."""
     may = frozenset({_P.RUN_PLATFORM_WORK, _P.CHECK_LEDGER, _P.RECONCILE})

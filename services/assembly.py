@@ -55,6 +55,7 @@ from services.payments.pay_codes import PayCodes
 from services.payments.receipts import Receipts
 from services.payments.refunds import Refunds
 from services.payments.settle import Settlement
+from services.payments.suspense import SuspenseMoney
 from services.payments.sweep import PaymentSweep
 from services.payments.tickets import OrderTickets
 from services.payments.watch import PaymentWatch
@@ -123,6 +124,7 @@ class Services:
     payment_refund_requests: PaymentRefundRequests
     payment_life: PaymentLife
     payment_watch: PaymentWatch
+    suspense: SuspenseMoney
     payments: PaymentOrders
     prepaid: PrepaidAccounts
     prepaid_offsets: PrepaidOffsets
@@ -255,6 +257,7 @@ def build(
         payment_refund_requests=PaymentRefundRequests(unit_of_work),
         payment_life=PaymentLife(unit_of_work, sweep, refunds),
         payment_watch=PaymentWatch(unit_of_work),
+        suspense=SuspenseMoney(unit_of_work),
         payments=PaymentOrders(unit_of_work, world.pay_channels, tickets, sweep),
         prepaid=PrepaidAccounts(unit_of_work),
         prepaid_offsets=PrepaidOffsets(unit_of_work),

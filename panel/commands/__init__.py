@@ -17,6 +17,7 @@ from panel.commands.payments import merchant_cli, pay_code_cli, payment_rules
 from panel.commands.reconciliation import money_cli, reconcile_cli, tasks_cli
 from panel.commands.reports import report_cli, statement
 from panel.commands.staff_tokens import token_cli
+from panel.commands.suspense import suspense_cli
 
 
 def register(app: Flask) -> None:
@@ -44,6 +45,7 @@ def register(app: Flask) -> None:
         reconcile_cli,
         money_cli,
         tasks_cli,
+        suspense_cli,
         report_cli,
         statement,
         verify_cli,

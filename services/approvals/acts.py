@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from domain.actors import Actor
+from domain.actors import Actor, staff_id_of
 from domain.approvals import ApprovalKind
 from domain.bill_states import BillState, LineKind
 from domain.errors import NotFound
@@ -32,7 +32,6 @@ from services.approvals.checks import (
     check_voidable,
 )
 from services.approvals.payment_refunds import refund_payment
-from services.approvals.requests import staff_id_of
 from services.audit import record
 from services.payments.taking import BillInPayment, new_trade_no
 from services.prepaid.deposit_ledger import spend

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
-from domain.actors import Actor, Permission
+from domain.actors import Actor, Permission, staff_id_of
 from domain.approvals import APPROVAL_LIMIT_FEN, WITHOUT_LIMIT, ApprovalKind, ApprovalState
 from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from domain.houses import house_label
@@ -17,7 +17,6 @@ from domain.money import show_yuan
 from domain.periods import local_date, start_of_local_day
 from models import ApprovalRequest, Bill, Building, House, Staff
 from services.approvals.acts import carry_out
-from services.approvals.requests import staff_id_of
 from services.audit import record
 from services.unit_of_work import Transaction, UnitOfWork
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from domain.actors import Actor, Permission
+from domain.actors import Actor, Permission, staff_id_of
 from domain.approvals import ApprovalKind, ApprovalState
 from domain.errors import InvalidInput, NotFound
 from domain.money import MAX_FEN
@@ -16,7 +16,7 @@ from domain.payment_states import ONLINE
 from domain.periods import local_date, start_of_local_day
 from domain.refund_states import RefundKind, RefundState
 from models import Allocation, ApprovalRequest, Bill, Community, Payment, Staff
-from services.approvals.requests import Payout, RequestPending, ask_about, check_payout, staff_id_of
+from services.approvals.requests import Payout, RequestPending, ask_about, check_payout
 from services.audit import record
 from services.payments.refund_rows import begin_refund, choose_parts, find_parts, lock_payment
 from services.payments.refunds import end_refund
@@ -44,7 +44,7 @@ class PaymentRefundRequests:
         self,
         *,
         actor: Actor,
-        community_id: int | None,
+        community_id: int,
         payment_id: int,
         amount_fen: int,
         reason: str,
@@ -78,7 +78,7 @@ class PaymentRefundRequests:
                 actor,
                 ApprovalKind.PAYMENT_REFUND,
                 subject=f"payment:{payment.id}",
-                community_id=payment.community_id,
+                community_id=community_id,
                 house_id=_house_of(tx, payment, bill_id),
                 amount_fen=amount_fen,
                 reason=reason,
@@ -122,11 +122,10 @@ def refund_payment(tx: Transaction, actor: Actor, request: ApprovalRequest) -> N
     end_refund(tx, actor, refund.id, RefundState.SUCCEEDED)
 
 
-def _find(
-    tx: Transaction, community_id: int | None, payment_id: int, bill_id: int | None
-) -> Payment:
+def _find(tx: Transaction, community_id: int, payment_id: int, bill_id: int | None) -> Payment:
+    """Find a payment of the community, or one that fits no order and so belongs to none."""
     payment = tx.session.get(Payment, payment_id)
-    if payment is None or payment.community_id != community_id:
+    if payment is None or payment.community_id not in (None, community_id):
         raise NotFound("没有这笔收款")
     if (
         bill_id is not None

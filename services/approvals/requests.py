@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from domain.actors import Actor, ActorKind, Permission
+from domain.actors import Actor, Permission, staff_id_of
 from domain.approvals import APPROVAL_SHOWN, ApprovalKind, ApprovalState
 from domain.bill_states import BillState
-from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from domain.errors import Conflict, InvalidInput, NotFound
 from domain.money import MAX_FEN
 from domain.periods import local_date
 from models import ApprovalRequest, Bill, Deposit, PrepaidAccount
@@ -303,17 +303,6 @@ def ask_about(
         facts={"kind": APPROVAL_SHOWN[kind], "amount_fen": amount_fen, "reason": request.reason},
     )
     return request.id
-
-
-def staff_id_of(actor: Actor) -> int:
-    """Tell which member of staff acts: requests and decisions name people.
-
-    Raises:
-        NotAllowed: nobody of the staff.
-    """
-    if actor.kind is not ActorKind.STAFF or actor.id is None:
-        raise NotAllowed("请以员工身份操作")
-    return actor.id
 
 
 def check_payout(payout: Payout) -> None:

@@ -47,11 +47,14 @@ class TopUp:
     amount_fen: int
 
 
-class HeldByOrders(BillInPayment):
-    """Orders that may give way to this one hold the bills: to be closed first, then tried again."""
+class HeldByOrders(Exception):
+    """Orders that may give way to this one hold the bills: to be closed first, then tried again.
+
+    Not a `PropertyError`: `with_way_cleared` turns it into one when they do not give way.
+    """
 
     def __init__(self, order_ids: Collection[int]) -> None:
-        super().__init__()
+        super().__init__(order_ids)
         self.order_ids = order_ids
 
 
@@ -79,7 +82,10 @@ def with_way_cleared(sweep: Asks, work: Callable[[], T]) -> T:
                 sweep.ask(order_id=order_id, and_close=True)
             except (PlatformRefused, PlatformUnavailable) as silent:
                 raise BillInPayment from silent
-    return work()
+    try:
+        return work()
+    except HeldByOrders as still_held:
+        raise BillInPayment from still_held
 
 
 def find_channel(

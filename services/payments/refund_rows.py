@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from domain.errors import Conflict, InvalidInput
 from domain.money import show_yuan
@@ -289,7 +289,8 @@ def _bill_parts(tx: Transaction, payment: Payment, bill_id: int | None) -> list[
     )
 
 
-def _suspense_parts(tx: Transaction, payment: Payment) -> list[Part]:
+def left_in_suspense() -> ColumnElement[int]:
+    """What nobody has placed of a `Suspense` row and no refund on its way will take, as SQL."""
     resolved = (
         select(func.coalesce(func.sum(SuspenseResolution.amount_fen), 0))
         .where(SuspenseResolution.suspense_id == Suspense.id)
@@ -301,8 +302,12 @@ def _suspense_parts(tx: Transaction, payment: Payment) -> list[Part]:
         .where(RefundPart.suspense_id == Suspense.id, Refund.state.in_(_IN_FLIGHT))
         .scalar_subquery()
     )
+    return Suspense.amount_fen - resolved - flying
+
+
+def _suspense_parts(tx: Transaction, payment: Payment) -> list[Part]:
     rows = tx.session.execute(
-        select(Suspense.id, Suspense.amount_fen - resolved - flying)
+        select(Suspense.id, left_in_suspense())
         .where(Suspense.payment_id == payment.id)
         .order_by(Suspense.id.desc())
     ).all()

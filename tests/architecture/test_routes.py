@@ -127,7 +127,7 @@ def test_no_route_changes_anything_by_get(routes):
 
 def test_nothing_stands_outside_the_known_prefixes(routes):
     for _, rule, _ in routes:
-        assert rule.startswith(("/api/", "/notify/", "/wechat/")) or rule in {
+        assert rule.startswith(("/api/", "/notify/", "/wechat/", "/p/", "/r/", "/s/")) or rule in {
             "/healthz",
             "/readyz",
             "/metrics",

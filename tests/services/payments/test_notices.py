@@ -24,7 +24,7 @@ def craft(simulator, start):
 
 @pytest.fixture
 def take(services):
-    return lambda posted: services.notices.take(posted=posted, request_id="request-1")
+    return lambda posted: services.notices.take_wechat(posted=posted, request_id="request-1")
 
 
 @pytest.fixture

@@ -179,7 +179,8 @@ class TestLateFee:
 
         assert set(suspense()) == {f"bill_{state}"}
         assert database.value("SELECT sum(amount_fen) FROM suspense") == 128961
-        assert database.value("SELECT count(*) FROM receipt") == 0
+        assert database.value("SELECT balance_fen FROM prepaid_account") == 128961
+        assert database.value("SELECT amount_fen FROM receipt") == 128961
 
     def test_a_late_fee_that_was_waived_meanwhile_is_kept(
         self, late, pay, settle, database, suspense, bills, late_fees, decided
@@ -336,7 +337,7 @@ class TestTopUp:
         assert {state for state, _ in bills().values()} == {"paid"}
         assert database.value("SELECT balance_fen FROM prepaid_account") == 800
 
-    def test_a_second_payment_of_it_is_not_put_there_too(
+    def test_a_second_payment_of_it_is_kept_and_placed_by_the_policy(
         self, payer, pay, settle, database, suspense
     ):
         payment = pay(payer, bill_ids=[], topup_fen=50000, topup_house_id=payer.house_id)
@@ -345,8 +346,9 @@ class TestTopUp:
         assert settle(payment) is Verdict.ALREADY_BOOKED
         assert settle(payment, number=2) is Verdict.IN_SUSPENSE
 
-        assert database.value("SELECT balance_fen FROM prepaid_account") == 50000
+        assert database.value("SELECT balance_fen FROM prepaid_account") == 100000
         assert suspense() == {"order_already_paid": 50000}
+        assert database.value("SELECT sum(amount_fen) FROM suspense_resolution") == 50000
 
     def test_another_amount_than_was_asked_for_is_kept(
         self, payer, pay, settle, database, suspense

@@ -93,7 +93,11 @@ class TestSettle:
 
         assert {paid for _, paid in bills().values()} == {21002, 1200}
         assert database.value("SELECT sum(amount_fen) FROM suspense") == 22202
-        assert database.value("SELECT count(*) FROM receipt") == 1
+        assert database.value("SELECT balance_fen FROM prepaid_account") == 22202
+        assert database.rows("SELECT amount_fen FROM receipt ORDER BY id") == [
+            {"amount_fen": 22202},
+            {"amount_fen": 22202},
+        ]
 
     def test_a_bill_voided_meanwhile_takes_nothing_the_others_do(
         self, start, trade_for, settle, payer, bills, database, put_bill
@@ -107,7 +111,9 @@ class TestSettle:
         assert database.rows("SELECT amount_fen, reason FROM suspense") == [
             {"amount_fen": 21002, "reason": "bill_voided"}
         ]
-        assert database.value("SELECT amount_fen FROM receipt") == 1200
+        assert database.value("SELECT balance_fen FROM prepaid_account") == 21002
+        [receipt] = database.rows("SELECT amount_fen, snapshot FROM receipt")
+        assert [line["amount_fen"] for line in receipt["snapshot"]["lines"]] == [1200, 21002]
 
     def test_money_after_a_close_counts_and_the_order_stays_closed(
         self, services, start, trade_for, settle, payer, bills, database

@@ -1,4 +1,4 @@
-"""Notices repeated, late, out of order, for closed orders and voided bills: the sums hold."""
+"""Notices repeated, late, out of order, refunds in any state: the sums hold all along."""
 
 from datetime import timedelta
 
@@ -13,12 +13,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from domain.actors import operator, owner_actor
+from domain.actors import Role, operator, owner_actor
 from domain.bill_states import BILL_MOVES, BillState
 from domain.errors import Conflict, NotFound
 from domain.payment_states import ORDER_MOVES, OrderState
 from domain.periods import local_date
-from services.pay_ports import ChannelTrade, TradeState
+from domain.refund_states import REFUND_MOVES, RefundState, SurplusPolicy
+from services.approvals.requests import RequestPending
+from services.pay_ports import ChannelRefund, ChannelTrade, RefundWord, TradeState
+from services.payments.refund_rows import MoreThanRefundable
 from tests import factories
 from tests.services.payments.conftest import SYSTEM
 from tests.world import merchant_of, miniapp_of
@@ -46,8 +49,9 @@ class Payments(RuleBasedStateMachine):
         days_late=st.integers(0, 90),
         is_late_fee_on=st.booleans(),
         is_discount_on=st.booleans(),
+        policy=st.sampled_from(SurplusPolicy),
     )
-    def set_the_scene(self, amounts, days_late, is_late_fee_on, is_discount_on):
+    def set_the_scene(self, amounts, days_late, is_late_fee_on, is_discount_on, policy):
         self.database.empty()
         self.services.clock.reset()
         self.waited = 0
@@ -71,6 +75,8 @@ class Payments(RuleBasedStateMachine):
                 for fen in amounts
             ]
             self.actor = owner_actor(account_id=account.id)
+            self.asker = factories.staff(session, Role.CUSTOMER_SERVICE)
+            self.manager = factories.staff(session, Role.MANAGER)
             for item in session.query(factories.FeeItem):
                 if is_late_fee_on:
                     factories.make_late_fee_rule(session, item=item, cap_ratio="0.1")
@@ -80,7 +86,8 @@ class Payments(RuleBasedStateMachine):
             "UPDATE bill SET due_date = :due",
             due=local_date(self.services.clock.now()) - timedelta(days=days_late),
         )
-        self.house_id = house.id
+        self.database.do("UPDATE community SET surplus_policy = :policy", policy=policy)
+        self.house_id, self.community_id = house.id, house.community_id
         self.orders = []
 
     @rule(days=st.integers(1, 10))
@@ -155,15 +162,84 @@ class Payments(RuleBasedStateMachine):
                 bill = session.get_one(factories.Bill, self.bill_ids[index])
                 factories.make_approval(session, bill=bill, kind="void", amount_fen=1)
 
+    @rule(data=st.data(), part=st.integers(1, 4))
+    def be_refunded(self, data, part):
+        """Staff ask for a part of a payment back, another approves; the channel says nothing yet.
+
+        Whatever is asked for, no more is given back than is there: that is what the sums check.
+        """
+        payments = self.database.rows("SELECT id, amount_fen FROM payment WHERE channel = 'wechat'")
+        if not payments:
+            return
+        payment = data.draw(st.sampled_from(payments))
+        try:
+            asked = self.services.payment_refund_requests.ask(
+                actor=self.asker,
+                community_id=self.community_id,
+                payment_id=payment["id"],
+                amount_fen=max(payment["amount_fen"] // part, 1),
+                reason="业主申请",
+            )
+        except (MoreThanRefundable, RequestPending):
+            return
+        self.services.money_decisions.approve(actor=self.manager, request_id=asked.request_id)
+
+    @rule(data=st.data(), word=st.sampled_from(RefundWord))
+    def be_told_of_a_refund(self, data, word):
+        """The channel says something of a refund, in any order, also after it has ended."""
+        refunds = self.database.rows(
+            "SELECT refund_no, refund.amount_fen, out_trade_no FROM refund"
+            " JOIN payment ON payment.id = payment_id ORDER BY refund.id"
+        )
+        if not refunds:
+            return
+        refund = data.draw(st.sampled_from(refunds))
+        self.services.refunds.take_word(
+            ChannelRefund(
+                channel="wechat",
+                mchid=merchant_of(self.services),
+                out_trade_no=refund["out_trade_no"],
+                refund_no=refund["refund_no"],
+                word=word,
+                amount_fen=refund["amount_fen"],
+                refunded_at=self.services.clock.now(),
+            ),
+            request_id="",
+        )
+
     @invariant()
     def every_fen_that_came_is_somewhere_once(self):
         if not hasattr(self, "paid"):
             return
         came = sum(self.paid.values())
         placed = self.database.value("SELECT coalesce(sum(amount_fen), 0) FROM allocation")
-        kept = self.database.value("SELECT coalesce(sum(amount_fen), 0) FROM suspense")
+        kept = self.database.value(
+            "SELECT coalesce(sum(amount_fen), 0)"
+            " - (SELECT coalesce(sum(amount_fen), 0) FROM suspense_resolution) FROM suspense"
+        )
         ahead = self.database.value("SELECT coalesce(sum(balance_fen), 0) FROM prepaid_account")
-        assert placed + kept + ahead == came
+        gone = self.database.value(
+            "SELECT coalesce(sum(amount_fen), 0) FROM refund WHERE state = 'succeeded'"
+        )
+        set_aside = self.database.value(
+            "SELECT coalesce(sum(part.amount_fen), 0) FROM refund_part part"
+            " JOIN refund ON refund.id = refund_id"
+            " WHERE source = 'prepaid' AND state IN ('processing', 'abnormal')"
+        )
+        assert placed + kept + ahead + gone + set_aside == came
+
+    @invariant()
+    def no_payment_gives_back_more_than_it_brought(self):
+        if not hasattr(self, "paid"):
+            return
+        assert (
+            self.database.rows(
+                "SELECT payment.id FROM payment JOIN refund ON payment_id = payment.id"
+                " WHERE refund.state <> 'failed' GROUP BY payment.id"
+                " HAVING sum(refund.amount_fen) > payment.amount_fen"
+            )
+            == []
+        )
 
     @invariant()
     def no_state_leaves_its_table(self):
@@ -172,6 +248,7 @@ class Payments(RuleBasedStateMachine):
         for table, states, moves in (
             ("bill", BillState, BILL_MOVES),
             ("payment_order", OrderState, ORDER_MOVES),
+            ("refund", RefundState, REFUND_MOVES),
         ):
             for row in self.database.rows(f"SELECT id, state FROM {table}"):
                 now, key = states(row["state"]), (table, row["id"])
