@@ -93,26 +93,24 @@ def _trace(session: Session, number: str, community_id: int | None) -> Traced:
         NotFound: nothing has it.
     """
     order_ids, payment_ids, refund_ids = _find_roots(session, number, community_id)
-    payments = session.scalars(
-        select(Payment)
-        .where(
+    found = session.execute(
+        select(Payment.id, Payment.order_id).where(
             or_(
                 Payment.id.in_(payment_ids),
-                Payment.order_id.in_(order_ids),
                 Payment.id.in_(select(Refund.payment_id).where(Refund.id.in_(refund_ids))),
             )
         )
-        .order_by(Payment.id)
     ).all()
+    order_ids += [order_id for _, order_id in found if order_id is not None]
+    payment_ids = [payment_id for payment_id, _ in found]
     orders = session.scalars(
-        select(PaymentOrder)
-        .where(
-            or_(
-                PaymentOrder.id.in_(order_ids),
-                PaymentOrder.id.in_([payment.order_id for payment in payments]),
-            )
-        )
-        .order_by(PaymentOrder.id)
+        select(PaymentOrder).where(PaymentOrder.id.in_(order_ids)).order_by(PaymentOrder.id)
+    ).all()
+    # Money may have come twice for one order: either is part of the other's life.
+    payments = session.scalars(
+        select(Payment)
+        .where(or_(Payment.id.in_(payment_ids), Payment.order_id.in_(order_ids)))
+        .order_by(Payment.id)
     ).all()
     refunds = session.scalars(
         select(Refund)

@@ -122,9 +122,7 @@ class TestNoVerdict:
 
 
 class TestStillOpen:
-    def test_an_order_that_the_sweep_cannot_close(
-        self, services, start, watch, clock, simulator
-    ):
+    def test_an_order_that_the_sweep_cannot_close(self, services, start, watch, clock, simulator):
         payment = start()
         clock.set(payment.expires_at)
         clock.advance(minutes=5)

@@ -19,11 +19,11 @@ WAYS = {PaymentChannel.WECHAT: PayWay.MINIAPP, PaymentChannel.ALIPAY: PayWay.ALI
 class Days:
     """Lives through days: moves both clocks, pays, refunds, reconciles."""
 
-    def __init__(self, services, simulator, database, make_payer, monkeypatch):
+    def __init__(self, services, simulator, database, pay_as, monkeypatch):
         self.services = services
         self.simulator = simulator
         self.database = database
-        self._make_payer = make_payer
+        self._pay_as = pay_as
         self._monkeypatch = monkeypatch
         self._paid = 0
 
@@ -47,7 +47,7 @@ class Days:
     def pay(self, amount_fen=1000, *, channel=PaymentChannel.WECHAT, is_heard=True):
         """Pay a bill of an owner of their own now; unheard, we do not learn of it."""
         self._paid += 1
-        payer = self._make_payer(amount_fen, phone=f"1990000{self._paid:04d}")
+        payer = self._pay_as(amount_fen, phone=f"1990000{self._paid:04d}")
         started = self.services.payments.start(
             actor=payer.actor,
             bill_ids=payer.bill_ids,

@@ -46,7 +46,11 @@ class TestList:
     def test_shows_what_each_side_says(self, cases, case_id, staff):
         shown = cases.show(actor=staff, case_id=case_id)
 
-        assert (shown.kind_shown, shown.ours_fen, shown.theirs_fen) == ("系统有、渠道无", 1000, None)
+        assert (shown.kind_shown, shown.ours_fen, shown.theirs_fen) == (
+            "系统有、渠道无",
+            1000,
+            None,
+        )
         with pytest.raises(NotFound):
             cases.show(actor=staff, case_id=case_id + 1)
 
@@ -67,9 +71,7 @@ class TestSettle:
         assert days.reconcile().unsettled == 0
         assert state_of(days) == "handled"
 
-    def test_escalated_it_waits_on_and_may_still_resolve_itself(
-        self, cases, case_id, staff, days
-    ):
+    def test_escalated_it_waits_on_and_may_still_resolve_itself(self, cases, case_id, staff, days):
         cases.escalate(actor=staff, case_id=case_id, note="金额较大")
 
         assert state_of(days) == "escalated"
