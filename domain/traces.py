@@ -215,7 +215,7 @@ def _explain_waiver(trace: Trace, amount_fen: int) -> str:
 
 
 def _explain_restored(trace: Trace, amount_fen: int) -> str:
-    return f"缴费已退款，收回{trace['name'] or '提前缴费优惠'} {format_yuan(amount_fen)} 元"
+    return f"缴费已退款，收回优惠“{trace['name'] or '提前缴费'}”，+{format_yuan(amount_fen)} 元"
 
 
 _EXPLAIN: dict[str, Callable[[Trace, int], str]] = {

@@ -166,12 +166,11 @@ class PlatformNotice(Model):
 
 
 class Payment(Model):
-    """Money that a channel or a cashier took, once per transaction.
+    """Money that a channel or a cashier took, once per transaction. Never changed.
 
-    Never changed, but that a person may name the community of money that fits no order.
-
-    Over the counter ``provider_transaction_id`` and ``out_trade_no`` are our own number. A payment
-    from a prepaid account or a deposit moves money that we hold already.
+    Money that fits no order is of no community. Over the counter ``provider_transaction_id`` and
+    ``out_trade_no`` are our own number. A payment from a prepaid account or a deposit moves money
+    that we hold already.
     """
 
     __tablename__ = "payment"

@@ -69,9 +69,9 @@ class PaymentRefundRequests:
         _check(amount_fen, reason)
 
         def work(tx: Transaction) -> RefundAsked:
-            payment = _find(tx, community_id, payment_id, bill_id)
+            _find(tx, community_id, payment_id, bill_id)
+            payment = lock_payment(tx, payment_id)
             facts = _facts(payment, bill_id, payout)
-            payment = lock_payment(tx, payment.id)
             choose_parts(find_parts(tx, payment, bill_id=bill_id), amount_fen)
             request_id = ask_about(
                 tx,
@@ -122,8 +122,8 @@ def refund_payment(tx: Transaction, actor: Actor, request: ApprovalRequest) -> N
     end_refund(tx, actor, refund.id, RefundState.SUCCEEDED)
 
 
-def _find(tx: Transaction, community_id: int, payment_id: int, bill_id: int | None) -> Payment:
-    """Find a payment of the community, or one that fits no order and so belongs to none."""
+def _find(tx: Transaction, community_id: int, payment_id: int, bill_id: int | None) -> None:
+    """Refuse a payment of another community; one that fits no order belongs to none."""
     payment = tx.session.get(Payment, payment_id)
     if payment is None or payment.community_id not in (None, community_id):
         raise NotFound("没有这笔收款")
@@ -136,7 +136,6 @@ def _find(tx: Transaction, community_id: int, payment_id: int, bill_id: int | No
         ).all()
     ):
         raise NotFound("这笔收款没有缴过这张账单")
-    return payment
 
 
 def _facts(payment: Payment, bill_id: int | None, payout: Payout | None) -> dict[str, Any]:

@@ -86,13 +86,18 @@ def resolve_to_prepaid(
     house_id: int,
     amount_fen: int,
     *,
+    community_id: int | None = None,
     staff_id: int | None = None,
     note: str = "多缴转预存",
 ) -> None:
-    """Move money from suspense to the prepaid account of a house of the payment's community."""
-    if payment.community_id is None:
+    """Move money from suspense to the prepaid account of a house of the payment's community.
+
+    Money that fits no order has none: then ``community_id`` says whose the house is.
+    """
+    community_id = payment.community_id or community_id
+    if community_id is None:
         raise ValueError("money of no community has no prepaid account")
-    account_id = account_of(tx, community_id=payment.community_id, house_id=house_id)
+    account_id = account_of(tx, community_id=community_id, house_id=house_id)
     move(
         tx,
         account_id=account_id,

@@ -109,7 +109,7 @@ class SuspenseMoney:
     ) -> None:
         """Put money from suspense into the prepaid account of the house that it belongs to.
 
-        A payment that belonged to no community becomes one of the house's.
+        Money that fits no order may go to a house of any community.
 
         Raises:
             NotFound: no such money or house in the community.
@@ -138,9 +138,15 @@ class SuspenseMoney:
             ).scalar_one()
             if amount_fen > open_fen:
                 raise LessInSuspense(f"这笔暂存款还有 {show_yuan(int(open_fen))} 可以处理")
-            payment.community_id = community_id
             resolve_to_prepaid(
-                tx, payment, suspense, house_id, amount_fen, staff_id=staff_id, note=note.strip()
+                tx,
+                payment,
+                suspense,
+                house_id,
+                amount_fen,
+                community_id=community_id,
+                staff_id=staff_id,
+                note=note.strip(),
             )
             record(
                 tx,

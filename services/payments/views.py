@@ -134,8 +134,8 @@ def say_progress(order: PaymentOrder, paid_at: datetime | None, refunds: Mapping
     if moving_fen := refunds.get(RefundState.PROCESSING, 0) + refunds.get(RefundState.ABNORMAL, 0):
         return f"{show_yuan(moving_fen)} 正在退款，原路退回"
     if refunded_fen := refunds.get(RefundState.SUCCEEDED, 0):
-        what = "全额" if refunded_fen >= order.amount_fen else show_yuan(refunded_fen)
-        return f"已退款 {what}"
+        words = "已全额退款" if refunded_fen >= order.amount_fen else "已退款"
+        return f"{words} {show_yuan(refunded_fen)}"
     if order.state != OrderState.SUCCEEDED:
         return f"{shown}已扣款，订单已先关闭，款项正在处理"
     return "已入账"

@@ -125,8 +125,8 @@ class TestPhones:
 
 class TestActors:
     @pytest.mark.parametrize("permission", Permission)
-    def test_a_visitor_may_only_sign_in(self, permission):
-        if permission is Permission.SIGN_IN:
+    def test_a_visitor_may_only_sign_in_and_pay_at_a_door(self, permission):
+        if permission in (Permission.SIGN_IN, Permission.PAY_AT_DOOR):
             visitor().must(permission)
         else:
             with pytest.raises(NotAllowed):

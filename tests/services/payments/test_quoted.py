@@ -1,6 +1,5 @@
 """Late fees, discounts and top-ups of online payments: quoted when opened, fixed until booked."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,68 +7,11 @@ import pytest
 from domain.errors import InvalidInput, NotFound
 from domain.payment_states import PaymentChannel
 from domain.periods import Span, local_date
-from services.pay_ports import ChannelTrade, TradeState
 from services.payments.money_in import MoneyIn
 from services.payments.opening import BillAlreadyPaid, BillInPayment, BillsOfTwoCommunities
 from services.payments.orders import TOPUP_CAP_FEN
 from services.payments.settle import Verdict
 from tests import factories
-from tests.services.payments.conftest import SYSTEM
-from tests.world import merchant_of, miniapp_of
-
-
-@pytest.fixture
-def late(make_payer, database, clock):
-    """An owner whose bill of 1260.00 is 47 days late at 0.05 % a day: 29.61."""
-    payer = make_payer(126000)
-    due = local_date(clock.now()) - timedelta(days=47)
-    database.do("UPDATE bill SET due_date = :due", due=due)
-    with database.session() as session:
-        item = session.get_one(factories.FeeItem, 1)
-        factories.make_late_fee_rule(session, item=item)
-    return payer
-
-
-@pytest.fixture
-def early(make_payer, database, clock):
-    """An owner who gets 5 % off for paying 100.00 early."""
-    payer = make_payer(10000)
-    with database.session() as session:
-        item = session.get_one(factories.FeeItem, 1)
-        factories.make_early_discount(session, item=item, early_days=36500)
-    return payer
-
-
-@pytest.fixture
-def pay(services):
-    def pay(payer, key="key-00000001", bill_ids=None, **topup):
-        return services.payments.start(
-            actor=payer.actor,
-            bill_ids=payer.bill_ids if bill_ids is None else bill_ids,
-            idempotency_key=key,
-            **topup,
-        ).payment
-
-    return pay
-
-
-@pytest.fixture
-def settle(services, clock):
-    def settle(payment, number=1, **changes):
-        trade = ChannelTrade(
-            channel="wechat",
-            mchid=merchant_of(services),
-            appid=miniapp_of(services),
-            out_trade_no=payment.out_trade_no,
-            state=TradeState.SUCCESS,
-            transaction_id=f"42{payment.out_trade_no}{number}",
-            amount_fen=payment.amount_fen,
-            currency="CNY",
-            paid_at=clock.now(),
-        )
-        return services.settlement.settle(actor=SYSTEM, trade=replace(trade, **changes))
-
-    return settle
 
 
 @pytest.fixture
