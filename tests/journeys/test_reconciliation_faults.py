@@ -50,14 +50,9 @@ def a_day(days, chance, channel):  # noqa: F811
 
 @pytest.mark.parametrize("channel", [PaymentChannel.WECHAT, PaymentChannel.ALIPAY])
 class TestF30:
-    def test_each_difference_is_found_and_none_put_right(
-        self,
-        days,
-        channel,
-        database,
-    ):
+    def test_each_difference_is_found_and_none_put_right(self, days, channel):  # noqa: F811
         """Figures are printed, as the fault matrix asks."""
-        chance = random.Random(SEED)
+        database, chance = days.database, random.Random(SEED)
         numbers = a_day(days, chance, channel)
         before = books(database)
         run, found = compared(days, channel)

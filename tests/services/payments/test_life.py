@@ -200,12 +200,27 @@ class TestAskNow:
 
 
 class TestWho:
-    def test_another_communitys_is_not_found(self, life, paid, payer):
-        for ask in (False, True):
-            with pytest.raises(NotFound):
-                life(paid.out_trade_no, ask=ask, community_id=payer.community_id + 1)
-            with pytest.raises(NotFound):
-                life("4200000", ask=ask)
+    @pytest.mark.parametrize("ask", [False, True])
+    @pytest.mark.parametrize(
+        "number",
+        [
+            "SELECT out_trade_no FROM payment_order",
+            "SELECT provider_transaction_id FROM payment",
+            "SELECT receipt_no FROM receipt",
+            "SELECT refund_no FROM refund",
+        ],
+    )
+    def test_another_communitys_is_not_found(
+        self, life, paid, payer, refund, database, number, ask
+    ):
+        refund(200)
+        found = database.value(number)
+        assert life(found).lines
+
+        with pytest.raises(NotFound):
+            life(found, ask=ask, community_id=payer.community_id + 1)
+        with pytest.raises(NotFound):
+            life("4200000", ask=ask)
 
     def test_all_of_the_companys_money_is_for_whoever_reconciles(
         self, life, paid, services, database

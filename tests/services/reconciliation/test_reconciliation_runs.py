@@ -209,6 +209,48 @@ class TestFailures:
         assert (merchant_of(services, PaymentChannel.ALIPAY), "done", "") in states
 
 
+class TestAtOnce:
+    def test_two_runs_of_one_day_write_each_difference_once(self, days, together):
+        days.pay()
+        days.morning_after()
+        days.spoil("missing_row", times=2)
+
+        results = together(days.reconcile, days.reconcile)
+
+        assert {run.unsettled for run in results} == {1}
+        assert len(days.cases()) == 1
+
+    def test_what_one_works_on_no_other_takes(self, services, days, due, monkeypatch):
+        """A second ticker comes by while the first waits for its statement."""
+        days.morning_after()
+        wechat = services.pay_channels.default(PaymentChannel.WECHAT)
+        read, tried = wechat.read_statement, []
+
+        def slow(day):
+            if not tried:
+                tried.append(due())
+            return read(day)
+
+        monkeypatch.setattr(wechat, "read_statement", slow)
+
+        assert due() == 2
+        assert tried == [1], "the other account's only"
+
+    def test_whoever_was_cut_off_is_followed_up(self, days, due, database):
+        days.morning_after()
+        due()
+        database.do(
+            "UPDATE reconciliation_run SET state = 'waiting', done_at = NULL, next_at = :at"
+            " WHERE channel = 'wechat'",
+            at=days.services.clock.now() + timedelta(minutes=10),
+        )
+        assert due() == 0
+
+        days.wait(minutes=10)
+        assert due() == 1
+        assert set(database.rows("SELECT state FROM reconciliation_run")[0].values()) == {"done"}
+
+
 class TestMidnight:
     @pytest.fixture
     def shift(self, tamper):
