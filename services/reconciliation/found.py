@@ -9,7 +9,7 @@ from sqlalchemy import select
 from domain.payment_states import CHANNEL_SHOWN, PaymentChannel
 from domain.reconciliation_states import CaseKind, CaseState
 from domain.reconciling import Difference
-from models import Payment, PaymentOrder, ReconciliationCase, ReconciliationRun, Refund
+from models import PaymentOrder, ReconciliationCase, ReconciliationRun, Refund
 from services.tasks import close_task, open_task
 from services.unit_of_work import Transaction
 
@@ -100,16 +100,14 @@ def say_run(run: ReconciliationRun) -> str:
 def find_lost(
     tx: Transaction, run: ReconciliationRun, found: Iterable[Difference]
 ) -> Sequence[int]:
-    """Find the orders of ours that the channel says were paid and that we have no payment of."""
+    """Find the orders of ours that the channel says were paid, though not to our knowledge."""
     numbers = [one.number for one in found if one.kind is CaseKind.MISSING_LOCAL]
     return tx.session.scalars(
         select(PaymentOrder.id)
-        .outerjoin(Payment, Payment.order_id == PaymentOrder.id)
         .where(
             PaymentOrder.out_trade_no.in_(numbers),
             PaymentOrder.channel == run.channel,
             PaymentOrder.mchid == run.mchid,
-            Payment.id.is_(None),
         )
         .order_by(PaymentOrder.id)
     ).all()

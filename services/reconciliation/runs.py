@@ -256,7 +256,7 @@ def _write(tx: Transaction, run_id: int, statement: Statement, around: _Around) 
     may_wait = local_date(tx.now) <= run.day + timedelta(days=_PUT_OFF_DAYS)
     put_off = {
         one.entry.key for one in booked if may_wait and not one.also_on.isdisjoint(around.unread)
-    } - {one.key for one in (*theirs, *around.entries)}
+    }
     found = compare(
         [
             replace(one.entry, is_expected=one.entry.is_expected and one.entry.key not in put_off)

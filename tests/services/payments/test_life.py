@@ -4,6 +4,7 @@ import pytest
 
 from domain.actors import Permission
 from domain.errors import NotAllowed, NotFound, PlatformUnavailable
+from domain.money import show_yuan
 from services.inbox import Posted
 from tests import factories
 from tests.services.payments.conftest import SYSTEM
@@ -301,4 +302,4 @@ class TestShortForm:
         simulator.post(f"refund/{rest}", state="SUCCESS")
         clock.advance(minutes=2)
         services.refunds.send_due(actor=SYSTEM)
-        assert progress() == "已退款 全额"
+        assert progress() == f"已全额退款 {show_yuan(payment.amount_fen)}"

@@ -101,6 +101,13 @@ class TestNoVerdict:
 
         assert watch() == []
 
+    def test_a_later_copy_without_a_verdict_mends_nothing(self, app, keep, watch, clock):
+        keep(number="P1")
+        keep(number="P1")
+        clock.advance(minutes=4)
+
+        assert watch() == ["watch_no_verdict"] * 2
+
     def test_another_orders_notice_mends_nothing(self, app, keep, watch, clock, services):
         keep(b"{1}", number="P1")
         services.inbox.judge(notice_id=keep(number="P2"), verdict="booked")

@@ -287,6 +287,8 @@ class TestMidnight:
 
         days.morning_after(DAY + timedelta(days=1))
         assert days.reconcile().next_at is None
+        # On their day we have it by its number, of the day before.
+        assert days.reconcile(day=DAY + timedelta(days=1)).unsettled == 0
         assert days.cases() == []
 
     def test_what_the_neighbour_does_not_have_either_is_missing_in_the_end(self, days):
@@ -301,11 +303,35 @@ class TestMidnight:
 
         assert days.reconcile().unsettled == 1
 
+    def test_a_neighbour_that_is_never_read_is_not_waited_for_for_ever(self, days):
+        days.at(DAY, "23:59:50")
+        days.pay()
+        for later, unsettled in ((4, 0), (5, 1)):
+            days.at(DAY + timedelta(days=later), "12:00")
+            # The day's own statement lacks the row; the neighbour's cannot be read.
+            days.spoil("missing_row")
+            days.simulator.fault(host="pay", path="tradebill", nth=2, status=502)
+            assert days.reconcile().unsettled == unsettled
+            days.simulator.clear_faults()
+
+    def test_a_refund_near_midnight_may_stand_on_the_other_day(self, days, tamper):
+        paid = days.pay()
+        days.at(DAY, "23:57:30")
+        days.refund(paid, 300)
+        ours = "2026-11-21 00:00:02+08"
+        tamper(f"UPDATE refund SET created_at = '{ours}', refunded_at = '{ours}'")
+        days.morning_after(DAY + timedelta(days=1))
+
+        assert days.reconcile(day=DAY + timedelta(days=1)).unsettled == 0
+
     def test_a_refund_that_ends_the_day_after_stands_in_the_statement_before(self, days):
         paid = days.pay()
         days.at(DAY, "23:58:30")
-        days.simulator.post("refund_mode", delay_s=60)
+        days.simulator.post("refund_mode", delay_s=3 * 3600)
         days.refund(paid, 300)
+        days.at(DAY + timedelta(days=1), "03:30")
+        days.services.refunds.send_due(actor=SYSTEM)
+        assert days.database.value("SELECT state FROM refund") == "succeeded"
         days.morning_after(DAY + timedelta(days=1))
 
         assert days.reconcile().unsettled == 0
