@@ -49,6 +49,7 @@ class AlipayCalls:
 
     def __init__(self, *, account: AlipayAccount) -> None:
         self.account = account
+        self._timeout_s: tuple[float, float] = TIMEOUT_S
         self._sdk = Sdk(
             appid=account.app_id,
             app_private_key_string=private_pem(account.private_key),
@@ -77,7 +78,7 @@ class AlipayCalls:
             "POST",
             f"{self.account.api_base}?{urlencode(query)}",
             form=form,
-            timeout_s=TIMEOUT_S,
+            timeout_s=self._timeout_s,
             limit=_ANSWER_LIMIT,
         )
         if sent.status != 200:
@@ -91,7 +92,7 @@ class AlipayCalls:
         Raises:
             PlatformUnavailable: no answer, or it is longer.
         """
-        return fetch("GET", url, timeout_s=TIMEOUT_S, limit=limit)
+        return fetch("GET", url, timeout_s=self._timeout_s, limit=limit)
 
     def _believed(self, method: str, raw: bytes) -> dict[str, Any]:
         name = method.replace(".", "_") + "_response"

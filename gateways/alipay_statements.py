@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 import zipfile
@@ -25,15 +24,16 @@ _PACKED_LIMIT = 32 * 1024 * 1024
 _LIMIT = 128 * 1024 * 1024
 _MOST_FILES = 20
 _MOST_RATIO = 200
+_KINDS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _SMALL = 1024 * 1024
 """Below this a file may be packed as tightly as it likes."""
 _NUMBER, _OURS, _KIND, _REQUEST = "支付宝交易号", "商户订单号", "业务类型", "退款批次号/请求号"
 _AMOUNT, _RECEIVED = "订单金额（元）", "商家实收（元）"
 _COLUMNS = (_NUMBER, _OURS, _KIND, _REQUEST, _AMOUNT, _RECEIVED)
 _IS_REFUND = {"交易": False, "退款": True}
-_ACCOUNT = re.compile(r"#账号：\[(\d{16})")
-_PAID_SUM = re.compile(r"#交易合计：(\d+)笔，商家实收共(-?[\d.]+)元")
-_BACK_SUM = re.compile(r"#退款合计：(\d+)笔，商家实收退款共(-?[\d.]+)元")
+_ACCOUNT = re.compile(r"#账号：\[([0-9]{16})")
+_PAID_SUM = re.compile(r"#交易合计：([0-9]{1,9})笔，商家实收共(-?[0-9.]{1,20})元")
+_BACK_SUM = re.compile(r"#退款合计：([0-9]{1,9})笔，商家实收退款共(-?[0-9.]{1,20})元")
 
 
 def read_statement(calls: AlipayCalls, day: date, *, now: datetime) -> Statement:
@@ -71,7 +71,7 @@ def _download(calls: AlipayCalls, day: date) -> bytes:
     """Ask for the address and fetch; an address lives thirty seconds, so twice if it must be."""
     for _ in range(2):
         answer = calls.call(_METHOD, {"bill_type": "trade", "bill_date": day.isoformat()})
-        url = _address(str(answer.get("bill_download_url")), calls.account.api_base)
+        url = checked_address(str(answer.get("bill_download_url")), calls.account.api_base)
         found = calls.download(url, limit=_PACKED_LIMIT)
         if found.status == 200:
             return found.body
@@ -80,8 +80,12 @@ def _download(calls: AlipayCalls, day: date) -> bytes:
     raise PlatformUnavailable
 
 
-def _address(url: str, base: str) -> str:
-    """Let only Alipay's hosts through, though the answer that named it was signed."""
+def checked_address(url: str, base: str) -> str:
+    """Let only Alipay's hosts through, though the answer that named it was signed.
+
+    Raises:
+        StatementBroken: ``address``.
+    """
     parts, ours = urlsplit(url), urlsplit(base)
     is_gateways = (parts.scheme, parts.netloc) == (ours.scheme, ours.netloc)
     host = parts.hostname or ""
@@ -101,7 +105,7 @@ def unpack(packed: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             _check_sizes(archive.infolist())
-            texts = [archive.read(one) for one in archive.infolist() if not one.is_dir()]
+            texts = [_member(archive, one) for one in archive.infolist() if not one.is_dir()]
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError):
         raise StatementBroken("zip") from None
     # By what they hold, since their names come in several encodings.
@@ -111,8 +115,17 @@ def unpack(packed: bytes) -> bytes:
     return wanted[0]
 
 
+def _member(archive: zipfile.ZipFile, one: zipfile.ZipInfo) -> bytes:
+    # Told how much to read, zipfile unpacks no more of a deflated file, whatever is in it; of the
+    # other kinds, and when told nothing, it unpacks all before it looks at the size.
+    if one.compress_type not in _KINDS:
+        raise StatementBroken("zip")
+    with archive.open(one) as file:
+        return file.read(one.file_size + 1)
+
+
 def _check_sizes(members: Sequence[zipfile.ZipInfo]) -> None:
-    """Refuse a bomb by what the archive says of itself; zipfile reads no more than it says."""
+    """Refuse a bomb by what the archive says of itself."""
     total = sum(one.file_size for one in members)
     if len(members) > _MOST_FILES or total > _LIMIT:
         raise StatementBroken("too_large")
@@ -142,16 +155,15 @@ def read_rows(content: bytes, *, seller_id: str) -> Sequence[StatementRow]:
 
 def _cells(text: str) -> Iterator[dict[str, str]]:
     lines = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
-    reader = csv.reader(
-        (line for line in lines if not line.startswith("#")), quoting=csv.QUOTE_NONE
-    )
-    columns = [name.strip() for name in next(reader, [])]
+    # Nothing is quoted: a comma in a name is written as another mark.
+    rows = ([cell.strip() for cell in line.split(",")] for line in lines if line[0] != "#")
+    columns = next(rows, [])
     if len(set(columns)) != len(columns) or not set(_COLUMNS) <= set(columns):
         raise StatementBroken("layout")
-    for values in reader:
+    for values in rows:
         if len(values) != len(columns):
             raise StatementBroken("layout")
-        found = dict(zip(columns, (value.strip() for value in values), strict=True))
+        found = dict(zip(columns, values, strict=True))
         yield {name: found[name] for name in _COLUMNS}
 
 

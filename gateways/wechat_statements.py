@@ -78,7 +78,7 @@ def _download(calls: WechatCalls, day: date) -> bytes:
         found = calls.download(path, limit=_PACKED_LIMIT)
         if found.status == 200:
             content = gunzip(found.body, limit=_LIMIT)
-            _check_sum(content, offer)
+            check_sum(content, offer)
             return content
         if not 400 <= found.status < 500:
             break
@@ -93,7 +93,12 @@ def _path(url: str, base: str) -> str:
     raise StatementBroken("address")
 
 
-def _check_sum(content: bytes, offer: Mapping[str, object]) -> None:
+def check_sum(content: bytes, offer: Mapping[str, object]) -> None:
+    """Hold the unpacked file against the SHA-1 that came with its address.
+
+    Raises:
+        StatementBroken: ``checksum``: another sum, or none.
+    """
     # Which sum is the platform's choice; the address that gave the file was signed.
     digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
     if offer.get("hash_type") != "SHA1" or not hmac.compare_digest(

@@ -89,7 +89,7 @@ def pay(token: str) -> Response:
     )
     if started.to_pay_with.page_url:
         return _go_to_page(token, started)
-    return _show_payment(token, started)
+    return _show_payment(token, started, is_new=True)
 
 
 @bp.get("/<door_token:token>/after")
@@ -124,7 +124,8 @@ def refused(error: PropertyError) -> Response:
     return show_page("door_trouble.html", status_of(error), message=error.message, token=token)
 
 
-def _show_payment(token: str, started: DoorPayment) -> Response:
+def _show_payment(token: str, started: DoorPayment, *, is_new: bool = False) -> Response:
+    """Show a payment; a new one opens WeChat's sheet by itself, which may be opened again."""
     code = started.to_pay_with.code_url
     image = base64.b64encode(own_services().slips.write_qr_png(code)).decode() if code else ""
     return show_page(
@@ -134,6 +135,7 @@ def _show_payment(token: str, started: DoorPayment) -> Response:
         payment=started.payment,
         amount=show_yuan(started.payment.amount_fen),
         ticket=started.to_pay_with.ticket,
+        is_new=is_new,
         image=image,
         app="支付宝" if started.payment.way.channel is PaymentChannel.ALIPAY else "微信",
     )

@@ -205,7 +205,7 @@ def _check_common(world: World, params: dict[str, str]) -> None:
         sent_at = read_instant(params["timestamp"])
     except ValueError as error:
         raise Refused("isv.invalid-timestamp") from error
-    if abs(world.clock.time() - sent_at) > FRESH_S:
+    if abs(world.clock.callers_time() - sent_at) > FRESH_S:
         raise Refused("isv.invalid-timestamp", f"北京时间为{now_text(world)}")
     for name in ("notify_url", "return_url"):
         _check_url(name, params.get(name, ""))

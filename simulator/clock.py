@@ -14,11 +14,20 @@ class VirtualClock:
         self._lock = threading.Lock()
         self._offset_s = 0.0
         self._frozen_at: float | None = None
+        self.callers_are_real = False
 
     def time(self) -> float:
         """Return the virtual instant in seconds since 1970."""
         with self._lock:
             return self._time()
+
+    def callers_time(self) -> float:
+        """Return the instant a caller's timestamp is held against.
+
+        A program under test may have no clock but the real one: the virtual one can then be moved
+        by days, and its requests are fresh all the same.
+        """
+        return time.time() if self.callers_are_real else self.time()
 
     def _time(self) -> float:
         return self._frozen_at if self._frozen_at is not None else time.time() + self._offset_s
@@ -45,6 +54,7 @@ class VirtualClock:
     def reset(self) -> None:
         """Go back to real time."""
         self.restore({"offset_s": 0.0, "frozen_at": None})
+        self.callers_are_real = False
 
     def dump(self) -> dict[str, float | None]:
         """Return what `restore` needs."""

@@ -85,7 +85,7 @@ def show_clock() -> Response:
 @bp.post("/clock")
 def move_clock() -> Response:
     """Advance or set the virtual time, then wait until the callbacks that became due are done."""
-    world, data = the_world(), ask("advance", "set", "frozen", "wait")
+    world, data = the_world(), ask("advance", "set", "frozen", "callers", "wait")
     if "set" in data:
         try:
             world.clock.set_to(read_iso(str(data["set"])))
@@ -93,6 +93,10 @@ def move_clock() -> Response:
             raise BadAsk("set is no ISO instant") from error
     if "advance" in data:
         world.clock.advance(number(data, "advance"))
+    if "callers" in data:
+        if data["callers"] not in ("real", "virtual"):
+            raise BadAsk("callers is real or virtual")
+        world.clock.callers_are_real = data["callers"] == "real"
     if "frozen" in data:
         world.clock.freeze(frozen=bool(data["frozen"]))
     world.changed()

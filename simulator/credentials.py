@@ -226,7 +226,7 @@ def _write(path: Path, data: dict[str, Any]) -> None:
 def load_or_make(folder: Path | None, chance: Chance) -> Credentials:
     """Read the accounts from the folder, or open them and write them there.
 
-    Accounts kept before there was Alipay get theirs now; the others stay as they are.
+    Accounts kept by an older version get what they lack; the others stay as they are.
     """
     if folder is None:
         return read(make(chance))

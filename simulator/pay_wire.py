@@ -137,7 +137,7 @@ def authenticate() -> Merchant:
     if said["serial_no"] != merchant.serial:
         raise _sign_error("商户证书序列号有误。请使用签名私钥匹配的证书序列号")
     stamp = said["timestamp"]
-    if not stamp.isdigit() or abs(world.clock.time() - int(stamp)) > FRESH_S:
+    if not stamp.isdigit() or abs(world.clock.callers_time() - int(stamp)) > FRESH_S:
         raise _sign_error("Http头Authorization中的timestamp与发起请求的时间不得超过5分钟")
     # The raw query must be signed as it was sent, before anything decodes it.
     query = request.environ.get("QUERY_STRING", "")

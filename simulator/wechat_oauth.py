@@ -3,6 +3,7 @@
 Source: https://developers.weixin.qq.com/doc/service/guide/h5/auth.html
 """
 
+import re
 import secrets
 from urllib.parse import urlencode, urlsplit
 
@@ -19,6 +20,8 @@ bp = Blueprint("wechat_oauth", __name__)
 HOLDER = "sim_phone"
 """The cookie by which a browser says whose phone it plays."""
 PASSER_BY = "19900009999"
+_STATE = re.compile(r"[0-9A-Za-z]{0,128}")
+"""Source: WeChat, 网页授权: letters and digits, 128 bytes at most."""
 _SCOPES = ("snsapi_base", "snsapi_userinfo")
 
 
@@ -33,8 +36,8 @@ def authorize() -> Response:
         or app.kind != "official"
         or args.get("response_type") != "code"
         or args.get("scope") not in _SCOPES
-        or len(args.get("state", "")) > 128
-        or not is_loopback(urlsplit(target).hostname or "")
+        or not _STATE.fullmatch(args.get("state", ""))
+        or not is_loopback(target)
     )
     if wrong or app is None:
         return Response(

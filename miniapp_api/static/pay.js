@@ -22,5 +22,5 @@
     }
   }
   pay.addEventListener("click", begin);
-  begin();
+  if (ticket.now) { begin(); }
 })();

@@ -106,7 +106,8 @@ class DoorPayments:
             code = find_live(session, token)
             community = session.get_one(Community, code.community_id)
             bills = read_open_bills(session, code.house_id)
-            quotes = read_quotes(session, bills.free, local_date(self.unit_of_work.clock.now()))
+            owed = {**bills.free, **{bill.id: bill for bill in bills.held}}
+            quotes = read_quotes(session, owed, local_date(self.unit_of_work.clock.now()))
             return DoorView(
                 community=community.name,
                 house=_mask(session, code.house_id),
@@ -158,7 +159,8 @@ class DoorPayments:
             NotFound: no such payment.
         """
         actor.must(Permission.PAY_AT_DOOR)
-        return self._read(self._find(visit), ToPayWith())
+        order_id = self._find(visit)
+        return self._read(order_id, self.tickets.look(order_id))
 
     def refresh(self, *, actor: Actor, visit: str) -> DoorPayment:
         """Ask the channel about a payment, book what it says, and show it.
@@ -170,7 +172,7 @@ class DoorPayments:
         actor.must(Permission.PAY_AT_DOOR)
         order_id = self._find(visit)
         self.sweep.ask(order_id=order_id)
-        return self._read(order_id, ToPayWith())
+        return self._read(order_id, self.tickets.look(order_id))
 
     def _open(
         self,

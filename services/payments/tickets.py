@@ -58,8 +58,18 @@ class OrderTickets:
             order = self._read(order_id)
         if order.state == OrderState.SUCCEEDED:
             return ToPayWith()
-        if order.state not in OPEN_ORDERS or not order.ticket or self._has_expired(order):
+        found = self._found(order)
+        if found is None:
             raise PaymentEnded
+        return found
+
+    def look(self, order_id: int) -> ToPayWith:
+        """Tell how to pay an order again; nothing when it has ended. Calls nobody."""
+        return self._found(self._read(order_id)) or ToPayWith()
+
+    def _found(self, order: PaymentOrder) -> ToPayWith | None:
+        if order.state not in OPEN_ORDERS or not order.ticket or self._has_expired(order):
+            return None
         way = PayWay(order.way)
         if way in NEEDS_OPENID:
             channel = self.channels.of(order.channel, order.mchid)

@@ -434,7 +434,7 @@ class TestReadNotice:
     def test_payment_told_as_a_refund(self, channel, simulator, clock):
         made = simulator.post("craft/pay_callback", {"event_type": "REFUND.SUCCESS"})
 
-        with pytest.raises(NoticeRefused, match="resource"):
+        with pytest.raises(NoticeRefused, match="refund_status"):
             channel.read_notice(
                 headers=made["headers"], body=made["body"].encode(), received_at=clock.now()
             )

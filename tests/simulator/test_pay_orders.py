@@ -299,6 +299,15 @@ class TestAuthorization:
         assert self.ask(merchant).status == 404
         assert self.ask(merchant, timestamp=real).status == 401
 
+    def test_callers_may_have_the_real_clock(
+        self, merchant: Merchant, platforms: Platforms
+    ) -> None:
+        real = int(platforms.look("clock")["timestamp"])
+        platforms.control("clock", {"advance": 86_400, "callers": "real"})
+
+        assert self.ask(merchant, timestamp=real).status == 404
+        assert self.ask(merchant, timestamp=real - 310).status == 401
+
     def test_a_nonce_serves_once(self, merchant: Merchant) -> None:
         assert self.ask(merchant, nonce="one-and-only").status == 404
         assert self.ask(merchant, nonce="one-and-only").status == 401

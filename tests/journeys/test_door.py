@@ -1,0 +1,104 @@
+"""Paying at a door in a real browser: every page fits a phone and a desk, and ends paid."""
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from domain.actors import Role
+from domain.houses import house_label
+from tests import factories
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+SIZES = {"phone": (390, 844), "desk": (1280, 900)}
+AGENTS = {
+    "phone": "Mozilla/5.0 (Linux; Android 14) Mobile Safari",
+    "desk": "Mozilla/5.0 (X11; Linux x86_64) Chrome",
+}
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium"),
+]
+
+
+@pytest.fixture
+def token(database, services):
+    """A house that owes 1,234.56, and its code."""
+    with database.session() as session:
+        manager = factories.staff(session, Role.MANAGER)
+        house = factories.make_house(session, building=factories.make_building(session))
+        factories.make_bill(session, house=house, lines=(123456,))
+        building = session.get_one(factories.Building, house.building_id)
+        label = house_label(building.name, house.unit_no, house.room_no)
+        community_id = house.community_id
+    services.pay_codes.make(actor=manager, community_id=community_id)
+    return services.pay_codes.show_token(actor=manager, community_id=community_id, house=label)
+
+
+@pytest.fixture
+def chromium():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=sorted(SIZES))
+def page(request, chromium):
+    """A page of one size; nothing on it may fail to load or run."""
+    width, height = SIZES[request.param]
+    page = chromium.new_page(
+        viewport={"width": width, "height": height}, user_agent=AGENTS[request.param]
+    )
+    problems = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda said: "Content Security" in said.text and problems.append(said.text))
+    page.size_name = request.param
+    yield page
+    assert problems == []
+
+
+@pytest.fixture
+def look(page):
+    """Check that nothing hangs over the side; keep a picture where ``SCREENSHOTS`` says."""
+
+    def look(name):
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        if folder := os.environ.get("SCREENSHOTS"):
+            page.screenshot(path=Path(folder) / f"{name}-{page.size_name}.png", full_page=True)
+
+    return look
+
+
+def test_from_the_scan_to_the_receipt(live, token, page, look, simulator, database):
+    page.goto(f"{live}/p/{token}")
+    expect(page.locator(".amount")).to_have_text("¥1,234.56")
+    look("door")
+
+    page.get_by_role("button", name="支付宝支付").click()
+    order = database.rows("SELECT out_trade_no FROM payment_order")[0]["out_trade_no"]
+    if page.size_name == "desk":
+        expect(page.get_by_alt_text("支付二维码")).to_be_visible()
+        look("code")
+    else:
+        # The page sends the browser on to Alipay by itself.
+        page.wait_for_url(lambda url: not url.startswith(live))
+        look("alipay")
+    simulator.post(f"alipay/pay/{order}", wait=True)
+    page.goto(f"{live}/p/{token}/after")
+    look("after")
+    page.get_by_role("link", name="查看缴费页").click()
+    expect(page.locator(".state")).to_have_text("没有待缴账单")
+    look("paid")
+
+
+def test_what_went_wrong_is_said(live, token, page, look):
+    answer = page.goto(f"{live}/p/{'A' * 22}")
+
+    assert answer.status == 404
+    expect(page.get_by_role("heading")).to_have_text("没有完成")
+    look("trouble")
