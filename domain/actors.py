@@ -40,6 +40,7 @@ class Permission(StrEnum):
     APPROVE_MONEY_OUT = "approve_money_out"
     VIEW_HOUSE_MONEY = "view_house_money"
     VIEW_REPORTS = "view_reports"
+    RECONCILE = "reconcile"
 
 
 class Role(StrEnum):
@@ -77,6 +78,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.APPROVE_MONEY_OUT,
             _P.VIEW_HOUSE_MONEY,
             _P.VIEW_REPORTS,
+            _P.RECONCILE,
         }
     ),
     Role.FINANCE: frozenset(
@@ -99,6 +101,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.APPROVE_MONEY_OUT,
             _P.VIEW_HOUSE_MONEY,
             _P.VIEW_REPORTS,
+            _P.RECONCILE,
         }
     ),
     Role.CASHIER: frozenset(
@@ -206,7 +209,7 @@ def staff_id_of(actor: Actor) -> int:
 
 def system_actor(name: str, request_id: str = "") -> Actor:
     """Our own machinery: platform callbacks, sweeps, jobs and checks."""
-    may = frozenset({_P.RUN_PLATFORM_WORK, _P.CHECK_LEDGER})
+    may = frozenset({_P.RUN_PLATFORM_WORK, _P.CHECK_LEDGER, _P.RECONCILE})
     return Actor(ActorKind.SYSTEM, None, name, may, request_id)
 
 
@@ -227,6 +230,7 @@ def operator(request_id: str = "") -> Actor:
             _P.READ_METERS,
             _P.VIEW_HOUSE_MONEY,
             _P.VIEW_REPORTS,
+            _P.RECONCILE,
         }
     )
     return Actor(ActorKind.SYSTEM, None, "命令行", may, request_id)

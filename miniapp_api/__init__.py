@@ -23,6 +23,7 @@ from miniapp_api import (
     payments,
     receipt_pages,
     sessions,
+    staff_payments,
     staff_readings,
     statements,
 )
@@ -87,7 +88,14 @@ def register(
     app.teardown_request(_forget)
     limits.register(app, redis=redis)
     api = make_api(app)
-    for blueprint in (sessions.bp, bills.bp, payments.bp, statements.bp, staff_readings.bp):
+    for blueprint in (
+        sessions.bp,
+        bills.bp,
+        payments.bp,
+        statements.bp,
+        staff_readings.bp,
+        staff_payments.bp,
+    ):
         api.register_blueprint(blueprint)
     describe_security(app, api)
     app.register_blueprint(callbacks.bp)

@@ -48,6 +48,7 @@ from services.payments.channel_calls import ChannelCalls
 from services.payments.community_rules import CommunityPaymentRules
 from services.payments.door import DoorPayments
 from services.payments.door_payers import DoorPayers
+from services.payments.life import PaymentLife
 from services.payments.merchants import MerchantAccounts
 from services.payments.notices import PaymentNotices
 from services.payments.offset import PrepaidOffsets
@@ -60,6 +61,7 @@ from services.payments.settle import Settlement
 from services.payments.suspense import SuspenseMoney
 from services.payments.sweep import PaymentSweep
 from services.payments.tickets import OrderTickets
+from services.payments.watch import PaymentWatch
 from services.ports import (
     Clock,
     DocumentWriter,
@@ -72,11 +74,14 @@ from services.ports import (
 )
 from services.prepaid.accounts import PrepaidAccounts
 from services.printing import SlipWriter
+from services.reconciliation.cases import ReconciliationCases
 from services.reconciliation.cash import CashReconciliation
+from services.reconciliation.runs import Reconciliation
 from services.reports.reporting import Reports
 from services.staff import StaffAccounts
 from services.staff_tokens import StaffTokens
 from services.statements import Statements
+from services.tasks import StaffTasks
 from services.timetable import Timetable
 from services.unit_of_work import UnitOfWork
 
@@ -122,6 +127,8 @@ class Services:
     pay_codes: PayCodes
     payment_rules: CommunityPaymentRules
     payment_refund_requests: PaymentRefundRequests
+    payment_life: PaymentLife
+    payment_watch: PaymentWatch
     suspense: SuspenseMoney
     payments: PaymentOrders
     prepaid: PrepaidAccounts
@@ -130,6 +137,8 @@ class Services:
     regeneration: Regeneration
     receipt_prints: ReceiptPrints
     receipts: Receipts
+    reconciliation: Reconciliation
+    reconciliation_cases: ReconciliationCases
     refunds: Refunds
     reports: Reports
     reversals: Reversals
@@ -141,6 +150,7 @@ class Services:
     staff_tokens: StaffTokens
     statements: Statements
     sweep: PaymentSweep
+    tasks: StaffTasks
     timetable: Timetable
 
 
@@ -254,6 +264,8 @@ def build(
         pay_channels=world.pay_channels,
         pay_codes=PayCodes(unit_of_work, world.slips, door_key),
         payment_refund_requests=PaymentRefundRequests(unit_of_work),
+        payment_life=PaymentLife(unit_of_work, sweep, refunds),
+        payment_watch=PaymentWatch(unit_of_work),
         suspense=SuspenseMoney(unit_of_work),
         payments=PaymentOrders(unit_of_work, world.pay_channels, tickets, sweep),
         prepaid=PrepaidAccounts(unit_of_work),
@@ -262,6 +274,8 @@ def build(
         regeneration=Regeneration(unit_of_work),
         receipt_prints=ReceiptPrints(unit_of_work, world.slips),
         receipts=Receipts(unit_of_work),
+        reconciliation=Reconciliation(unit_of_work, world.pay_channels, sweep),
+        reconciliation_cases=ReconciliationCases(unit_of_work),
         refunds=refunds,
         reports=Reports(unit_of_work, world.documents),
         reversals=Reversals(unit_of_work),
@@ -273,6 +287,7 @@ def build(
         staff_tokens=StaffTokens(unit_of_work),
         statements=Statements(unit_of_work, world.documents),
         sweep=sweep,
+        tasks=StaffTasks(unit_of_work),
         timetable=Timetable(unit_of_work),
     )
 

@@ -56,6 +56,8 @@ OWNER = {
     ("POST", "/api/v1/payments/<row_id:payment_id>/refresh"),
 }
 STAFF = {
+    ("GET", "/api/v1/staff/payments/<number:number>/life"),
+    ("POST", "/api/v1/staff/payments/<number:number>/ask"),
     ("POST", "/api/v1/staff/meter-readings"),
 }
 _MADE_BY_SMOREST = "api-docs.openapi_json"

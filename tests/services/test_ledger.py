@@ -147,9 +147,9 @@ class TestHeldMoney:
             (
                 (
                     "INSERT INTO refund (community_id, house_id, approval_request_id, refund_no,"
-                    " kind, state, channel, amount_fen, payee_name, payee_phone, created_at, refunded_at)"
-                    " VALUES (1, 1, 1, 'R1', 'prepaid', 'succeeded', 'cash', 5, '王五', '', now(),"
-                    " now())"
+                    " kind, state, channel, amount_fen, payee_name, payee_phone, created_at,"
+                    " refunded_at) VALUES (1, 1, 1, 'R1', 'prepaid', 'succeeded', 'cash', 5,"
+                    " '王五', '', now(), now())"
                 ),
                 "每笔退预存",
             ),
