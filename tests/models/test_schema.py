@@ -19,6 +19,11 @@ APPEND_ONLY = (
     "prepaid_entry",
     "deposit_entry",
     "refund",
+    "channel_call",
+    "receipt_mark",
+    "refund_part",
+    "shift_count",
+    "suspense_resolution",
 )
 OTHERS = (
     (
@@ -167,10 +172,10 @@ OTHERS = (
         " FROM prepaid_account, payment WHERE out_trade_no = 'P2'"
     ),
     (
-        "INSERT INTO refund (community_id, house_id, approval_request_id, refund_no, channel,"
-        " amount_fen, payee_name, payee_phone, refunded_at)"
-        " SELECT community_id, house_id, id, 'R1', 'cash', 5, '王五', '19900000001', now()"
-        " FROM approval_request WHERE state = 'approved'"
+        "INSERT INTO refund (community_id, house_id, approval_request_id, refund_no, kind, state,"
+        " channel, amount_fen, payee_name, payee_phone, created_at, refunded_at)"
+        " SELECT community_id, house_id, id, 'R1', 'prepaid', 'succeeded', 'cash', 5, '王五',"
+        " '19900000001', now(), now() FROM approval_request WHERE state = 'approved'"
     ),
     (
         "INSERT INTO deposit (community_id, house_id, name, payer_name, amount_fen, created_at)"
@@ -180,6 +185,48 @@ OTHERS = (
         "INSERT INTO deposit_entry (deposit_id, kind, amount_fen, payment_id, created_at)"
         " SELECT deposit.id, 'take', 9, payment.id, now() FROM deposit, payment"
         " WHERE out_trade_no = 'P2'"
+    ),
+    (
+        "INSERT INTO refund (community_id, refund_no, kind, state, payment_id, channel, amount_fen,"
+        " created_at, query_at) SELECT community_id, 'R2', 'payment', 'processing', id, 'wechat',"
+        " 5, now(), now() FROM payment WHERE out_trade_no = 'P2'"
+    ),
+    (
+        "INSERT INTO refund_part (refund_id, part_no, source, amount_fen, suspense_id)"
+        " SELECT refund.id, 1, 'suspense', 5, suspense.id FROM refund, suspense"
+        " WHERE refund_no = 'R2'"
+    ),
+    (
+        "INSERT INTO suspense_resolution (suspense_id, kind, amount_fen, account_id, created_at)"
+        " SELECT suspense.id, 'prepaid', 1, prepaid_account.id, now()"
+        " FROM suspense, prepaid_account"
+    ),
+    (
+        "INSERT INTO receipt_mark (receipt_id, kind, staff_id, created_at)"
+        " SELECT receipt.id, 'printed', min(staff.id), now() FROM receipt, staff"
+        " GROUP BY receipt.id"
+    ),
+    (
+        "INSERT INTO channel_call (order_id, what, outcome, took_ms, at)"
+        " SELECT id, 'open', 'ok', 5, now() FROM payment_order"
+    ),
+    (
+        "INSERT INTO pay_code (community_id, house_id, version, token_sha256, created_at)"
+        " SELECT community_id, id, 1, 'x', now() FROM house"
+    ),
+    "INSERT INTO community_merchant SELECT id, 'wechat', 'm', now() FROM community",
+    (
+        "INSERT INTO cashier_shift (community_id, staff_id, opened_at)"
+        " SELECT community.id, min(staff.id), now() FROM community, staff GROUP BY community.id"
+    ),
+    "INSERT INTO shift_count SELECT id, 'cash', 5, 5 FROM cashier_shift",
+    (
+        "INSERT INTO reconciliation_run (channel, mchid, day, state, started_at)"
+        " VALUES ('wechat', 'm', '2026-11-24', 'failed', now())"
+    ),
+    (
+        "INSERT INTO reconciliation_case (run_id, kind, key, state, opened_at)"
+        " SELECT id, 'amount', 'P1', 'open', now() FROM reconciliation_run"
     ),
 )
 
@@ -410,13 +457,13 @@ CHECKS = [
     ("prepaid_entry", {"kind": "'refund'", "amount_fen": -1}, "ck_prepaid_entry_kind_fits"),
     (
         "prepaid_entry",
-        {"kind": "'refund'", "refund_id": "(SELECT id FROM refund)"},
+        {"kind": "'refund'", "refund_id": "(SELECT min(id) FROM refund)"},
         "ck_prepaid_entry_kind_fits",
     ),
     ("prepaid_entry", {"kind": "'transfer'"}, "ck_prepaid_entry_kind_fits"),
     ("prepaid_entry", {"kind": UNKNOWN}, "ck_prepaid_entry_kind_known"),
     ("refund", {"amount_fen": 0}, "ck_refund_amount_fen_positive"),
-    ("refund", {"channel": "'wechat'"}, "ck_refund_channel_known"),
+    ("refund", {"channel": "'prepaid'"}, "ck_refund_channel_known"),
     ("share_pool", {"amount_fen": 0}, "ck_share_pool_amount_fen_positive"),
     ("share_pool", {"share_by": UNKNOWN}, "ck_share_pool_share_by_known"),
     ("share_pool", {"period_until": "period_from"}, "ck_share_pool_span_not_empty"),
@@ -424,6 +471,95 @@ CHECKS = [
     ("share_pool", {"units": 5}, "ck_share_pool_units_with_price"),
     ("share_pool", {"unit_price": 5}, "ck_share_pool_units_with_price"),
     ("share_pool_weight", {"weight": 0}, "ck_share_pool_weight_weight_positive"),
+    ("approval_request", ASKED | {"is_alone": "true"}, "ck_approval_request_alone_refunds_only"),
+    ("cashier_shift", {"state": "'closed'"}, "ck_cashier_shift_closed_at_a_time"),
+    ("cashier_shift", {"closed_at": "now()"}, "ck_cashier_shift_closed_at_a_time"),
+    ("cashier_shift", {"float_fen": -1}, "ck_cashier_shift_float_fen_range"),
+    ("cashier_shift", {"state": UNKNOWN}, "ck_cashier_shift_state_known"),
+    (
+        "cashier_shift",
+        {"state": "'handed_over'", "closed_at": "now()"},
+        "ck_cashier_shift_taken_over_by_somebody",
+    ),
+    (
+        "cashier_shift",
+        {
+            "state": "'handed_over'",
+            "closed_at": "now()",
+            "taken_over_by_staff_id": "staff_id",
+        },
+        "ck_cashier_shift_two_people",
+    ),
+    ("channel_call", {"order_id": "NULL"}, "ck_channel_call_about_one"),
+    ("channel_call", {"refund_id": "(SELECT min(id) FROM refund)"}, "ck_channel_call_about_one"),
+    ("community", {"surplus_policy": UNKNOWN}, "ck_community_surplus_policy_known"),
+    ("community", {"refund_alone_fen": -1}, "ck_community_refund_alone_fen_range"),
+    ("community_merchant", {"channel": "'cash'"}, "ck_community_merchant_channel_known"),
+    ("payment_order", {"account_id": "NULL"}, "ck_payment_order_somebody_pays"),
+    (
+        "payment_order",
+        {"account_id": "NULL", "pay_code_id": "(SELECT id FROM pay_code)"},
+        "ck_payment_order_somebody_pays",
+    ),
+    ("payment_order", {"way": UNKNOWN}, "ck_payment_order_way_known"),
+    (
+        "receipt_mark",
+        {"kind": UNKNOWN, "amount_fen": 5, "refund_id": "(SELECT min(id) FROM refund)"},
+        "ck_receipt_mark_kind_known",
+    ),
+    ("receipt_mark", {"kind": "'void'"}, "ck_receipt_mark_kind_fits"),
+    ("receipt_mark", {"amount_fen": 5}, "ck_receipt_mark_kind_fits"),
+    (
+        "reconciliation_case",
+        {"key": "'P2'", "state": "'handled'"},
+        "ck_reconciliation_case_handled_with_words",
+    ),
+    ("reconciliation_case", {"kind": UNKNOWN}, "ck_reconciliation_case_kind_known"),
+    (
+        "reconciliation_case",
+        {"key": "'P2'", "state": UNKNOWN},
+        "ck_reconciliation_case_state_known",
+    ),
+    (
+        "reconciliation_run",
+        {"mchid": "'n'", "state": "'done'"},
+        "ck_reconciliation_run_done_at_a_time",
+    ),
+    (
+        "reconciliation_run",
+        {"mchid": "'n'", "done_at": "now()"},
+        "ck_reconciliation_run_done_at_a_time",
+    ),
+    (
+        "reconciliation_run",
+        {"mchid": "'n'", "state": UNKNOWN},
+        "ck_reconciliation_run_state_known",
+    ),
+    ("refund", {"refund_no": "'R3'", "kind": UNKNOWN}, "ck_refund_kind_known"),
+    ("refund", {"refund_no": "'R3'", "kind": "'payment'"}, "ck_refund_of_a_payment"),
+    (
+        "refund",
+        {"refund_no": "'R3'", "payment_id": "(SELECT min(id) FROM payment)"},
+        "ck_refund_of_a_payment",
+    ),
+    ("refund", {"refund_no": "'R3'", "state": UNKNOWN}, "ck_refund_state_known"),
+    ("refund", {"refund_no": "'R3'", "refunded_at": "NULL"}, "ck_refund_succeeded_at_a_time"),
+    ("refund", {"refund_no": "'R3'", "state": "'failed'"}, "ck_refund_succeeded_at_a_time"),
+    ("refund_part", {"amount_fen": 0}, "ck_refund_part_amount_fen_positive"),
+    ("refund_part", {"kind": UNKNOWN}, "ck_refund_part_kind_known"),
+    ("refund_part", {"suspense_id": "NULL"}, "ck_refund_part_source_fits"),
+    ("refund_part", {"source": "'bill'"}, "ck_refund_part_source_fits"),
+    (
+        "refund_part",
+        {"source": UNKNOWN, "deposit_id": "(SELECT id FROM deposit)"},
+        "ck_refund_part_source_known",
+    ),
+    ("shift_count", {"channel": "'wechat'"}, "ck_shift_count_channel_known"),
+    ("shift_count", {"counted_fen": -1}, "ck_shift_count_counted_fen_range"),
+    ("suspense_resolution", {"amount_fen": 0}, "ck_suspense_resolution_amount_fen_positive"),
+    ("suspense_resolution", {"account_id": "NULL"}, "ck_suspense_resolution_kind_fits"),
+    ("suspense_resolution", {"kind": "'refund'"}, "ck_suspense_resolution_kind_fits"),
+    ("suspense_resolution", {"kind": UNKNOWN}, "ck_suspense_resolution_kind_known"),
 ]
 REPEATS = [
     ("account", {}, "uq_account_phone"),
@@ -459,6 +595,24 @@ REPEATS = [
         {"approval_request_id": "(SELECT id FROM approval_request WHERE kind = 'void')"},
         "uq_refund_refund_no",
     ),
+    ("cashier_shift", {}, "uq_cashier_shift_open"),
+    ("pay_code", {"token_sha256": "'y'", "revoked_at": "now()"}, "uq_pay_code_house_id"),
+    ("pay_code", {"token_sha256": "'y'", "version": 2}, "uq_pay_code_live"),
+    (
+        "pay_code",
+        {"version": 2, "revoked_at": "now()"},
+        "uq_pay_code_token_sha256",
+    ),
+    (
+        "receipt",
+        {
+            "payment_id": "(SELECT id FROM payment WHERE out_trade_no = 'P2')",
+            "receipt_no": "'CH-2'",
+        },
+        "uq_receipt_verify_token",
+    ),
+    ("reconciliation_case", {}, "uq_reconciliation_case_run_id"),
+    ("reconciliation_run", {}, "uq_reconciliation_run_channel"),
     ("session_token", {}, "uq_session_token_token_sha256"),
     ("share_pool", {"amount_fen": 5}, "uq_share_pool_open"),
     ("staff", {}, "uq_staff_login_name"),
@@ -615,11 +769,40 @@ class TestAppendOnly:
             ("suspense", "reason"),
             ("prepaid_entry", "amount_fen"),
             ("deposit_entry", "amount_fen"),
-            ("refund", "payee_name"),
+            ("channel_call", "outcome"),
+            ("receipt_mark", "kind"),
+            ("refund_part", "amount_fen"),
+            ("shift_count", "counted_fen"),
+            ("suspense_resolution", "amount_fen"),
         ],
     )
     def test_rows_do_not_change(self, world, table, column):
         assert "only grows" in refused(world, f"UPDATE {table} SET {column} = {column}")
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "amount_fen = 4",
+            "refund_no = 'R9'",
+            "channel = 'cash'",
+            "kind = 'reversal'",
+            "created_at = created_at - interval '1 s'",
+            "community_id = 1 - coalesce(community_id, 0)",
+            "payment_id = (SELECT id FROM payment WHERE out_trade_no = 'P1')",
+            "approval_request_id = (SELECT min(id) FROM approval_request)",
+        ],
+    )
+    def test_a_refund_stays_what_it_is(self, world, change):
+        assert "cannot be changed so" in refused(
+            world, f"UPDATE refund SET {change} WHERE refund_no = 'R2'"
+        )
+
+    def test_a_refund_that_ended_stays_ended(self, world):
+        refused(world, "UPDATE refund SET state = 'failed', refunded_at = NULL WHERE id = 1")
+
+        ended = "state = 'succeeded', refunded_at = now(), query_at = NULL"
+        assert world.do(f"UPDATE refund SET {ended} WHERE refund_no = 'R2'") == 1
+        refused(world, "UPDATE refund SET reason = 'x' WHERE refund_no = 'R2'")
 
     def test_every_trigger_of_the_database_is_tried_here(self, database):
         triggers = database.rows(
@@ -630,6 +813,7 @@ class TestAppendOnly:
         assert {row["name"] for row in triggers} == {
             *(f"{table}.append_only_{table}" for table in APPEND_ONLY),
             "platform_notice.keep_evidence",
+            "refund.keep_refund",
             "bill.check_references",
             "bill.keep_keys",
             "bill.note_collection_insert",
