@@ -165,3 +165,12 @@ class Inbox:
                 update(PlatformNotice).where(PlatformNotice.id == notice_id).values(verdict=verdict)
             )
         )
+
+
+def judge_with(tx: Transaction, *, notice_id: int, verdict: str, out_trade_no: str) -> None:
+    """Write what became of a notice in the transaction that did it, and which order it is about."""
+    tx.session.execute(
+        update(PlatformNotice)
+        .where(PlatformNotice.id == notice_id)
+        .values(verdict=verdict, out_trade_no=out_trade_no)
+    )

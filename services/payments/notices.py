@@ -95,18 +95,25 @@ class PaymentNotices:
             log.warning("payment notice refused", extra={"reason": refused.reason})
             self.inbox.judge(notice_id=notice_id, verdict=refused.reason)
             raise
+        try:
+            return self._book(told, notice_id, request_id)
+        except Exception:
+            # It is signed, so whose life it belongs to is known even where booking it failed.
+            self.inbox.name_order(notice_id=notice_id, out_trade_no=told.out_trade_no)
+            raise
+
+    def _book(self, told: ChannelTrade | ChannelRefund, notice_id: int, request_id: str) -> str:
+        if isinstance(told, ChannelTrade) and told.state is TradeState.SUCCESS:
+            actor = system_actor("支付通知", request_id)
+            return self.settlement.settle(actor=actor, trade=told, notice_id=notice_id)
+        if isinstance(told, ChannelRefund):
+            verdict = self.refunds.take_word(told, request_id=request_id)
+        else:
+            # Alipay also tells of trades that were begun or closed: nothing was paid.
+            verdict = f"noted_{told.state.lower()}"
         self.inbox.name_order(notice_id=notice_id, out_trade_no=told.out_trade_no)
-        verdict = self._book(told, request_id)
         self.inbox.judge(notice_id=notice_id, verdict=verdict)
         return verdict
-
-    def _book(self, told: ChannelTrade | ChannelRefund, request_id: str) -> str:
-        if isinstance(told, ChannelRefund):
-            return self.refunds.take_word(told, request_id=request_id)
-        if told.state is not TradeState.SUCCESS:
-            # Alipay also tells of trades that were begun or closed: nothing was paid.
-            return f"noted_{told.state.lower()}"
-        return self.settlement.settle(actor=system_actor("支付通知", request_id), trade=told)
 
     def _compare(self, trade: ChannelTrade) -> None:
         """Refuse what cannot be ours; only facts that never change are looked at here.

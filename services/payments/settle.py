@@ -22,6 +22,7 @@ from models import (
     Receipt,
 )
 from services.audit import record
+from services.inbox import judge_with
 from services.pay_ports import ChannelTrade, TradeState
 from services.payments.crediting import Credit, credit
 from services.payments.meant import Surplus, fit, quoted_on
@@ -48,8 +49,10 @@ class Settlement:
 
     unit_of_work: UnitOfWork
 
-    def settle(self, *, actor: Actor, trade: ChannelTrade) -> Verdict:
+    def settle(self, *, actor: Actor, trade: ChannelTrade, notice_id: int | None = None) -> Verdict:
         """Book a successful trade: payment, allocations, receipt, audit and messages, or nothing.
+
+        With ``notice_id`` the notice that told of it gets its verdict in the same transaction.
 
         The unique insert of the provider's transaction comes first and alone decides whether this
         copy is the first. Money is put to the bills the order names, as far as they are open; what
@@ -67,7 +70,16 @@ class Settlement:
             raise ValueError("only a successful trade with its number can be booked")
         if not trade.amount_fen or trade.paid_at is None:
             raise ValueError("a successful trade has an amount and a time")
-        return self.unit_of_work.run(lambda tx: self._settle(tx, actor, trade))
+
+        def work(tx: Transaction) -> Verdict:
+            verdict = self._settle(tx, actor, trade)
+            if notice_id is not None:
+                judge_with(
+                    tx, notice_id=notice_id, verdict=verdict, out_trade_no=trade.out_trade_no
+                )
+            return verdict
+
+        return self.unit_of_work.run(work)
 
     def _settle(self, tx: Transaction, actor: Actor, trade: ChannelTrade) -> Verdict:
         payment = _insert_payment(tx, trade)

@@ -157,4 +157,5 @@ class TestTake:
             database.do("ALTER TABLE receipt DROP CONSTRAINT no_room")
 
         assert verdicts() == ["received"]
+        assert database.value("SELECT out_trade_no FROM platform_notice") is not None
         assert take(posted) is Verdict.BOOKED
