@@ -12,8 +12,18 @@ from sqlalchemy.orm import Session
 from domain.payment_states import CHANNEL_SHOWN, HELD_MONEY, PaymentChannel
 from domain.periods import Span, start_of_local_day
 from domain.prepaid import DepositMove, PrepaidMove
+from domain.refund_states import RefundState, ResolutionKind
 from domain.settling import AllocationKind
-from models import Allocation, DepositEntry, Payment, PrepaidEntry, Staff, Suspense
+from models import (
+    Allocation,
+    DepositEntry,
+    Payment,
+    PrepaidEntry,
+    Refund,
+    Staff,
+    Suspense,
+    SuspenseResolution,
+)
 from services.reports.facts import Scope, grouped, local_day
 from services.reports.tables import TOTAL, CashBy, CashRow
 
@@ -35,7 +45,7 @@ def read_cash(
         Payment.paid_at < min(start_of_local_day(span.ends_before), scope.until),
         Payment.channel.not_in(sorted(HELD_MONEY)),
     ]
-    went_to = _went_to(picked)
+    went_to = _went_to(picked, scope)
     query = (
         grouped(_KEYS[by])
         .add_columns(
@@ -53,7 +63,7 @@ def read_cash(
         query = query.outerjoin(part, part.c.payment_id == Payment.id)
     label = _labels(session, by)
     found = session.execute(query).all()
-    rows, total = [], CashRow(TOTAL, *(0,) * 7)
+    rows, total = [], CashRow(TOTAL, *(0,) * 8)
     for key, is_total, *figures in found:
         if is_total:
             total = CashRow(TOTAL, *map(int, figures))
@@ -62,22 +72,48 @@ def read_cash(
     return rows, total
 
 
-def _went_to(picked: list[ColumnElement[bool]]) -> list[Any]:
-    """Add up what each payment went to: principal, late fee, prepaid, deposit, suspense."""
-    parts: list[tuple[type[Any], tuple[ColumnElement[bool], ...]]] = [
-        (Allocation, (Allocation.kind == AllocationKind.PRINCIPAL,)),
-        (Allocation, (Allocation.kind == AllocationKind.LATE_FEE,)),
-        (PrepaidEntry, (PrepaidEntry.kind == PrepaidMove.TOPUP,)),
-        (DepositEntry, (DepositEntry.kind == DepositMove.TAKE,)),
-        (Suspense, ()),
+def _went_to(picked: list[ColumnElement[bool]], scope: Scope) -> list[Any]:
+    """Add up what each payment went to: principal, late fee, prepaid, deposit, suspense, and back.
+
+    What went to a bill counts there though it was given back later. What went from suspense to
+    prepaid counts as prepaid.
+    """
+    made_prepaid = (
+        select(func.coalesce(func.sum(SuspenseResolution.amount_fen), 0))
+        .where(
+            SuspenseResolution.suspense_id == Suspense.id,
+            SuspenseResolution.kind == ResolutionKind.PREPAID,
+        )
+        .scalar_subquery()
+    )
+    put = Allocation.amount_fen > 0
+    parts: list[tuple[type[Any], Any, tuple[ColumnElement[bool], ...]]] = [
+        (
+            Allocation,
+            Allocation.amount_fen,
+            (put, Allocation.kind == AllocationKind.PRINCIPAL),
+        ),
+        (
+            Allocation,
+            Allocation.amount_fen,
+            (put, Allocation.kind == AllocationKind.LATE_FEE),
+        ),
+        (PrepaidEntry, PrepaidEntry.amount_fen, (PrepaidEntry.kind == PrepaidMove.TOPUP,)),
+        (DepositEntry, DepositEntry.amount_fen, (DepositEntry.kind == DepositMove.TAKE,)),
+        (Suspense, Suspense.amount_fen - made_prepaid, ()),
+        (
+            Refund,
+            Refund.amount_fen,
+            (Refund.state == RefundState.SUCCEEDED, Refund.refunded_at < scope.until),
+        ),
     ]
     return [
-        select(table.payment_id, func.sum(table.amount_fen).label("amount_fen"))
+        select(table.payment_id, func.sum(figure).label("amount_fen"))
         .join(Payment, Payment.id == table.payment_id)
         .where(*which, *picked)
         .group_by(table.payment_id)
         .subquery()
-        for table, which in parts
+        for table, figure, which in parts
     ]
 
 
