@@ -83,6 +83,7 @@ class Scenery:
             self.community_id = house.community_id
             self.item_id, self.batch_id = bill.fee_item_id, bill.batch_id
             self.account_id, self.openid = account.id, identity.openid
+            self._owner_id = owner.id
             self.token = factories.make_session(session, account=account)
             self.actor = factories.owner(account)
 
@@ -97,6 +98,16 @@ class Scenery:
             connection.execute(text(_BATCH), {"batch_id": self.batch_id})
             ids = connection.execute(text("SELECT id FROM bill WHERE bill_no LIKE 'B%' ORDER BY id"))
             return list(ids.scalars())
+
+    def bind_all(self):
+        """Let the payer see and pay the bills of all houses."""
+        self.database.do(
+            "INSERT INTO house_binding (account_id, house_id, owner_id, role, status, created_at)"
+            " SELECT :account_id, id, :owner_id, 'owner', 'active', now() FROM house"
+            "  WHERE room_no LIKE 'R%'",
+            account_id=self.account_id,
+            owner_id=self._owner_id,
+        )
 
     def orders(self, parts, *, state="prepaying", prefix="PF"):
         """Open one order for each list of bill ids; they hold their bills unless they are closed.

@@ -116,12 +116,12 @@ class TestOnceUnderOneKey:
         assert promises()
 
     def test_orders(
-        self, where, scenery, far_services, cut_at_each, database, simulator, promises, settings
+        self, where, scenery, far_services, cut_at_each, database, simulator, promises
     ):
         person = simulator.person("19900000001")
         database.do("UPDATE wechat_identity SET openid = :openid", openid=person["openid_miniapp"])
         bills = iter(scenery.bills(TRIES * ROUNDS))
-        database.do("UPDATE bill SET house_id = :id, sequence = id", id=scenery.house_id)
+        scenery.bind_all()
         numbers = count()
         keys = []
 
