@@ -7,6 +7,14 @@ import pytest
 from domain.actors import operator
 from tests.faults.rig import Notices, environment_of
 from tests.faults.scenery import Scenery
+from tests.services.payments.conftest import (  # noqa: F401 - fixtures of the same story
+    SYSTEM,
+    make_payer,
+    people,
+)
+
+SLOT_S = 30
+"""How often the timetable sweeps payments and refunds."""
 
 
 @pytest.fixture
@@ -35,3 +43,23 @@ def promises(services):
         return sum(check.looked_at for check in checks)
 
     return promises
+
+
+@pytest.fixture
+def sweeps(services, clock):
+    """Do what the timetable does with payments and refunds, every 30 s by our clock.
+
+    Runs until something is there and gives the seconds that took, or fails.
+    """
+
+    def sweeps(look, *, within_s=3600):
+        began = clock.now()
+        while not look():
+            waited_s = (clock.now() - began).total_seconds()
+            assert waited_s < within_s, f"not within {within_s} s by our clock"
+            clock.advance(seconds=SLOT_S)
+            services.sweep.sweep(actor=SYSTEM)
+            services.refunds.send_due(actor=SYSTEM)
+        return (clock.now() - began).total_seconds()
+
+    return sweeps
