@@ -7,6 +7,13 @@ import pytest
 from domain.actors import operator
 from tests.faults.rig import Notices, environment_of
 from tests.faults.scenery import Scenery
+from tests.jobs.conftest import (  # noqa: F401 - real workers and their queue
+    enqueue,
+    environment,
+    redis,
+    rq_queue,
+    start,
+)
 from tests.services.payments.conftest import (  # noqa: F401 - fixtures of the same story
     SYSTEM,
     make_payer,

@@ -96,7 +96,9 @@ class Scenery:
             connection.execute(text(_BILLS), values | {"amount_fen": amount_fen})
             connection.execute(text(_LINES), {"batch_id": self.batch_id})
             connection.execute(text(_BATCH), {"batch_id": self.batch_id})
-            ids = connection.execute(text("SELECT id FROM bill WHERE bill_no LIKE 'B%' ORDER BY id"))
+            ids = connection.execute(
+                text("SELECT id FROM bill WHERE bill_no LIKE 'B%' ORDER BY id")
+            )
             return list(ids.scalars())
 
     def bind_all(self):
@@ -141,9 +143,7 @@ class Scenery:
             )
             if state == "prepaying":
                 connection.execute(
-                    text(
-                        "INSERT INTO bill_lock (bill_id, order_id) VALUES (:bill_id, :order_id)"
-                    ),
+                    text("INSERT INTO bill_lock (bill_id, order_id) VALUES (:bill_id, :order_id)"),
                     meant,
                 )
         return [Awaiting(*row) for row in rows]

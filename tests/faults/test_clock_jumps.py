@@ -133,9 +133,7 @@ class TestLeases:
         return lambda: services.outbox.unit_of_work.run(work)
 
     def shown(self, simulator):
-        return sum(
-            bubble["kind"] == "template" for bubble in simulator.get(f"people/{PHONE}/chat")
-        )
+        return sum(bubble["kind"] == "template" for bubble in simulator.get(f"people/{PHONE}/chat"))
 
     def test_a_lease_that_a_jump_ends_early_shows_nothing_twice(
         self, due, services, simulator, clock, database, promises

@@ -8,22 +8,14 @@ import signal
 import time
 
 import pytest
-from redis import Redis
 
 from domain.messages import MessageKind
 from jobs.queue import QUEUE_NAME
 from jobs.worker import Ticker
 from services.timetable import TIMETABLE
 from tests import factories
-from tests.faults.rig import IS_FULL, children_of, report, until
+from tests.faults.rig import IS_FULL, children_of, report, sized, until
 from tests.faults.scenery import BILL_FEN
-from tests.jobs.conftest import (  # noqa: F401 - real workers
-    enqueue,
-    environment,
-    redis,
-    rq_queue,
-    start,
-)
 
 HELD_MS = 1500
 FOUND_WITHIN_S = 75
@@ -89,9 +81,7 @@ class Scene:
         assert answer.ok, answer.text
 
     def counts(self):
-        rows = self.database.rows(
-            f"SELECT state, count(*) n FROM {self.work.table} GROUP BY state"
-        )
+        rows = self.database.rows(f"SELECT state, count(*) n FROM {self.work.table} GROUP BY state")
         return {row["state"]: row["n"] for row in rows}
 
     def is_done(self):
@@ -120,27 +110,24 @@ class Scene:
 
 
 @pytest.fixture
-def make_scene(app, services, simulator, database, clock, scenery, notices, client, people):  # noqa: F811
-    """Make a few pieces of work of a kind due; gives the scene."""
+def pay_in_silence(services, scenery, simulator):
+    """Start payments of bills that are paid, told of never."""
 
-    def make(kind):
-        scene = Scene(WORKS[kind], services, simulator, database, clock, app)
-        person = simulator.person(PHONE)
-        database.do("UPDATE wechat_identity SET openid = :it", it=person["openid_miniapp"])
-        scenery.openid = person["openid_miniapp"]
-        bills = scenery.bills(OTHERS)
-        scenery.bind_all()
-        if kind == "deliver_messages":
-            follow_and_owe(scene, scenery, notices, client, person, bills)
-            return scene
+    def pay_in_silence(bills):
         for bill_id in bills:
             started = services.payments.start(
                 actor=scenery.actor, bill_ids=[bill_id], idempotency_key=f"key-of-{bill_id:06d}"
             )
             simulator.post(f"pay/{started.payment.out_trade_no}", callbacks="lost")
-        if kind == "sweep_payments":
-            database.do("UPDATE payment_order SET query_at = now() - interval '1 second'")
-            return scene
+
+    return pay_in_silence
+
+
+@pytest.fixture
+def ask_for_refunds(services, scenery, simulator, database, people):
+    """Have a refund approved of each payment under way."""
+
+    def ask_for_refunds():
         simulator.post("refund_mode", mode="auto", delay_s=0)
         for order in database.rows("SELECT id FROM payment_order"):
             services.sweep.ask(order_id=order["id"])
@@ -153,28 +140,74 @@ def make_scene(app, services, simulator, database, clock, scenery, notices, clie
                 reason="业主申请退款",
             )
             services.money_decisions.approve(actor=people["manager"], request_id=asked.request_id)
-        return scene
 
-    def follow_and_owe(scene, scenery, notices, client, person, bills):
+    return ask_for_refunds
+
+
+@pytest.fixture
+def tell_a_follower(services, scenery, simulator, database, notices, client, payer_person):
+    """Have the payer follow the account, and money booked of which it must be told."""
+
+    def tell_a_follower(bills):
         simulator.post(f"people/{PHONE}/follow")
         with database.session() as session:
             factories.make_identity(
                 session,
                 account=session.get_one(factories.Account, scenery.account_id),
                 appid=services.accounts.official_account.appid,
-                openid=person["openid_official"],
+                openid=payer_person["openid_official"],
                 is_following=True,
             )
         for order in scenery.orders([[(bill_id, BILL_FEN)] for bill_id in bills]):
             headers, body = notices.paid(order)
             assert client.post("/notify/wechatpay", data=body, headers=headers).status_code == 204
 
+    return tell_a_follower
+
+
+@pytest.fixture
+def payer_person(scenery, simulator, database):
+    """The payer as WeChat knows them."""
+    person = simulator.person(PHONE)
+    database.do("UPDATE wechat_identity SET openid = :it", it=person["openid_miniapp"])
+    scenery.openid = person["openid_miniapp"]
+    return person
+
+
+@pytest.fixture
+def make_scene(
+    app,
+    services,
+    simulator,
+    database,
+    clock,
+    scenery,
+    payer_person,
+    pay_in_silence,
+    ask_for_refunds,
+    tell_a_follower,
+):
+    """Make a few pieces of work of a kind due; gives the scene."""
+
+    def make(kind):
+        bills = scenery.bills(OTHERS)
+        scenery.bind_all()
+        if kind == "deliver_messages":
+            tell_a_follower(bills)
+        else:
+            pay_in_silence(bills)
+        if kind == "send_refunds":
+            ask_for_refunds()
+        if kind == "sweep_payments":
+            database.do("UPDATE payment_order SET query_at = now() - interval '1 second'")
+        return Scene(WORKS[kind], services, simulator, database, clock, app)
+
     return make
 
 
-@pytest.fixture(params=sorted(WORKS))
-def scene(request, make_scene):
-    return make_scene(request.param)
+@pytest.fixture
+def scene(kind, make_scene):
+    return make_scene(kind)
 
 
 def kill_horse(worker):
@@ -195,8 +228,9 @@ def finished(scene, row, promises, **figures):
 
 
 class TestKilledInMidJob:
+    @pytest.mark.parametrize("kind", sized(["send_refunds"], sorted(WORKS)))
     def test_the_horse_is_killed_and_the_worker_lives(
-        self, scene, start, enqueue, promises, simulator  # noqa: F811
+        self, scene, start, enqueue, redis, promises, simulator
     ):
         """F11: the platform has done it, we have not heard; the next job runs at once."""
         scene.slow(times=OTHERS)
@@ -209,7 +243,7 @@ class TestKilledInMidJob:
         assert not scene.is_done()
 
         enqueue("drop_old_slots")
-        until(lambda: not queued(redis_of(enqueue)))
+        until(lambda: not redis.llen(f"rq:queue:{QUEUE_NAME}"))
         next_job_s = time.monotonic() - began
         assert worker.poll() is None
         simulator.clear_faults()
@@ -217,7 +251,8 @@ class TestKilledInMidJob:
 
         finished(scene, "F11", promises, next_job_taken_after_s=next_job_s)
 
-    def test_the_whole_worker_is_killed(self, scene, start, enqueue, promises, simulator):  # noqa: F811
+    @pytest.mark.parametrize("kind", sorted(WORKS))
+    def test_the_whole_worker_is_killed(self, scene, start, enqueue, promises, simulator):
         """F13: nobody is left who knows; the timetable takes over when the lease has run out."""
         scene.slow(times=OTHERS)
         enqueue(scene.work.job)
@@ -233,8 +268,13 @@ class TestKilledInMidJob:
 
         finished(scene, "F13", promises, cut_off_at=str(cut_off))
 
+    @pytest.mark.parametrize("kind", sized(["deliver_messages"], sorted(WORKS)))
     def test_only_the_parent_is_killed_and_the_orphan_goes_on(
-        self, scene, start, enqueue, promises  # noqa: F811
+        self,
+        scene,
+        start,
+        enqueue,
+        promises,
     ):
         """F12: the timetable begins the same work anew while the orphan still does it."""
         scene.slow(times=OTHERS)
@@ -260,7 +300,12 @@ class TestKilledInMidJob:
 
 class TestPoppedAndNotBegun:
     def test_the_work_is_done_by_the_clock(
-        self, make_scene, enqueue, redis, start, promises  # noqa: F811
+        self,
+        make_scene,
+        enqueue,
+        redis,
+        start,
+        promises,
     ):
         """F14: the job sits where only a clean-up of RQ looks; the rows are found before."""
         scene = make_scene("deliver_messages")
@@ -306,16 +351,6 @@ def test_control_without_a_stable_key_the_dead_workers_message_is_shown_twice(
 
     report("F13 control", messages=1, shown=scene.effects())
     assert scene.effects() == 2
-
-
-def queued(redis):  # noqa: F811
-    return redis.llen(f"rq:queue:{QUEUE_NAME}")
-
-
-def redis_of(enqueue):  # noqa: F811
-    connection = enqueue.__self__.queue.connection
-    assert isinstance(connection, Redis)
-    return connection
 
 
 def is_alive(pid):

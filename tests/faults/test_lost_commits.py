@@ -115,9 +115,7 @@ class TestOnceUnderOneKey:
         assert database.value("SELECT count(*) FROM receipt") == len(told)
         assert promises()
 
-    def test_orders(
-        self, where, scenery, far_services, cut_at_each, database, simulator, promises
-    ):
+    def test_orders(self, where, scenery, far_services, cut_at_each, database, simulator, promises):
         person = simulator.person("19900000001")
         database.do("UPDATE wechat_identity SET openid = :openid", openid=person["openid_miniapp"])
         bills = iter(scenery.bills(TRIES * ROUNDS))

@@ -10,7 +10,7 @@ from tests.faults.rig import percentile, report, seeded, sized, until
 from tests.services.payments.conftest import SYSTEM
 from tests.world import serve
 
-EARLY = sized(12, 100)
+EARLY = sized(5, 100)
 SILENT = sized(40, 400)
 GOAL_S = 600
 FEN = 21002

@@ -17,7 +17,6 @@ from localstack.engines import start_redis
 from services.timetable import TIMETABLE
 from tests.faults.rig import report, sized, until
 from tests.faults.scenery import BILL_FEN
-from tests.jobs.conftest import environment, start  # noqa: F401 - real workers
 from tests.world import TestClock
 from wsgi import create_app
 
@@ -139,7 +138,7 @@ class Life:
 
 
 @pytest.fixture
-def life(lone, scenery, notices, database, people, simulator):  # noqa: F811
+def life(lone, scenery, notices, database, people, simulator):
     simulator.post("refund_mode", mode="auto", delay_s=0)
     person = simulator.person("19900000001")
     simulator.post("people/19900000001/follow")
@@ -275,7 +274,7 @@ class TestAwayWhileAJobEnds:
         away_s,
         life,
         own_redis,
-        start,  # noqa: F811
+        start,
         simulator,
         promises,
     ):
@@ -298,8 +297,7 @@ class TestAwayWhileAJobEnds:
         next_job_s = time.monotonic() - began
 
         shown = sum(
-            bubble["kind"] == "template"
-            for bubble in simulator.get("people/19900000001/chat")
+            bubble["kind"] == "template" for bubble in simulator.get("people/19900000001/chat")
         ) + len(simulator.sms("19900000001"))
         report(f"F17 away {away_s} s", shown=shown, next_job_done_after_s=next_job_s)
         assert worker.poll() is None
