@@ -30,11 +30,17 @@ class Permission(StrEnum):
     MANAGE_METERS = "manage_meters"
     READ_METERS = "read_meters"
     TAKE_MONEY = "take_money"
+    BACKDATE_MONEY = "backdate_money"
+    REVERSE_MONEY = "reverse_money"
+    TAKE_OVER_SHIFT = "take_over_shift"
+    PRINT_RECEIPTS = "print_receipts"
+    VERIFY_RECEIPT = "verify_receipt"
     MOVE_PREPAID = "move_prepaid"
     REQUEST_MONEY_OUT = "request_money_out"
     APPROVE_MONEY_OUT = "approve_money_out"
     VIEW_HOUSE_MONEY = "view_house_money"
     VIEW_REPORTS = "view_reports"
+    RECONCILE = "reconcile"
 
 
 class Role(StrEnum):
@@ -64,11 +70,15 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.VOID_BILLS,
             _P.MANAGE_METERS,
             _P.READ_METERS,
+            _P.REVERSE_MONEY,
+            _P.TAKE_OVER_SHIFT,
+            _P.PRINT_RECEIPTS,
             _P.MOVE_PREPAID,
             _P.REQUEST_MONEY_OUT,
             _P.APPROVE_MONEY_OUT,
             _P.VIEW_HOUSE_MONEY,
             _P.VIEW_REPORTS,
+            _P.RECONCILE,
         }
     ),
     Role.FINANCE: frozenset(
@@ -82,14 +92,21 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.MANAGE_METERS,
             _P.READ_METERS,
             _P.TAKE_MONEY,
+            _P.BACKDATE_MONEY,
+            _P.REVERSE_MONEY,
+            _P.TAKE_OVER_SHIFT,
+            _P.PRINT_RECEIPTS,
             _P.MOVE_PREPAID,
             _P.REQUEST_MONEY_OUT,
             _P.APPROVE_MONEY_OUT,
             _P.VIEW_HOUSE_MONEY,
             _P.VIEW_REPORTS,
+            _P.RECONCILE,
         }
     ),
-    Role.CASHIER: frozenset({_P.VIEW_ESTATE, _P.TAKE_MONEY, _P.VIEW_HOUSE_MONEY}),
+    Role.CASHIER: frozenset(
+        {_P.VIEW_ESTATE, _P.TAKE_MONEY, _P.PRINT_RECEIPTS, _P.VIEW_HOUSE_MONEY}
+    ),
     Role.CUSTOMER_SERVICE: frozenset(
         {
             _P.VIEW_ESTATE,
@@ -155,13 +172,21 @@ class Actor:
 
 def visitor(request_id: str = "") -> Actor:
     """Somebody who is not signed in."""
-    may = frozenset({_P.SIGN_IN, _P.PAY_AT_DOOR})
+    may = frozenset({_P.SIGN_IN, _P.PAY_AT_DOOR, _P.VERIFY_RECEIPT})
     return Actor(ActorKind.VISITOR, None, "访客", may, request_id)
 
 
 def owner_actor(*, account_id: int, request_id: str = "", openid: str = "") -> Actor:
     """An owner who is signed in."""
-    may = frozenset({_P.SIGN_IN, _P.MANAGE_OWN_SESSION, _P.VIEW_OWN_BILLS, _P.PAY_OWN_BILLS})
+    may = frozenset(
+        {
+            _P.SIGN_IN,
+            _P.MANAGE_OWN_SESSION,
+            _P.VIEW_OWN_BILLS,
+            _P.PAY_OWN_BILLS,
+            _P.VERIFY_RECEIPT,
+        }
+    )
     return Actor(ActorKind.OWNER, account_id, f"账号{account_id}", may, request_id, openid)
 
 
@@ -184,7 +209,7 @@ def staff_id_of(actor: Actor) -> int:
 
 def system_actor(name: str, request_id: str = "") -> Actor:
     """Our own machinery: platform callbacks, sweeps, jobs and checks."""
-    may = frozenset({_P.RUN_PLATFORM_WORK, _P.CHECK_LEDGER})
+    may = frozenset({_P.RUN_PLATFORM_WORK, _P.CHECK_LEDGER, _P.RECONCILE})
     return Actor(ActorKind.SYSTEM, None, name, may, request_id)
 
 
@@ -205,6 +230,7 @@ def operator(request_id: str = "") -> Actor:
             _P.READ_METERS,
             _P.VIEW_HOUSE_MONEY,
             _P.VIEW_REPORTS,
+            _P.RECONCILE,
         }
     )
     return Actor(ActorKind.SYSTEM, None, "命令行", may, request_id)

@@ -64,6 +64,26 @@ def offset_prepaid() -> int:
     return _services().prepaid_offsets.offset_due(actor=_actor("预存抵扣"))
 
 
+def reconcile_cash() -> int:
+    """Compare the days of counters that are over with what their cashiers counted."""
+    return _services().cash_reconciliation.run_due(actor=_actor("现金对账"))
+
+
+def watch_payments() -> int:
+    """Tell people of money that was paid and is not booked."""
+    return _services().payment_watch.look(actor=_actor("支付监测"))
+
+
+def reconcile_channels() -> int:
+    """Compare the days that are due with the channels' statements."""
+    return _services().reconciliation.run_due(actor=_actor("渠道对账"))
+
+
+def verify_ledger() -> int:
+    """Check the promises of the ledger and tell people of those that are broken."""
+    return _services().ledger.check_and_tell(actor=_actor("账目核对"))
+
+
 def drop_old_slots() -> int:
     """Forget old slots of the timetable."""
     return _services().timetable.drop_old_slots()
@@ -96,6 +116,10 @@ JOBS: dict[str, Callable[..., Any]] = {
         resume_generation,
         offset_prepaid,
         fold_summary,
+        reconcile_cash,
+        watch_payments,
+        reconcile_channels,
+        verify_ledger,
         drop_old_slots,
     )
 }

@@ -21,7 +21,9 @@ from miniapp_api import (
     limits,
     pages,
     payments,
+    receipt_pages,
     sessions,
+    staff_payments,
     staff_readings,
     statements,
 )
@@ -86,12 +88,20 @@ def register(
     app.teardown_request(_forget)
     limits.register(app, redis=redis)
     api = make_api(app)
-    for blueprint in (sessions.bp, bills.bp, payments.bp, statements.bp, staff_readings.bp):
+    for blueprint in (
+        sessions.bp,
+        bills.bp,
+        payments.bp,
+        statements.bp,
+        staff_readings.bp,
+        staff_payments.bp,
+    ):
         api.register_blueprint(blueprint)
     describe_security(app, api)
     app.register_blueprint(callbacks.bp)
     app.register_blueprint(pages.bp)
     app.register_blueprint(door.bp)
+    app.register_blueprint(receipt_pages.bp)
     app.register_blueprint(health.bp)
     errors.register(app, database_errors=database_errors)
     app.wsgi_app = SlowBodyGuard(  # type: ignore[method-assign]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,7 @@ _REFUSALS = {
     502: "平台拒绝",
     503: "平台没有响应，或系统暂时不可用：可重试",
 }
+_PART = re.compile(r"<(?:[^:>]+:)?(\w+)>")
 _OWN_FILES = frozenset({"start.js", "narrow.css"})
 _UI_FILES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
 
@@ -98,11 +100,7 @@ def describe_security(app: Flask, api: Api) -> None:
 
 
 def _as_openapi(rule: str) -> str:
-    parts = [
-        "{" + part.strip("<>").rpartition(":")[2] + "}" if part.startswith("<") else part
-        for part in rule.split("/")
-    ]
-    return "/".join(parts)
+    return _PART.sub(r"{\1}", rule)
 
 
 @docs.get("")

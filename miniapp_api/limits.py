@@ -62,11 +62,15 @@ PAYING = Rate("paying", 60, _account)
 """Each asks WeChat Pay. A client that asks every two seconds whether it was paid takes 30."""
 READING_METERS = Rate("reading_meters", 60, _staff)
 """A community of 5,000 meters in lists of 500 is ten requests; a phone sends one for each house."""
+TRACING = Rate("tracing", 60, _staff)
+"""Each may ask a channel about an order and its refunds."""
 PRINTING = Rate("printing", 30, _account)
 """A file of three years takes some 100 ms; an owner prints a handful."""
 DOOR = Rate("door", 60, _address)
 """Anybody with a code may ask these; a page that waits for the money looks every four seconds."""
-RATES = (SIGNING_IN, PAYING, READING_METERS, PRINTING, DOOR)
+VERIFYING = Rate("verifying", 30, _address)
+"""Anybody with a paper may ask these; whoever checks a pile of papers scans one in two seconds."""
+RATES = (SIGNING_IN, PAYING, READING_METERS, TRACING, PRINTING, DOOR, VERIFYING)
 
 
 def limited(rate: Rate) -> Callable[[Callable[P, R]], Callable[P, R]]:

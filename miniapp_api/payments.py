@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app, request
+from flask import Response, current_app, request
 
 from domain.payment_states import PayWay
 from miniapp_api.documentation import ApiBlueprint
-from miniapp_api.limits import PAYING, limited
+from miniapp_api.limits import PAYING, PRINTING, limited
 from miniapp_api.paging import make_page
 from miniapp_api.schemas import (
     IdempotencyHeader,
@@ -27,6 +27,7 @@ from services.payments.views import PaymentView, StartedPayment
 
 _AFTER_PAYING = "/h5/payments"
 """Where the payer's browser goes after a page of the channel, which proves nothing there."""
+_FILE = {"type": "string", "format": "binary"}
 
 bp = ApiBlueprint("payments", __name__, description="缴费与收据")
 
@@ -117,3 +118,19 @@ def list_prepaid() -> dict[str, Any]:
 def show_receipt(receipt_no: str) -> ReceiptView:
     """Show a receipt of one's own payment as it was issued."""
     return own_services().receipts.show(actor=actor(), receipt_no=receipt_no)
+
+
+@bp.route("/receipts/<number:receipt_no>.pdf", methods=["GET"])
+@signed_in
+@limited(PRINTING)
+@bp.response(200, _FILE, content_type="application/pdf")
+@bp.refusals(401, 404, 429, 503)
+def print_receipt(receipt_no: str) -> Response:
+    """Give a receipt of one's own payment as a PDF, with what became of its money since."""
+    content = own_services().receipt_prints.write_own(
+        actor=actor(), receipt_no=receipt_no, base_url=current_app.config["PUBLIC_BASE_URL"]
+    )
+    response = Response(content, mimetype="application/pdf")
+    response.headers["Content-Disposition"] = f'attachment; filename="{receipt_no}.pdf"'
+    response.headers["Cache-Control"] = "private, no-store"
+    return response

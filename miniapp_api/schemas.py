@@ -291,14 +291,24 @@ class PrepaidOut(Schema):
     items = fields.List(fields.Nested(PrepaidAccountOut), required=True)
 
 
+class ReceiptMarkOut(Schema):
+    """Money of a receipt went back: all that was left (``void``) or some (``refunded``)."""
+
+    kind = fields.String(required=True, metadata={"enum": ["void", "refunded"]})
+    shown = fields.String(required=True, metadata={"example": "已退款 ¥12.00"})
+    amount_fen = fields.Integer(required=True)
+    at = fields.AwareDateTime(required=True)
+
+
 class ReceiptOut(Schema):
-    """A receipt as it was issued."""
+    """A receipt as it was issued, and what became of its money since."""
 
     receipt_no = fields.String(required=True)
     issued_at = fields.AwareDateTime(required=True)
     amount_fen = fields.Integer(required=True)
     payment_id = fields.Integer(required=True)
     snapshot = fields.Dict(required=True)
+    marks = fields.List(fields.Nested(ReceiptMarkOut), required=True)
 
 
 class ReadingIn(Input):

@@ -22,6 +22,8 @@ from services.bills.own_bills import OwnBills
 from services.bills.publication import Publication
 from services.bills.regeneration import Regeneration
 from services.counter.cashiers import Counter
+from services.counter.reversals import Reversals
+from services.counter.shifts import Shifts
 from services.deposits import Deposits
 from services.doctor import Doctor
 from services.estate import Estate
@@ -46,17 +48,20 @@ from services.payments.channel_calls import ChannelCalls
 from services.payments.community_rules import CommunityPaymentRules
 from services.payments.door import DoorPayments
 from services.payments.door_payers import DoorPayers
+from services.payments.life import PaymentLife
 from services.payments.merchants import MerchantAccounts
 from services.payments.notices import PaymentNotices
 from services.payments.offset import PrepaidOffsets
 from services.payments.orders import PaymentOrders
 from services.payments.pay_codes import PayCodes
+from services.payments.receipt_prints import ReceiptPrints
 from services.payments.receipts import Receipts
 from services.payments.refunds import Refunds
 from services.payments.settle import Settlement
 from services.payments.suspense import SuspenseMoney
 from services.payments.sweep import PaymentSweep
 from services.payments.tickets import OrderTickets
+from services.payments.watch import PaymentWatch
 from services.ports import (
     Clock,
     DocumentWriter,
@@ -69,10 +74,14 @@ from services.ports import (
 )
 from services.prepaid.accounts import PrepaidAccounts
 from services.printing import SlipWriter
+from services.reconciliation.cases import ReconciliationCases
+from services.reconciliation.cash import CashReconciliation
+from services.reconciliation.runs import Reconciliation
 from services.reports.reporting import Reports
 from services.staff import StaffAccounts
 from services.staff_tokens import StaffTokens
 from services.statements import Statements
+from services.tasks import StaffTasks
 from services.timetable import Timetable
 from services.unit_of_work import UnitOfWork
 
@@ -84,6 +93,7 @@ class Services:
     accounts: Accounts
     batches: BillBatches
     bill_findings: BillFindings
+    cash_reconciliation: CashReconciliation
     clock: Clock
     counter: Counter
     deposits: Deposits
@@ -117,22 +127,30 @@ class Services:
     pay_codes: PayCodes
     payment_rules: CommunityPaymentRules
     payment_refund_requests: PaymentRefundRequests
+    payment_life: PaymentLife
+    payment_watch: PaymentWatch
     suspense: SuspenseMoney
     payments: PaymentOrders
     prepaid: PrepaidAccounts
     prepaid_offsets: PrepaidOffsets
     publication: Publication
     regeneration: Regeneration
+    receipt_prints: ReceiptPrints
     receipts: Receipts
+    reconciliation: Reconciliation
+    reconciliation_cases: ReconciliationCases
     refunds: Refunds
     reports: Reports
+    reversals: Reversals
     settlement: Settlement
+    shifts: Shifts
     slips: SlipWriter
     share_pools: SharePools
     staff: StaffAccounts
     staff_tokens: StaffTokens
     statements: Statements
     sweep: PaymentSweep
+    tasks: StaffTasks
     timetable: Timetable
 
 
@@ -212,6 +230,7 @@ def build(
         accounts=Accounts(unit_of_work, world.official_account),
         batches=BillBatches(unit_of_work),
         bill_findings=BillFindings(unit_of_work),
+        cash_reconciliation=CashReconciliation(unit_of_work),
         clock=clock,
         counter=Counter(unit_of_work),
         deposits=Deposits(unit_of_work),
@@ -245,22 +264,30 @@ def build(
         pay_channels=world.pay_channels,
         pay_codes=PayCodes(unit_of_work, world.slips, door_key),
         payment_refund_requests=PaymentRefundRequests(unit_of_work),
+        payment_life=PaymentLife(unit_of_work, sweep, refunds),
+        payment_watch=PaymentWatch(unit_of_work),
         suspense=SuspenseMoney(unit_of_work),
         payments=PaymentOrders(unit_of_work, world.pay_channels, tickets, sweep),
         prepaid=PrepaidAccounts(unit_of_work),
         prepaid_offsets=PrepaidOffsets(unit_of_work),
         publication=Publication(unit_of_work),
         regeneration=Regeneration(unit_of_work),
+        receipt_prints=ReceiptPrints(unit_of_work, world.slips),
         receipts=Receipts(unit_of_work),
+        reconciliation=Reconciliation(unit_of_work, world.pay_channels, sweep),
+        reconciliation_cases=ReconciliationCases(unit_of_work),
         refunds=refunds,
         reports=Reports(unit_of_work, world.documents),
+        reversals=Reversals(unit_of_work),
         settlement=settlement,
+        shifts=Shifts(unit_of_work),
         slips=world.slips,
         share_pools=SharePools(unit_of_work),
         staff=StaffAccounts(unit_of_work),
         staff_tokens=StaffTokens(unit_of_work),
         statements=Statements(unit_of_work, world.documents),
         sweep=sweep,
+        tasks=StaffTasks(unit_of_work),
         timetable=Timetable(unit_of_work),
     )
 

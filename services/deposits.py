@@ -21,6 +21,9 @@ from services.payments.money_in import (
     check_money,
     claim_money,
     find_house,
+    late_facts,
+    late_remarks,
+    received,
     take_money,
 )
 from services.payments.quotes import read_quotes
@@ -76,8 +79,9 @@ class Deposits:
         Raises:
             InvalidInput: a field cannot be used; ``fields`` says which and why.
             KeyUsedForOther: the key came before with another request.
+            ShiftClosing: the cashier counts their drawer.
             NotFound: no such house in the community.
-            NotAllowed: whoever acts is no member of staff.
+            NotAllowed: whoever acts is no member of staff, or may not enter money of another day.
         """
         actor.must(Permission.TAKE_MONEY)
         check_money(money, client_key)
@@ -174,7 +178,8 @@ def _take(
     money: MoneyIn,
     claim: Claim,
 ) -> ReceiptView:
-    payment = take_money(tx, actor, house, money)
+    came = received(actor, money, tx.now)
+    payment = take_money(tx, actor, house, money, came)
     deposit = Deposit(
         community_id=community.id,
         house_id=house.id,
@@ -202,6 +207,7 @@ def _take(
         payment=payment,
         credits=[],
         held=[HeldFor("deposit", house.id, name, money.amount_fen)],
+        remarks=late_remarks(came, tx.now),
     )
     keep_result(tx, claim, payment_id=payment.id)
     record(
@@ -216,6 +222,7 @@ def _take(
             "channel": money.channel,
             "amount_fen": money.amount_fen,
             "receipt_no": receipt.receipt_no,
+            **late_facts(came, tx.now),
         },
     )
     return read_receipt(receipt, None)

@@ -27,7 +27,11 @@ _COUNTS = text(
            (SELECT count(*) FROM payment_order
              WHERE state IN ('created', 'prepaying', 'unknown')) AS orders_open,
            (SELECT count(*) FROM suspense) AS payments_in_suspense,
-           (SELECT count(*) FROM staff_task WHERE done_at IS NULL) AS tasks_open
+           (SELECT count(*) FROM staff_task WHERE done_at IS NULL) AS tasks_open,
+           (SELECT count(*) FROM staff_task
+             WHERE done_at IS NULL AND kind LIKE 'watch\\_%') AS payments_stuck,
+           (SELECT count(*) FROM reconciliation_case
+             WHERE state IN ('open', 'escalated')) AS differences_open
     """
 )
 

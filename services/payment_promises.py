@@ -138,4 +138,30 @@ PAYMENT_RULES = (
                    AND refund.state = 'succeeded')
         """,
     ),
+    Rule(
+        "M9",
+        "有班次以来，每笔柜台收款都在收款人自己的班次里，其他收款都不在",
+        "SELECT count(*) FROM payment WHERE taken_by_staff_id IS NOT NULL",
+        """
+        SELECT payment.out_trade_no
+          FROM payment LEFT JOIN cashier_shift shift ON shift.id = payment.shift_id
+         WHERE CASE
+               WHEN payment.channel IN ('cash', 'card', 'bank_transfer', 'cheque') THEN
+                    CASE WHEN payment.shift_id IS NULL
+                         THEN payment.booked_at >= (SELECT min(opened_at) FROM cashier_shift)
+                         ELSE (shift.staff_id = payment.taken_by_staff_id
+                               AND shift.community_id = payment.community_id) IS NOT TRUE END
+               ELSE payment.shift_id IS NOT NULL END
+        """,
+    ),
+    Rule(
+        "M9",
+        "每个已日结的班次都有清点，未日结的都没有",
+        "SELECT count(*) FROM cashier_shift",
+        """
+        SELECT shift.id::text FROM cashier_shift shift
+         WHERE CASE WHEN shift.state IN ('closed', 'handed_over') THEN 4 ELSE 0 END <>
+               (SELECT count(*) FROM shift_count WHERE shift_count.shift_id = shift.id)
+        """,
+    ),
 )

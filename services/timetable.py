@@ -39,6 +39,10 @@ TIMETABLE = (
     Entry("resume_generation", timedelta(seconds=60)),
     Entry("offset_prepaid", timedelta(minutes=5)),
     Entry("fold_summary", timedelta(seconds=60)),
+    Entry("reconcile_cash", timedelta(hours=1)),
+    Entry("watch_payments", timedelta(seconds=60)),
+    Entry("reconcile_channels", timedelta(minutes=15)),
+    Entry("verify_ledger", timedelta(hours=1)),
     Entry("drop_old_slots", timedelta(hours=1)),
 )
 SLOTS_KEPT = timedelta(days=7)

@@ -14,7 +14,11 @@ from panel.commands.late_fees import late_fee_cli
 from panel.commands.meters import meters_cli
 from panel.commands.money import counter_cli, deposit_cli, prepaid_cli
 from panel.commands.payments import merchant_cli, pay_code_cli, payment_rules
+from panel.commands.receipts import receipts_cli
+from panel.commands.reconciliation import reconcile_cli, show_life, tasks_cli
+from panel.commands.refunds import money_cli
 from panel.commands.reports import report_cli, statement
+from panel.commands.shifts import shift_cli
 from panel.commands.staff_tokens import token_cli
 from panel.commands.suspense import suspense_cli
 
@@ -23,6 +27,7 @@ def register(app: Flask) -> None:
     """Attach all commands to the app's command line."""
     staff_cli.add_command(token_cli)
     community_cli.add_command(payment_rules)
+    money_cli.add_command(show_life)
     for command in (
         staff_cli,
         community_cli,
@@ -38,9 +43,14 @@ def register(app: Flask) -> None:
         merchant_cli,
         pay_code_cli,
         counter_cli,
+        shift_cli,
+        money_cli,
+        receipts_cli,
         prepaid_cli,
         deposit_cli,
         approvals_cli,
+        reconcile_cli,
+        tasks_cli,
         suspense_cli,
         report_cli,
         statement,

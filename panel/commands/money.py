@@ -15,6 +15,7 @@ from domain.money import parse_yuan, show_yuan
 from domain.payment_states import CHANNEL_SHOWN, OVER_THE_COUNTER, PaymentChannel
 from domain.periods import SHANGHAI
 from panel.commands.acting import (
+    DAY,
     ROW_ID,
     as_staff,
     find_actor_and_community,
@@ -23,10 +24,10 @@ from panel.commands.acting import (
     telling,
 )
 from panel.commands.fees import find_item
+from panel.commands.receipts import show_receipt
 from services.counter.cashiers import CounterPreview
 from services.deposits import DepositView
 from services.payments.money_in import MoneyIn
-from services.payments.receipts import ReceiptView
 from services.prepaid.accounts import PrepaidAccountView
 
 _BY_NAME = {CHANNEL_SHOWN[channel]: channel for channel in sorted(OVER_THE_COUNTER)}
@@ -59,15 +60,23 @@ def _money_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--payer", required=True, help="付款人。"),
         click.option("--voucher", default="", help="凭证号；银行转账和支票必填。"),
-        click.option("--note", default="", help="备注。"),
+        click.option("--note", default="", help="备注；补录须写明原因。"),
+        click.option("--received-on", type=DAY, help="补录：实际收款日期，例如 2026-11-20。"),
     ):
         command = option(command)
     return command
 
 
-def _read_money(amount: str, channel: str, payer: str, voucher: str, note: str) -> MoneyIn:
-    by = _BY_NAME.get(channel) or PaymentChannel(channel)
-    return MoneyIn(by, parse_yuan(amount), payer, voucher, note)
+def _read_money(chosen: dict[str, Any]) -> MoneyIn:
+    channel, day = chosen["channel"], chosen["received_on"]
+    return MoneyIn(
+        channel=_BY_NAME.get(channel) or PaymentChannel(channel),
+        amount_fen=parse_yuan(chosen["amount"]),
+        payer_name=chosen["payer"],
+        voucher_no=chosen["voucher"],
+        note=chosen["note"],
+        received_on=day.date() if day else None,
+    )
 
 
 def _find_house(actor: Actor, community_id: int, house: str) -> int:
@@ -153,16 +162,7 @@ def _find_bills(
 @as_staff
 @telling
 def take_counter(
-    house: str,
-    amount: str,
-    bill_nos: tuple[str, ...],
-    channel: str,
-    payer: str,
-    voucher: str,
-    note: str,
-    key: str,
-    code: str,
-    login_name: str,
+    house: str, bill_nos: tuple[str, ...], key: str, code: str, login_name: str, **chosen: Any
 ) -> None:
     """Take a lump sum."""
     actor, community_id = find_actor_and_community(login_name, code)
@@ -171,20 +171,11 @@ def take_counter(
         actor=actor,
         community_id=community_id,
         house_id=house_id,
-        money=_read_money(amount, channel, payer, voucher, note),
+        money=_read_money(chosen),
         named_bill_ids=_find_bills(actor, community_id, house_id, bill_nos),
         client_key=key,
     )
-    _show_receipt(receipt)
-
-
-def _show_receipt(receipt: ReceiptView) -> None:
-    click.echo(f"收据 {receipt.receipt_no}：{show_yuan(receipt.amount_fen)}")
-    for line in receipt.snapshot["lines"]:
-        parts = [line["house"], line["item"], line["period"], line["bill_no"]]
-        click.echo(f"  {' '.join(part for part in parts if part)}：{show_yuan(line['amount_fen'])}")
-    for remark in receipt.snapshot["remarks"]:
-        click.echo(f"  {remark}")
+    show_receipt(receipt)
 
 
 @prepaid_cli.command("show", help="查看一处房屋的预存账户和流水。")
@@ -276,16 +267,7 @@ def offset_prepaid(house: str | None, code: str, login_name: str) -> None:
 @as_staff
 @telling
 def take_deposit(
-    name: str,
-    house: str,
-    amount: str,
-    channel: str,
-    payer: str,
-    voucher: str,
-    note: str,
-    key: str,
-    code: str,
-    login_name: str,
+    name: str, house: str, key: str, code: str, login_name: str, **chosen: Any
 ) -> None:
     """Take a deposit."""
     actor, community_id = find_actor_and_community(login_name, code)
@@ -294,10 +276,10 @@ def take_deposit(
         community_id=community_id,
         house_id=_find_house(actor, community_id, house),
         name=name,
-        money=_read_money(amount, channel, payer, voucher, note),
+        money=_read_money(chosen),
         client_key=key,
     )
-    _show_receipt(receipt)
+    show_receipt(receipt)
 
 
 @deposit_cli.command("deduct", help="用押金抵扣同一房屋的一张账单。")

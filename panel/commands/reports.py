@@ -33,6 +33,7 @@ from services.reports.tables import (
     CashBy,
     CollectionBy,
     FileForm,
+    OfflineBy,
     R,
     Report,
     ReportFilter,
@@ -58,7 +59,7 @@ class _MonthOrDay(click.ParamType[Span]):
         return Span(day, date.fromordinal(day.toordinal() + 1))
 
 
-report_cli = AppGroup("report", help="报表：收缴、欠费、清欠、收款。")
+report_cli = AppGroup("report", help="报表：收缴、欠费、清欠、收款、柜台。")
 
 
 def _common(command: Callable[..., None]) -> Callable[..., None]:
@@ -137,6 +138,18 @@ def report_cash(by: str, **chosen: Any) -> None:
     """Show the payments and what they went to."""
     asked = _Asked(chosen)
     asked.show(find_services().reports.cash_in(actor=asked.actor, which=asked.which, by=CashBy(by)))
+
+
+@report_cli.command("offline", help="柜台收款统计：收款、冲红、退款、净额和收据数。")
+@_by(list(OfflineBy), "cashier")
+@_common
+@telling
+def report_offline(by: str, **chosen: Any) -> None:
+    """Show the money over the counter."""
+    asked = _Asked(chosen)
+    asked.show(
+        find_services().reports.offline(actor=asked.actor, which=asked.which, by=OfflineBy(by))
+    )
 
 
 class _Asked:

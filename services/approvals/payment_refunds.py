@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from domain.actors import Actor, Permission, staff_id_of
 from domain.approvals import ApprovalKind, ApprovalState
 from domain.errors import InvalidInput, NotFound
 from domain.money import MAX_FEN
-from domain.payment_states import ONLINE
+from domain.payment_states import HELD_MONEY, ONLINE, PaymentChannel
 from domain.periods import local_date, start_of_local_day
-from domain.refund_states import RefundKind, RefundState
-from models import Allocation, ApprovalRequest, Bill, Community, Payment, Staff
+from domain.refund_states import RefundKind, RefundSource, RefundState
+from domain.settling import AllocationKind
+from models import Allocation, ApprovalRequest, Bill, Community, Payment, Receipt, Staff
 from services.approvals.requests import Payout, RequestPending, ask_about, check_payout
 from services.audit import record
-from services.payments.refund_rows import begin_refund, choose_parts, find_parts, lock_payment
+from services.payments.refund_rows import (
+    Part,
+    begin_refund,
+    choose_parts,
+    find_parts,
+    lock_payment,
+)
 from services.payments.refunds import end_refund
 from services.shifts import open_shift_id
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
+_SOURCE_SHOWN = {RefundSource.SUSPENSE: "暂存款", RefundSource.PREPAID: "预存余额"}
 _REASON_LENGTHS = range(1, 201)
 
 
@@ -34,11 +44,75 @@ class RefundAsked:
     is_decided: bool
 
 
+@dataclass(frozen=True, slots=True)
+class RefundablePart:
+    """Money of a payment where it is now: ``shown`` says where."""
+
+    shown: str
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefundablePayment:
+    """A payment and what of it can be given back now, in the order in which it would be taken."""
+
+    payment_id: int
+    out_trade_no: str
+    channel: PaymentChannel
+    amount_fen: int
+    paid_at: datetime
+    parts: tuple[RefundablePart, ...]
+
+    @property
+    def refundable_fen(self) -> int:
+        """All that can be given back."""
+        return sum(part.amount_fen for part in self.parts)
+
+
 @dataclass(frozen=True)
 class PaymentRefundRequests:
     """What staff ask to give back of a payment."""
 
     unit_of_work: UnitOfWork
+
+    def look(self, *, actor: Actor, community_id: int, number: str) -> RefundablePayment:
+        """Find a payment by its receipt's number, our order number or the channel's.
+
+        Money whose order nobody knows is found in every community.
+
+        Raises:
+            NotFound: there is no such payment here.
+        """
+        actor.must(Permission.REQUEST_MONEY_OUT)
+
+        def work(tx: Transaction) -> RefundablePayment:
+            payment = tx.session.scalars(
+                select(Payment)
+                .outerjoin(Receipt, Receipt.payment_id == Payment.id)
+                .where(
+                    or_(Payment.community_id == community_id, Payment.community_id.is_(None)),
+                    or_(
+                        Receipt.receipt_no == number,
+                        Payment.out_trade_no == number,
+                        Payment.provider_transaction_id == number,
+                    ),
+                )
+                .order_by(Payment.id)
+                .limit(1)
+            ).first()
+            if payment is None:
+                raise NotFound("没有这笔收款")
+            is_money = payment.channel not in HELD_MONEY
+            return RefundablePayment(
+                payment_id=payment.id,
+                out_trade_no=payment.out_trade_no,
+                channel=PaymentChannel(payment.channel),
+                amount_fen=payment.amount_fen,
+                paid_at=payment.paid_at,
+                parts=_show_parts(tx, find_parts(tx, payment) if is_money else []),
+            )
+
+        return self.unit_of_work.run(work)
 
     def ask(
         self,
@@ -120,6 +194,19 @@ def refund_payment(tx: Transaction, actor: Actor, request: ApprovalRequest) -> N
     values |= {"staff_id": asked_by, "shift_id": shift_id}
     refund = begin_refund(tx, payment, parts, **values)
     end_refund(tx, actor, refund.id, RefundState.SUCCEEDED)
+
+
+def _show_parts(tx: Transaction, parts: Sequence[Part]) -> tuple[RefundablePart, ...]:
+    found = select(Bill.id, Bill.bill_no).where(Bill.id.in_({part.bill_id for part in parts}))
+    bill_nos: dict[int, str] = dict(tx.session.execute(found).all())
+    return tuple(RefundablePart(_show_part(part, bill_nos), part.amount_fen) for part in parts)
+
+
+def _show_part(part: Part, bill_nos: Mapping[int, str]) -> str:
+    if part.bill_id is None:
+        return _SOURCE_SHOWN[part.source]
+    late_fee = "滞纳金" if part.kind is AllocationKind.LATE_FEE else ""
+    return f"账单 {bill_nos[part.bill_id]}{late_fee}"
 
 
 def _find(tx: Transaction, community_id: int, payment_id: int, bill_id: int | None) -> None:

@@ -23,6 +23,9 @@ from services.payments.money_in import (
     check_money,
     claim_money,
     find_house,
+    late_facts,
+    late_remarks,
+    received,
     take_money,
 )
 from services.payments.quotes import Quote, read_quotes
@@ -109,14 +112,15 @@ class Counter:
         It pays the bills that are named, in that order, or else all open ones, the earliest due
         first; what is left goes to the house's prepaid account. Bills that an open payment holds
         are left out and the receipt says so. The same key with the same request gives the same
-        receipt.
+        receipt. Money of an earlier day pays what bills cost on that day.
 
         Raises:
             InvalidInput: a field cannot be used; ``fields`` says which and why.
             KeyUsedForOther: the key came before with another request.
             BillInPayment, BillAlreadyPaid: a named bill cannot be paid now.
+            ShiftClosing: the cashier counts their drawer.
             NotFound: no such house in the community, or a named bill is not one of it.
-            NotAllowed: whoever acts is no member of staff.
+            NotAllowed: whoever acts is no member of staff, or may not enter money of another day.
 
         Source: domain.md D7; reliability.md M9.
         """
@@ -147,9 +151,9 @@ class Counter:
     ) -> ReceiptView:
         bills = lock_open_bills(tx, house.id)
         check_named(tx, house.id, bills, named)
-        payment = take_money(tx, actor, house, money)
-        today = local_date(tx.now)
-        quotes = read_quotes(tx.session, bills.free, today)
+        came = received(actor, money, tx.now)
+        payment = take_money(tx, actor, house, money, came)
+        quotes = read_quotes(tx.session, bills.free, came.on)
         credits, left_fen = plan_credits(
             amount_fen=money.amount_fen,
             bills=bills.free,
@@ -157,7 +161,7 @@ class Counter:
             named=named,
             late_fee_first=community.late_fee_first,
         )
-        credit(tx, payment_id=payment.id, credits=credits, paid_on=today)
+        credit(tx, payment_id=payment.id, credits=credits, paid_on=came.on)
         held = _keep_ahead(tx, actor, house, payment.id, left_fen)
         receipt = issue_receipt(
             tx,
@@ -165,7 +169,7 @@ class Counter:
             payment=payment,
             credits=credits,
             held=held,
-            remarks=_say_held(bills, named),
+            remarks=[*late_remarks(came, tx.now), *_say_held(bills, named)],
         )
         tx.session.flush()
         keep_result(tx, claim, payment_id=payment.id)
@@ -183,6 +187,7 @@ class Counter:
                 "placed_fen": {one.bill.id: one.amount_fen for one in credits},
                 "prepaid_fen": left_fen,
                 "named_bill_ids": list(named),
+                **late_facts(came, tx.now),
             },
         )
         return read_receipt(receipt, None)

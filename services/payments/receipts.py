@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from domain.actors import Actor, Permission
 from domain.errors import NotFound
@@ -32,6 +32,7 @@ from models import (
 from services.numbers import take_numbers
 from services.outbox import queue_message
 from services.payments.crediting import Credit
+from services.payments.receipt_marks import MarkView, read_marks
 from services.recipients import official_openids, owner_openids
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -53,6 +54,7 @@ class ReceiptView:
 
     ``payment_id`` is the owner's payment, None over the counter; ``taken_id`` the money itself.
     ``snapshot["lines"]``: house, item, period, bill_no, kind, amount_fen, discount_fen each.
+    ``marks`` are what became of its money since, where that was asked for.
     """
 
     receipt_no: str
@@ -61,6 +63,7 @@ class ReceiptView:
     payment_id: int | None
     taken_id: int
     snapshot: dict[str, Any]
+    marks: tuple[MarkView, ...] = ()
 
 
 def topup_of(house_id: int, amount_fen: int) -> HeldFor:
@@ -231,7 +234,9 @@ def _tell(
         )
 
 
-def read_receipt(receipt: Receipt, order_id: int | None) -> ReceiptView:
+def read_receipt(
+    receipt: Receipt, order_id: int | None, marks: tuple[MarkView, ...] = ()
+) -> ReceiptView:
     """Show a receipt's row."""
     return ReceiptView(
         receipt_no=receipt.receipt_no,
@@ -240,6 +245,7 @@ def read_receipt(receipt: Receipt, order_id: int | None) -> ReceiptView:
         payment_id=order_id,
         taken_id=receipt.payment_id,
         snapshot=receipt.snapshot,
+        marks=marks,
     )
 
 
@@ -264,18 +270,9 @@ class Receipts:
             NotFound: none, or not theirs.
         """
         actor.must(Permission.PAY_OWN_BILLS)
-        with self.unit_of_work.reading() as session:
-            found = session.execute(
-                select(Receipt, PaymentOrder.id)
-                .join(Payment, Payment.id == Receipt.payment_id)
-                .join(PaymentOrder, PaymentOrder.id == Payment.order_id)
-                .where(
-                    Receipt.receipt_no == receipt_no, PaymentOrder.account_id == actor.account_id
-                )
-            ).one_or_none()
-        if found is None:
-            raise NotFound
-        return read_receipt(*found)
+        return self._read(
+            Receipt.receipt_no == receipt_no, PaymentOrder.account_id == actor.account_id
+        )
 
     def show_any(self, *, actor: Actor, community_id: int, receipt_no: str) -> ReceiptView:
         """Show staff any receipt of a community.
@@ -284,12 +281,18 @@ class Receipts:
             NotFound: none.
         """
         actor.must(Permission.VIEW_HOUSE_MONEY)
-        with self.unit_of_work.reading() as session:
+        return self._read(Receipt.receipt_no == receipt_no, Receipt.community_id == community_id)
+
+    def _read(self, *which: ColumnElement[bool]) -> ReceiptView:
+        with self.unit_of_work.snapshot() as session:
             found = session.execute(
                 select(Receipt, Payment.order_id)
                 .join(Payment, Payment.id == Receipt.payment_id)
-                .where(Receipt.receipt_no == receipt_no, Receipt.community_id == community_id)
+                .outerjoin(PaymentOrder, PaymentOrder.id == Payment.order_id)
+                .where(*which)
             ).one_or_none()
-        if found is None:
-            raise NotFound
-        return read_receipt(*found)
+            if found is None:
+                raise NotFound
+            receipt, order_id = found
+            marks = read_marks(session, [receipt.id]).get(receipt.id, ())
+            return read_receipt(receipt, order_id, marks)

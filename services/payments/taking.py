@@ -63,12 +63,14 @@ def insert_payment(
     community_id: int,
     house_id: int,
     amount_fen: int,
+    paid_at: datetime | None = None,
     staff_id: int | None = None,
+    shift_id: int | None = None,
     payer_name: str = "",
     voucher_no: str = "",
     note: str = "",
 ) -> Payment:
-    """Write money that was taken now, under a number of our own."""
+    """Write money that was taken now, or at ``paid_at``, under a number of our own."""
     number = new_trade_no(_PREFIXES.get(channel, _OVER_THE_COUNTER), tx.now)
     payment = Payment(
         community_id=community_id,
@@ -77,10 +79,11 @@ def insert_payment(
         provider_transaction_id=number,
         out_trade_no=number,
         amount_fen=amount_fen,
-        paid_at=tx.now,
+        paid_at=paid_at or tx.now,
         booked_at=tx.now,
         house_id=house_id,
         taken_by_staff_id=staff_id,
+        shift_id=shift_id,
         payer_name=payer_name,
         voucher_no=voucher_no,
         note=note,

@@ -24,6 +24,7 @@ from services.reports.billed import (
 )
 from services.reports.cash import read_cash
 from services.reports.facts import Scope
+from services.reports.offline import read_offline
 from services.reports.summary import fold
 from services.reports.tables import (
     ArrearsBy,
@@ -33,6 +34,8 @@ from services.reports.tables import (
     CollectionBy,
     CollectionRow,
     FileForm,
+    OfflineBy,
+    OfflineRow,
     R,
     RecoveryRow,
     Report,
@@ -60,6 +63,11 @@ _CASH = (
     "按付款日期统计收到的款项，不含预存抵扣和押金抵扣（没有新的款项进来），不扣除另行退出的款项；"
     "合计＝账单本金＋滞纳金＋预存＋押金＋暂存。"
 )
+_OFFLINE = (
+    "柜台收到的现金、刷卡、银行转账和支票，按收款日期（补录按实际收款日）计入收款人，含收取的预存和押金；"
+    "冲红和退款（含退预存、退押金）按退出日期计入其钱箱的收款人，单独列示；"
+    "净额＝收款−冲红−退款；收据数含已作废的收据。"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ class _Ground:
         title: str,
         definition: str,
         facts: Sequence[tuple[str, str]],
-        by: CollectionBy | ArrearsBy | CashBy,
+        by: CollectionBy | ArrearsBy | CashBy | OfflineBy,
         found: tuple[Sequence[R], R],
         next_after_id: int | None = None,
     ) -> Report[R]:
@@ -223,6 +231,29 @@ class Reports:
                 facts=[("收款日期", str(span))],
                 by=by,
                 found=read_cash(ground.session, ground.scope, span, by),
+            )
+
+    def offline(self, *, actor: Actor, which: ReportFilter, by: OfflineBy) -> Report[OfflineRow]:
+        """Report the money over the counter on the days of the span, and what went out again.
+
+        Raises:
+            InvalidInput: no span, a day to come, or narrowed to items, which a payment does not
+                have.
+            NotFound: no such community or building.
+
+        Source: features.md R3.5.
+        """
+        actor.must(Permission.VIEW_REPORTS)
+        span = _span_of(which)
+        if which.fee_item_ids:
+            raise InvalidInput(fields={"filter": ["收款不能按收费项目筛选"]})
+        with self._standing(which) as ground:
+            return ground.report(
+                title="柜台收款统计表",
+                definition=_OFFLINE,
+                facts=[("收款日期", str(span))],
+                by=by,
+                found=read_offline(ground.session, ground.scope, span, by),
             )
 
     def write(self, *, actor: Actor, report: Report[R], form: FileForm) -> bytes:

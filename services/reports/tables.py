@@ -56,6 +56,15 @@ class CashBy(StrEnum):
     CASHIER = "cashier"
 
 
+class OfflineBy(StrEnum):
+    """What a row of the report on the counter is about."""
+
+    DAY = "day"
+    CHANNEL = "channel"
+    CASHIER = "cashier"
+    BUILDING = "building"
+
+
 class FileForm(StrEnum):
     """As what file a table is written."""
 
@@ -215,6 +224,50 @@ class CashRow:
             self.prepaid_fen,
             self.deposit_fen,
             self.suspense_fen,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineRow:
+    """Money over the counter: what came in, and apart from it what went out again."""
+
+    FIGURES: ClassVar[tuple[Column, ...]] = (
+        Column("收款笔数", ColumnKind.COUNT, 4),
+        Column("收据数", ColumnKind.COUNT, 4),
+        _fen("收款"),
+        Column("冲红笔数", ColumnKind.COUNT, 4),
+        _fen("冲红"),
+        Column("退款笔数", ColumnKind.COUNT, 4),
+        _fen("退款"),
+        _fen("净额"),
+    )
+
+    label: str
+    payment_count: int
+    receipt_count: int
+    received_fen: int
+    reversed_count: int
+    reversed_fen: int
+    refund_count: int
+    refunded_fen: int
+
+    @property
+    def net_fen(self) -> int:
+        """What stays of what came in."""
+        return self.received_fen - self.reversed_fen - self.refunded_fen
+
+    def cells(self) -> tuple[TableCell, ...]:
+        """Give the label and the figures in the order of the columns."""
+        return (
+            self.label,
+            self.payment_count,
+            self.receipt_count,
+            self.received_fen,
+            self.reversed_count,
+            self.reversed_fen,
+            self.refund_count,
+            self.refunded_fen,
+            self.net_fen,
         )
 
 

@@ -21,6 +21,8 @@ REVIEWED = {
     ("GET", "/p/<door_token:token>/after"),
     ("GET", "/p/<door_token:token>/payments/<door_token:visit>"),
     ("POST", "/p/<door_token:token>/payments/<door_token:visit>/refresh"),
+    # Whoever holds a printed receipt may ask whether it is true.
+    ("GET", "/r/<door_token:token>"),
     # Machines that watch; the numbers ask for their own token.
     ("GET", "/healthz"),
     ("GET", "/readyz"),
@@ -48,11 +50,14 @@ OWNER = {
     ("GET", "/api/v1/payments/<row_id:payment_id>"),
     ("GET", "/api/v1/prepaid"),
     ("GET", "/api/v1/receipts/<number:receipt_no>"),
+    ("GET", "/api/v1/receipts/<number:receipt_no>.pdf"),
     ("POST", "/api/v1/payments"),
     ("POST", "/api/v1/payments/<row_id:payment_id>/cancel"),
     ("POST", "/api/v1/payments/<row_id:payment_id>/refresh"),
 }
 STAFF = {
+    ("GET", "/api/v1/staff/payments/<number:number>/life"),
+    ("POST", "/api/v1/staff/payments/<number:number>/ask"),
     ("POST", "/api/v1/staff/meter-readings"),
 }
 _MADE_BY_SMOREST = "api-docs.openapi_json"

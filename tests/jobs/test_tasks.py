@@ -22,6 +22,9 @@ def run(app):
 class TestJobs:
     @pytest.mark.parametrize("name", sorted(JOBS))
     def test_has_nothing_to_do_in_an_empty_world(self, run, name):
+        if name == "reconcile_channels":
+            # Yesterday is compared also when there was no order.
+            assert run(name) == 2
         assert not run(name)
         assert not run(name)
 

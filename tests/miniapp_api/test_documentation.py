@@ -48,7 +48,11 @@ class TestDescription:
             path
             for _, path, operation in operations(description)
             if operation.get("security") == [{"staff_key": []}]
-        } == {"/api/v1/staff/meter-readings"}
+        } == {
+            "/api/v1/staff/meter-readings",
+            "/api/v1/staff/payments/{number}/ask",
+            "/api/v1/staff/payments/{number}/life",
+        }
         assert description["components"]["securitySchemes"]["session"]["scheme"] == "bearer"
 
     def test_every_refusal_has_the_one_shape(self, description):

@@ -129,6 +129,7 @@ class TestDescription:
 
         assert limited == {
             "/api/v1/houses/{house_id}/statement.pdf",
+            "/api/v1/receipts/{receipt_no}.pdf",
             "/api/v1/houses/{house_id}/statement.xlsx",
             *OPEN,
             "/api/v1/payments",

@@ -83,6 +83,14 @@ class TestReports:
         assert "收款日期：2026-11-01 ~ 2026-11-24" in said
         assert "没有符合条件的记录" in said
 
+    @pytest.mark.parametrize("by", ["day", "channel", "cashier", "building"])
+    def test_the_counter_of_some_days(self, flask, by):
+        words = ["report", "offline", "--community", "CH", "--from", "2026-11-01"]
+        said = told(flask(*words, "--until", "2026-11-24", "--by", by))
+
+        assert "柜台收款统计表" in said
+        assert "净额＝收款−冲红−退款" in said
+
     def test_narrows_by_names_and_as_of(self, flask):
         words = ["report", "arrears", "--community", "CH", "--building", "2栋", "--item", "物业费"]
 
@@ -112,6 +120,8 @@ class TestReports:
             (["collection", "--from", "2026-10-02"], "应为整月"),
             (["cash", "--from", "2026-11", "--until", "2026-10"], "请选择起止时间"),
             (["cash", "--from", "2026-11", "--building", "1栋"], "不能按楼栋"),
+            (["offline", "--from", "2026-11", "--item", "物业费"], "不能按收费项目"),
+            (["offline"], "请选择起止时间"),
             (["arrears", "--as-of", "2026-11-25"], "不能晚于今天"),
             (["arrears", "--building", "9栋"], "没有名为 9栋 的楼栋"),
             (["arrears", "--as", "zhao"], "没有权限"),

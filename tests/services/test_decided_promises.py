@@ -17,7 +17,7 @@ NOVEMBER = date(2026, 11, 1)
 LINE = "INSERT INTO bill_line (bill_id, line_no, kind, amount_fen, trace)"
 WAIVERS = "减免明细与批准的减免申请"
 LATE_FEES = "减免的滞纳金 ="
-REFUNDS = "退款、批准的退款申请"
+REFUNDS = "退预存、退押金、批准的申请"
 NOTES = "调整单与批准的账单调整申请"
 APPLIED = "已用的调整单与有效账单"
 CORRECTIONS = "预存的更正 ="

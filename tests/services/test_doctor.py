@@ -155,6 +155,8 @@ class TestCount:
             "orders_open": 0,
             "payments_in_suspense": 0,
             "tasks_open": 0,
+            "payments_stuck": 0,
+            "differences_open": 0,
         }
 
     def test_what_waits_is_counted(self, doctor, message, unit_of_work):

@@ -147,10 +147,11 @@ class TestHeldMoney:
             (
                 (
                     "INSERT INTO refund (community_id, house_id, approval_request_id, refund_no,"
-                    " channel, amount_fen, payee_name, payee_phone, refunded_at)"
-                    " VALUES (1, 1, 1, 'R1', 'cash', 5, '王五', '', now())"
+                    " kind, state, channel, amount_fen, payee_name, payee_phone, created_at,"
+                    " refunded_at) VALUES (1, 1, 1, 'R1', 'prepaid', 'succeeded', 'cash', 5,"
+                    " '王五', '', now(), now())"
                 ),
-                "每笔退款",
+                "每笔退预存",
             ),
             (
                 "UPDATE bill SET state = 'written_off' WHERE state = 'paid'",

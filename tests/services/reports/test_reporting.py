@@ -16,12 +16,13 @@ from services.reports.tables import (
     CollectionBy,
     CollectionRow,
     FileForm,
+    OfflineBy,
     ReportFilter,
     as_document,
 )
 from tests import factories
 from tests.histories import History
-from tests.services.reports.asking import YEARS, arrears, cash, collection
+from tests.services.reports.asking import YEARS, arrears, cash, collection, offline
 
 
 @pytest.fixture(params=[1, 2])
@@ -296,6 +297,7 @@ class TestRefusals:
             lambda: reports.arrears(actor=actor, which=which, by=ArrearsBy.ITEM),
             lambda: reports.recovery(actor=actor, which=which, by=CollectionBy.ITEM),
             lambda: reports.cash_in(actor=actor, which=which, by=CashBy.DAY),
+            lambda: reports.offline(actor=actor, which=which, by=OfflineBy.DAY),
         ):
             with pytest.raises(NotAllowed):
                 ask()
@@ -342,6 +344,7 @@ class TestFiles:
             *(collection(reports, history, by) for by in CollectionBy),
             *(arrears(reports, history, by) for by in ArrearsBy),
             *(cash(reports, history, by) for by in CashBy),
+            *(offline(reports, history, by) for by in OfflineBy),
         ]
 
         for report in every:

@@ -1,0 +1,1 @@
+"""Comparing our books with the channels' statements, day by day."""
