@@ -33,10 +33,10 @@ from wsgi import create_app
 RESTARTS = sized(1, 5)
 LOAD_S = sized(2, 5)
 THREADS = 4
-ORDERS = sized(1500, 15_000)
+ORDERS = sized(900, 15_000)
 ORDER_PAUSE_S = sized(0.25, 1.05)
 """One payer may start 60 payments a minute."""
-BILLS_TO_START = sized(150, 600)
+BILLS_TO_START = sized(60, 600)
 RECOVERED_WITHIN_S = 15
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]

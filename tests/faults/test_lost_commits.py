@@ -1,5 +1,6 @@
 """F3: the line to PostgreSQL breaks at a COMMIT: the caller does not know and asks again."""
 
+import contextlib
 import logging
 from dataclasses import replace
 from itertools import count
@@ -10,12 +11,14 @@ from sqlalchemy.exc import OperationalError
 
 from domain.actors import Role
 from domain.payment_states import PaymentChannel
+from domain.refund_states import RefundState
 from services.payments.money_in import MoneyIn
 from tests import factories
 from tests.faults.proxy import Cut, FaultProxy
 from tests.faults.rig import libpq, report, sized
 from tests.faults.scenery import BILL_FEN
-from tests.world import RecordingQueue, TestClock
+from tests.services.payments.conftest import SYSTEM
+from tests.world import RecordingQueue
 from wsgi import create_app
 
 ROUNDS = sized(1, 10)
@@ -31,12 +34,10 @@ def proxy(database_url):
 
 
 @pytest.fixture
-def far(app, proxy, settings):
+def far(app, clock, proxy, settings):
     """The product over the same database, on the other side of the proxy."""
     handlers, level = logging.root.handlers[:], logging.root.level
-    far = create_app(
-        replace(settings, database_url=proxy.url), clock=TestClock(), queue=RecordingQueue()
-    )
+    far = create_app(replace(settings, database_url=proxy.url), clock=clock, queue=RecordingQueue())
     logging.root.handlers[:], logging.root.level = handlers, level
     yield far
     far.extensions["services"].outbox.unit_of_work.engine.dispose()
@@ -69,6 +70,40 @@ def cut_at_each(proxy):
         raise AssertionError("it never ends")
 
     return cut_at_each
+
+
+@pytest.fixture
+def payer(scenery, simulator, database):
+    """The scenery's payer as WeChat knows them."""
+    person = simulator.person("19900000001")
+    database.do("UPDATE wechat_identity SET openid = :it", it=person["openid_miniapp"])
+    return scenery
+
+
+@pytest.fixture
+def approved_refund(payer, services, simulator, database, people):
+    """Have one more refund of one more payment approved."""
+    simulator.post("refund_mode", mode="auto", delay_s=0)
+    bills = iter(payer.bills(TRIES))
+    payer.bind_all()
+
+    def approved_refund():
+        bill_id = next(bills)
+        started = services.payments.start(
+            actor=payer.actor, bill_ids=[bill_id], idempotency_key=f"key-of-{bill_id:06d}"
+        )
+        simulator.post(f"pay/{started.payment.out_trade_no}", callbacks="lost")
+        services.sweep.ask(order_id=started.payment.id)
+        asked = services.payment_refund_requests.ask(
+            actor=people["asker"],
+            community_id=payer.community_id,
+            payment_id=database.value("SELECT max(id) FROM payment"),
+            amount_fen=100,
+            reason="业主申请退款",
+        )
+        services.money_decisions.approve(actor=people["manager"], request_id=asked.request_id)
+
+    return approved_refund
 
 
 def tried(act):
@@ -115,11 +150,9 @@ class TestOnceUnderOneKey:
         assert database.value("SELECT count(*) FROM receipt") == len(told)
         assert promises()
 
-    def test_orders(self, where, scenery, far_services, cut_at_each, database, simulator, promises):
-        person = simulator.person("19900000001")
-        database.do("UPDATE wechat_identity SET openid = :openid", openid=person["openid_miniapp"])
-        bills = iter(scenery.bills(TRIES * ROUNDS))
-        scenery.bind_all()
+    def test_orders(self, where, payer, far_services, cut_at_each, database, simulator, promises):
+        bills = iter(payer.bills(TRIES * ROUNDS))
+        payer.bind_all()
         numbers = count()
         keys = []
 
@@ -128,7 +161,7 @@ class TestOnceUnderOneKey:
             keys.append(key)
             return tried(
                 lambda: far_services.payments.start(
-                    actor=scenery.actor, bill_ids=[bill_id], idempotency_key=key
+                    actor=payer.actor, bill_ids=[bill_id], idempotency_key=key
                 )
             )
 
@@ -166,6 +199,32 @@ class TestOnceUnderOneKey:
         assert cuts >= ROUNDS
         assert payments == taken
         assert promises()
+
+
+@pytest.mark.parametrize("where", list(Cut))
+def test_refunds_go_back_once(
+    where, payer, approved_refund, far_services, proxy, database, simulator, sweeps, promises
+):
+    """The worker that sends is cut off at each COMMIT in turn; the timetable comes again."""
+    refunds = f"SELECT count(*) FROM refund WHERE state = '{RefundState.SUCCEEDED}'"
+    made = 0
+    for nth in range(1, TRIES):
+        before = proxy.cuts
+        approved_refund()
+        made += 1
+        proxy.cut(where, nth)
+        with contextlib.suppress(OperationalError, psycopg.OperationalError):
+            far_services.refunds.send_due(actor=SYSTEM)
+        proxy.heal()
+        sweeps(lambda made=made: database.value(refunds) == made)
+        if proxy.cuts == before:
+            break
+
+    at_the_channel = len(simulator.get("refunds"))
+    report(f"F3 refund, {where}", cuts=proxy.cuts, refunds=made, at_the_channel=at_the_channel)
+    assert proxy.cuts >= 3
+    assert at_the_channel == made == proxy.cuts + 1
+    assert promises()
 
 
 def test_control_without_a_key_asking_again_takes_the_money_twice(proxy, database):

@@ -11,7 +11,7 @@ from tests.services.payments.conftest import SYSTEM
 from tests.world import serve
 
 EARLY = sized(5, 100)
-SILENT = sized(40, 400)
+SILENT = sized(30, 400)
 GOAL_S = 600
 FEN = 21002
 TICKET_HELD_MS = 700

@@ -125,7 +125,7 @@ class Life:
             ),
         )
 
-    def tick(self, times=5):
+    def tick(self, times=3):
         """Let the timetable run as in so many minutes."""
         for _ in range(times):
             self.services.clock.advance(seconds=60)
