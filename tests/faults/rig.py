@@ -148,8 +148,8 @@ class Delivered:
     deliveries: int = 0
     kills: int = 0
     retries: int = 0
-    statuses: set = field(default_factory=set)
-    answered_s: list = field(default_factory=list)
+    statuses: set[int] = field(default_factory=set)
+    answered_s: list[float] = field(default_factory=list)
 
 
 class Storm:

@@ -80,8 +80,8 @@ class Load:
 
     url: str
     stop: threading.Event = field(default_factory=threading.Event)
-    acked: dict = field(default_factory=lambda: {"notice": set(), "order": set()})
-    seen: list = field(default_factory=list)
+    acked: dict[str, set[object]] = field(default_factory=lambda: {"notice": set(), "order": set()})
+    seen: list[tuple[float, str, object]] = field(default_factory=list)
 
     def run(self, what, left, send_as, took):
         """Send what is left one by one; what is not taken is sent again."""

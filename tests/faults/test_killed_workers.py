@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import secrets
 import signal
+import threading
 import time
 
 import pytest
@@ -324,6 +325,9 @@ class TestPoppedAndNotBegun:
             f"rq:queue:{QUEUE_NAME}", f"rq:queue:{QUEUE_NAME}:intermediate", "RIGHT", "LEFT"
         )
         assert popped
+        assert start("jobs", "work", "--burst").wait(60) == 0
+        assert scene.effects() == 0, "the queue alone, as a control, loses it"
+
         scene.tick(times=1)
         figures = {}
         if IS_FULL:
@@ -360,6 +364,30 @@ def test_control_without_a_stable_key_the_dead_workers_message_is_shown_twice(
 
     report("F13 control", messages=1, shown=scene.effects())
     assert scene.effects() == 2
+
+
+def test_control_without_a_lease_two_at_work_show_everything_twice(
+    make_scene, services, database, together
+):
+    """Both look for what is due, both find it, both send it."""
+    scene = make_scene("deliver_messages")
+    both_have_looked = threading.Barrier(2)
+
+    def deliver():
+        due = database.rows("SELECT * FROM outbox_message WHERE state = 'pending'")
+        both_have_looked.wait(timeout=30)
+        for message in due:
+            services.outbox.official_account.send_template(
+                openid=message["recipient"],
+                kind=MessageKind.PAYMENT_RECEIVED,
+                payload=message["payload"],
+                client_msg_id=secrets.token_hex(8),
+            )
+
+    together(deliver, deliver)
+
+    report("F12 control", messages=OTHERS, shown=scene.effects())
+    assert scene.effects() == 2 * OTHERS
 
 
 def is_alive(pid):

@@ -113,6 +113,32 @@ class TestManyPayersOfOneBill:
         assert surplus_fen == payments * PART_FEN - total_fen
         assert promises()
 
+    def test_control_read_then_write_loses_money(self, database, database_url):
+        """What is paid is read, added to and written back: the last to write wins."""
+        database.do("CREATE TABLE naive_bill (paid_fen bigint)")
+        database.do("INSERT INTO naive_bill VALUES (0)")
+
+        def pay():
+            with psycopg.connect(libpq(database_url), autocommit=True) as connection:
+                for _ in range(PAYMENTS):
+                    with connection.transaction():
+                        [paid_fen] = connection.execute("SELECT * FROM naive_bill").fetchone()
+                        connection.execute(
+                            "UPDATE naive_bill SET paid_fen = %s", [paid_fen + PART_FEN]
+                        )
+
+        payers = [threading.Thread(target=pay) for _ in range(PROCESSES)]
+        try:
+            for payer in payers:
+                payer.start()
+            for payer in payers:
+                payer.join()
+            lost_fen = PROCESSES * PAYMENTS * PART_FEN - database.value("SELECT * FROM naive_bill")
+            report("F6 control", payments=PROCESSES * PAYMENTS, lost_fen=lost_fen)
+            assert lost_fen > 0
+        finally:
+            database.do("DROP TABLE naive_bill")
+
 
 class TestOppositeOrders:
     def test_sorted_locks_meet_no_deadlock(

@@ -34,7 +34,7 @@ class Side:
 
     way: PayWay
     host: str
-    calls: dict
+    calls: dict[str, dict[str, str]]
     pay: str
 
 
