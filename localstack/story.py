@@ -6,15 +6,12 @@ step checks what it says by other means than the product's own word, and raises 
 
 from __future__ import annotations
 
-import re
 import secrets
-import time
-from collections.abc import Callable
 from typing import Any
 
-import requests
-
+from localstack.payments_story import PaymentsStory
 from localstack.stack import ROOT, Stack
+from localstack.telling import fen, figure, must, must_say, refusal, until, yuan
 from localstack.workbook import AREA_PRICE, FIXED_PRICE, POOL_YUAN, TIERS, read_workbook
 
 _WORKBOOK = ROOT / "sample" / "cuihu-garden.xlsx"
@@ -25,12 +22,7 @@ _PAYER = "19900000001"
 _NEIGHBOUR = "19900000002"
 _NEXT = "19900000003"
 """Whom a person who stays after the story may play."""
-_PATIENCE_S = 60
 _COPIES = 3
-
-
-class StoryBroken(Exception):
-    """A step of the story is not true."""
 
 
 def run_story(stack: Stack) -> None:
@@ -47,25 +39,19 @@ def run_story(stack: Stack) -> None:
     story.owner_pays()
     story.owner_is_thanked()
     story.neighbour_pays_at_the_counter()
+    story.somebody_pays_at_the_door()
+    story.money_goes_back()
+    story.shift_is_counted()
+    story.channels_are_compared()
     story.books_are_closed()
     story.books_are_checked()
 
 
-class _Story:
+class _Story(PaymentsStory):
     def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-        self._phone = _Phone(stack.simulator_url)
+        super().__init__(stack)
         self._workbook = read_workbook(_WORKBOOK)
-        self._token = ""
         self._payment: dict[str, Any] = {}
-        self._step = 0
-
-    def _say(self, sentence: str) -> None:
-        self._step += 1
-        print(f"{self._step:>2}. {sentence}", flush=True)
-
-    def _flask(self, *words: str) -> str:
-        return self._stack.run(*words)
 
     def open_books(self) -> None:
         """Staff, community, houses and owners, fee items."""
@@ -78,22 +64,22 @@ class _Story:
         self._flask("community", "add", _CODE, "--name", "翠湖花园", "--as", "li")
         importing = ("import", "owners", str(_WORKBOOK), "--community", _CODE, "--as", "li")
         said = self._flask(*importing, "--dry-run")
-        _must_say(said, f"{self._workbook.houses} 户")
+        must_say(said, f"{self._workbook.houses} 户")
         said = self._flask(*importing)
-        _must_say(
+        must_say(
             said,
             f"{self._workbook.houses} 户（新增 {self._workbook.houses}，变更 0）",
             f"新增业主 {self._workbook.owners} 位，问题 0 处",
         )
         again = self._flask(*importing)
-        _must_say(again, "（新增 0，变更 0），新增业主 0 位")
+        must_say(again, "（新增 0，变更 0），新增业主 0 位")
         self._say(
             f"导入 {_WORKBOOK.name}：{self._workbook.houses} 户、{self._workbook.owners} 位业主；"
             "再导入一次，没有任何变化"
         )
         reading = ("import", "readings", str(_WORKBOOK), "--community", _CODE, "--as", "li")
         said = self._flask(*reading)
-        _must_say(said, f"{self._workbook.meters} 只")
+        must_say(said, f"{self._workbook.meters} 只")
         self._say(
             f"导入 {self._workbook.readings} 条水表读数，登记 {self._workbook.meters} 只水表，"
             "首次读数作为起始读数"
@@ -125,10 +111,10 @@ class _Story:
         person = self._phone.person(_PAYER)
         self._token = self._sign_in(_PAYER)
         houses = self._get("/houses")["items"]
-        _must(len(houses) == 1, f"自动绑定的房屋是 {len(houses)} 处")
+        must(len(houses) == 1, f"自动绑定的房屋是 {len(houses)} 处")
         self._phone.post(f"people/{_PAYER}/follow")
-        reply = _until(lambda: self._ask_chat("绑定", "您已绑定"), "公众号认出业主")
-        _must("您已绑定" in reply, reply)
+        reply = until(lambda: self._ask_chat("绑定", "您已绑定"), "公众号认出业主")
+        must("您已绑定" in reply, reply)
         self._say(
             f"业主 {_PAYER} 用短信验证码登录，自动绑定 {houses[0]['label']}；"
             f"关注公众号后被认出（{person['openid_official'][:10]}…）"
@@ -139,48 +125,30 @@ class _Story:
         reply = str((answer.get("reply") or {}).get("Content") or answer.get("reply") or "")
         return reply if wanted in reply else None
 
-    def _sign_in(self, phone: str) -> str:
-        asked = self._post("/phone-codes", {"phone": phone}, token="")
-        _must(asked.status_code == 202, f"获取验证码：{asked.text}")
-        code = _until(lambda: self._sms_code(phone), "验证码短信")
-        wechat = self._phone.post(f"people/{phone}/wx_login")["code"]
-        signed = self._post(
-            "/sessions/by-phone-code",
-            {"phone": phone, "code": code, "wechat_code": wechat},
-            token="",
-        )
-        _must(signed.status_code == 201, f"登录：{signed.text}")
-        return str(signed.json()["token"])
-
-    def _sms_code(self, phone: str) -> str | None:
-        texts = [str(one["text"]) for one in self._phone.get("sms", phone=phone)]
-        found = [re.search(r"\d{6}", words) for words in texts if "验证码" in words]
-        return found[0][0] if found and found[0] else None
-
     def bill_the_month(self) -> None:
         """Generate, review and publish the month's bills."""
         month = f"{self._workbook.month:%Y-%m}"
         said = self._flask("bills", "generate", "--month", month, *_IN, "--as", "wang")
-        total = _yuan(self._workbook.due_fen)
+        total = yuan(self._workbook.due_fen)
         bills = self._workbook.bills
-        _must_say(said, f"{bills} 张账单，合计 ¥{total}")
-        batch_id = _figure(said, r"批次 (\d+)：")
+        must_say(said, f"{bills} 张账单，合计 ¥{total}")
+        batch_id = figure(said, r"批次 (\d+)：")
         self._say(
             f"生成 {month} 账单：{bills} 张，合计 ¥{total}，与按工作簿用分数独立计算的合计一分不差"
         )
-        refused = _refusal(lambda: self._flask("bills", "publish", batch_id, "--as", "li"))
-        _must("待审核" in refused, f"未审核就能发布：{refused}")
-        refused = _refusal(lambda: self._flask("bills", "approve", batch_id, "--as", "wang"))
-        _must("制单人不能审核" in refused, f"制单人能审核自己的批次：{refused}")
-        refused = _refusal(lambda: self._flask("bills", "approve", batch_id, "--as", "li"))
+        refused = refusal(lambda: self._flask("bills", "publish", batch_id, "--as", "li"))
+        must("待审核" in refused, f"未审核就能发布：{refused}")
+        refused = refusal(lambda: self._flask("bills", "approve", batch_id, "--as", "wang"))
+        must("制单人不能审核" in refused, f"制单人能审核自己的批次：{refused}")
+        refused = refusal(lambda: self._flask("bills", "approve", batch_id, "--as", "li"))
         missing = self._workbook.houses - self._workbook.water_bills
-        _must(f"“无法计费”{missing} 户" in refused, f"没看差异就能审核：{refused}")
+        must(f"“无法计费”{missing} 户" in refused, f"没看差异就能审核：{refused}")
         self._flask("bills", "review", batch_id, "--tick", "--as", "li")
         self._flask("bills", "approve", batch_id, "--as", "li")
         said = self._flask("bills", "publish", batch_id, "--as", "li")
-        _must_say(said, f"已发布 {bills} 张账单，合计 ¥{total}")
-        told = int(_figure(said, r"通知 (\d+) 条"))
-        _must(told > 0, "没有通知任何业主")
+        must_say(said, f"已发布 {bills} 张账单，合计 ¥{total}")
+        told = int(figure(said, r"通知 (\d+) 条"))
+        must(told > 0, "没有通知任何业主")
         self._say(
             f"王会计制单，李经理看过差异（{missing} 户没有水表）后审核并发布"
             f"（自审、未看差异、未审发布都被拒绝）；{told} 条通知待发"
@@ -188,8 +156,8 @@ class _Story:
 
     def owner_is_told(self) -> None:
         """The follower finds the new bill in the chat, the neighbour by SMS."""
-        card = _until(lambda: self._card("应缴"), "新账单模板消息")
-        sms = _until(lambda: self._bill_sms(), "新账单短信")
+        card = until(lambda: self._card("应缴"), "新账单模板消息")
+        sms = until(lambda: self._bill_sms(), "新账单短信")
         self._say(f"公众号收到新账单：{card}；未关注的邻居收到短信：{sms}")
 
     def _bill_sms(self) -> str | None:
@@ -207,7 +175,7 @@ class _Story:
     def owner_pays(self) -> None:
         """The owner sees why, pays, and WeChat Pay tells us three times at once."""
         bills = self._get("/bills?which=unpaid")["items"]
-        _must(len(bills) == 4, f"未缴账单有 {len(bills)} 张")
+        must(len(bills) == 4, f"未缴账单有 {len(bills)} 张")
         for item in ("物业费", "水费", "公摊电费"):
             bill = next(bill for bill in bills if bill["item"] == item)
             why = self._get(f"/bills/{bill['id']}")["lines"][0]["explanation"]
@@ -215,19 +183,19 @@ class _Story:
         key = secrets.token_hex(12)
         wanted = {"bill_ids": [bill["id"] for bill in bills]}
         answers = [self._post("/payments", wanted, key=key) for _ in range(2)]
-        _must(all(answer.status_code == 201 for answer in answers), answers[0].text)
+        must(all(answer.status_code == 201 for answer in answers), answers[0].text)
         started = [answer.json()["payment"]["id"] for answer in answers]
-        _must(started[0] == started[1], "同一请求编号开了两笔支付")
+        must(started[0] == started[1], "同一请求编号开了两笔支付")
         ticket = answers[0].json()["ticket"]
         self._payment = answers[0].json()["payment"]
         owed = sum(bill["outstanding_fen"] for bill in bills)
-        _must(self._payment["amount_fen"] == owed, "支付金额不等于账单之和")
+        must(self._payment["amount_fen"] == owed, "支付金额不等于账单之和")
         paid = self._phone.post("pay_ticket", **ticket, by=_PAYER, copies=_COPIES)
-        _must(paid["errMsg"] == "requestPayment:ok", str(paid))
-        self._payment = _until(self._booked, "支付入账")
-        delivered = _until(self._deliveries, f"{_COPIES} 次回调")
+        must(paid["errMsg"] == "requestPayment:ok", str(paid))
+        self._payment = until(self._booked, "支付入账")
+        delivered = until(self._deliveries, f"{_COPIES} 次回调")
         self._say(
-            f"微信支付 ¥{_yuan(owed)}，回调送达 {delivered} 次，只入账 1 次，"
+            f"微信支付 ¥{yuan(owed)}，回调送达 {delivered} 次，只入账 1 次，"
             f"收据号 {self._payment['receipt_no']}"
         )
 
@@ -238,37 +206,38 @@ class _Story:
     def _deliveries(self) -> int | None:
         notices = self._phone.get("outbox", out_trade_no=self._payment["out_trade_no"])
         answered = [attempt["status"] for one in notices for attempt in one["attempts"]]
-        _must(set(answered) <= {200, 204}, f"回调的应答是 {answered}")
+        must(set(answered) <= {200, 204}, f"回调的应答是 {answered}")
         return len(answered) if len(answered) >= _COPIES else None
 
     def owner_is_thanked(self) -> None:
         """The receipt is there, the bills are paid, and the chat shows the template message."""
         receipt = self._get(f"/receipts/{self._payment['receipt_no']}")
-        _must(receipt["amount_fen"] == self._payment["amount_fen"], "收据金额不等于支付金额")
+        must(receipt["amount_fen"] == self._payment["amount_fen"], "收据金额不等于支付金额")
         bills = self._get("/bills?which=all")["items"]
-        _must(all(bill["state"] == "paid" for bill in bills), "账单没有全部缴清")
+        must(all(bill["state"] == "paid" for bill in bills), "账单没有全部缴清")
         number = self._payment["receipt_no"]
-        card = _until(lambda: self._card(number), "缴费成功模板消息")
+        card = until(lambda: self._card(number), "缴费成功模板消息")
         sent = self._phone.get("journal", path="template/send")["requests"]
         mine = [one for one in sent if number in str(one["body"])]
-        _must(len(mine) == 1, f"平台日志里这张收据的模板消息有 {len(mine)} 条")
+        must(len(mine) == 1, f"平台日志里这张收据的模板消息有 {len(mine)} 条")
         self._say(f"公众号收到缴费成功：{card}；平台日志里恰好 1 条")
 
     def neighbour_pays_at_the_counter(self) -> None:
         """A lump sum pays the earliest due first and leaves the rest as prepaid money."""
         house = self._neighbour_house()
         said = self._flask("counter", "preview", "--house", house, "--amount", "1", *_IN, *_SUN)
-        owed_fen = _fen(_figure(said, r"今日应缴合计 ¥([\d,.]+)"))
-        paid = _yuan(owed_fen + 10_000).replace(",", "")
+        owed_fen = fen(figure(said, r"今日应缴合计 ¥([\d,.]+)"))
+        paid = yuan(owed_fen + 10_000).replace(",", "")
         taking = ("counter", "take", "--house", house, "--amount", paid, "--by", "cash")
         key = ("--key", secrets.token_hex(8))
         said = self._flask(*taking, "--payer", "萧刚娜", *key, *_IN, *_SUN)
         again = self._flask(*taking, "--payer", "萧刚娜", *key, *_IN, *_SUN)
-        number = _figure(said, r"收据 (\S+)：")
-        _must(number in again, "同一请求编号收了两次款")
-        _must_say(self._flask("prepaid", "show", "--house", house, *_IN, *_SUN), "余额 ¥100.00")
+        number = figure(said, r"收据 (\S+)：")
+        self._cash_in_the_drawer = paid
+        must(number in again, "同一请求编号收了两次款")
+        must_say(self._flask("prepaid", "show", "--house", house, *_IN, *_SUN), "余额 ¥100.00")
         self._say(
-            f"邻居到前台交现金 ¥{paid}：按先到期先抵缴清 ¥{_yuan(owed_fen)}，余 ¥100.00 转入预存，"
+            f"邻居到前台交现金 ¥{paid}：按先到期先抵缴清 ¥{yuan(owed_fen)}，余 ¥100.00 转入预存，"
             f"收据号 {number}；重复提交只收一次"
         )
 
@@ -284,21 +253,21 @@ class _Story:
         month = f"{self._workbook.month:%Y-%m}"
         window = ("--from", month, "--until", month)
         said = self._flask("report", "collection", *window, *_IN, "--as", "li")
-        _must_say(said, _yuan(self._workbook.due_fen))
-        shown = _figure(said, r"合计.*?([\d,]+\.\d\d)")
+        must_say(said, yuan(self._workbook.due_fen))
+        shown = figure(said, r"合计.*?([\d,]+\.\d\d)")
         house = str(self._get("/houses")["items"][0]["label"])
         files = self._stack.logs / "statement.pdf"
         said = self._flask("statement", "--house", house, "--pdf", str(files), *_IN, "--as", "li")
-        _must_say(said, "期末", "0.00")
-        _must(files.read_bytes().startswith(b"%PDF"), "对账单不是 PDF")
+        must_say(said, "期末", "0.00")
+        must(files.read_bytes().startswith(b"%PDF"), "对账单不是 PDF")
         self._say(f"收缴报表应收合计 ¥{shown}，等于账单之和；{house} 的对账单期末余额 0.00，可打印")
 
     def books_are_checked(self) -> None:
         """Every promise of the ledger holds, and every link works."""
         said = self._flask("verify", "ledger")
-        _must_say(said, "全部成立", "渠道的每个交易号只入账一次（2 条）", "收据号连续无缺（2 条）")
-        promises = _figure(said, r"(\d+) 条承诺全部成立")
-        _until(lambda: self._doctor_is_content(), "doctor 全部正常")
+        must_say(said, "全部成立", "渠道的每个交易号只入账一次（3 条）", "收据号连续无缺（3 条）")
+        promises = figure(said, r"(\d+) 条承诺全部成立")
+        until(lambda: self._doctor_is_content(), "doctor 全部正常")
         self._phone.person(_NEXT)
         self._say(f"verify ledger：{promises} 条承诺全部成立；doctor：每一环都正常")
 
@@ -308,90 +277,3 @@ class _Story:
         except Exception as error:  # noqa: BLE001 - asked again until patience ends
             self._last_doctor = str(error)
             return None
-
-    def _get(self, path: str) -> dict[str, Any]:
-        answer = requests.get(
-            f"{self._stack.web_url}/api/v1{path}",
-            headers={"Authorization": f"Bearer {self._token}"},
-            timeout=10,
-        )
-        _must(answer.status_code == 200, f"{path}：{answer.status_code} {answer.text}")
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def _post(
-        self, path: str, form: dict[str, Any], *, token: str | None = None, key: str = ""
-    ) -> requests.Response:
-        token = self._token if token is None else token
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        if key:
-            headers["Idempotency-Key"] = key
-        return requests.post(
-            f"{self._stack.web_url}/api/v1{path}", json=form, headers=headers, timeout=20
-        )
-
-
-class _Phone:
-    """The simulated phone's controls."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def person(self, phone: str) -> dict[str, Any]:
-        return self.post("people", phone=phone)
-
-    def get(self, control: str, **params: str) -> Any:
-        return requests.get(f"{self._url}/_sim/{control}", params=params, timeout=20).json()
-
-    def post(self, control: str, **body: Any) -> dict[str, Any]:
-        answer = requests.post(f"{self._url}/_sim/{control}", json=body, timeout=30)
-        _must(answer.ok, f"{control}：{answer.status_code} {answer.text}")
-        found: dict[str, Any] = answer.json()
-        return found
-
-
-def _yuan(fen: int) -> str:
-    return f"{fen // 100:,}.{fen % 100:02d}"
-
-
-def _fen(yuan: str) -> int:
-    whole, _, rest = yuan.replace(",", "").partition(".")
-    return int(whole) * 100 + int(rest)
-
-
-def _must(is_true: bool, otherwise: str) -> None:
-    if not is_true:
-        raise StoryBroken(otherwise)
-
-
-def _must_say(said: str, *wanted: str) -> None:
-    for words in wanted:
-        _must(words in said, f"应当有“{words}”，实际是：\n{said}")
-
-
-def _figure(said: str, pattern: str) -> str:
-    match = re.search(pattern, said)
-    _must(match is not None, f"没有找到 {pattern}：\n{said}")
-    return match[1] if match else ""
-
-
-def _refusal(command: Callable[[], str]) -> str:
-    try:
-        return "（没有被拒绝）" + command()
-    except Exception as error:  # noqa: BLE001 - whatever it says is looked at
-        return str(error)
-
-
-def _until(look: Callable[[], Any], what: str) -> Any:
-    """Look again until there is something.
-
-    Raises:
-        StoryBroken: nothing within a minute.
-    """
-    deadline = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.25)
-    raise StoryBroken(f"等了 {_PATIENCE_S} 秒还没有：{what}")

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 from flask import current_app
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
 from domain.money import parse_yuan, show_yuan
 from domain.payment_states import CHANNEL_SHOWN, PaymentChannel
 from domain.refund_states import SurplusPolicy
 from panel.commands.acting import (
-    NewFile,
+    NEW_FILE,
     as_staff_or_operator,
     find_actor_and_community,
     find_services,
@@ -69,6 +69,7 @@ def assign_merchant(channel: str, mchid: str | None, code: str, login_name: str 
 @in_community
 @as_staff_or_operator
 @telling
+@with_appcontext
 def payment_rules(
     surplus: str | None, refund_alone: str | None, code: str, login_name: str | None
 ) -> None:
@@ -103,7 +104,7 @@ def make_codes(building: str | None, house: str | None, code: str, login_name: s
 
 
 @pay_code_cli.command("sheet", help="把收款码排成 A4 页，写成 PDF。")
-@click.option("--out", "file", required=True, type=NewFile(), help="PDF 文件。")
+@click.option("--out", "file", required=True, type=NEW_FILE, help="PDF 文件。")
 @click.option("--building", help="只打印一栋楼，例如 1栋。")
 @in_community
 @as_staff_or_operator

@@ -6,7 +6,7 @@ import sys
 from datetime import datetime
 
 import click
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
 from domain.money import show_yuan
 from domain.payment_states import CHANNEL_SHOWN, PaymentChannel
@@ -178,6 +178,7 @@ def escalate_case(case_id: int, note: str, login_name: str | None) -> None:
 @click.option("--ask", is_flag=True, help="先向渠道查询，再显示。")
 @as_staff_or_operator
 @telling
+@with_appcontext
 def show_life(number: str, code: str | None, ask: bool, login_name: str | None) -> None:
     """Tell what happened to a payment."""
     if code is None:

@@ -89,6 +89,13 @@ def test_from_the_scan_to_the_receipt(live, token, page, look, simulator, databa
         page.wait_for_url(lambda url: not url.startswith(live))
         look("alipay")
     simulator.post(f"alipay/pay/{order}", wait=True)
+    if page.size_name == "desk":
+        # The page looks again by itself.
+        expect(page.locator(".state")).to_have_text("已入账", timeout=15_000)
+        look("booked")
+        page.get_by_role("link", name="查看收据").click()
+        expect(page.locator(".state")).to_contain_text("真实有效")
+        look("receipt")
     page.goto(f"{live}/p/{token}/after")
     look("after")
     page.get_by_role("link", name="查看缴费页").click()
