@@ -1,0 +1,114 @@
+"""What is told of money that came twice, late, by another way, or went back behind our back."""
+
+import pytest
+
+from domain.refund_states import SurplusPolicy
+from services.pay_ports import ChannelRefund, RefundWord
+from tests.world import merchant_of
+
+
+@pytest.fixture
+def policy(database):
+    def policy(which):
+        database.do("UPDATE community SET surplus_policy = :which", which=which)
+
+    return policy
+
+
+@pytest.fixture
+def show(services, payer):
+    return lambda order: services.payments.show(actor=payer.actor, payment_id=order.id)
+
+
+@pytest.fixture
+def say(services, database, clock):
+    """Let the channel say something of the newest refund."""
+
+    def say(word, **changes):
+        refund = database.rows(
+            "SELECT refund_no, refund.amount_fen, out_trade_no FROM refund"
+            " JOIN payment ON payment.id = payment_id ORDER BY refund.id DESC LIMIT 1"
+        )[0]
+        return services.refunds.take_word(
+            ChannelRefund(
+                **{
+                    "channel": "wechat",
+                    "mchid": merchant_of(services),
+                    "word": word,
+                    "refunded_at": clock.now() if word is RefundWord.SUCCESS else None,
+                }
+                | refund
+                | changes
+            ),
+            request_id="",
+        )
+
+    return say
+
+
+@pytest.fixture
+def refund(services, payer, people, database):
+    """Approve a refund of so much of the first payment."""
+
+    def refund(amount_fen):
+        asked = services.payment_refund_requests.ask(
+            actor=people["asker"],
+            community_id=payer.community_id,
+            payment_id=database.value("SELECT min(id) FROM payment"),
+            amount_fen=amount_fen,
+            reason="业主申请退款",
+        )
+        services.money_decisions.approve(actor=people["manager"], request_id=asked.request_id)
+
+    return refund
+
+
+@pytest.fixture
+def tasks(database):
+    return lambda kind: [
+        row["title"]
+        for row in database.rows("SELECT title FROM staff_task WHERE kind = :kind", kind=kind)
+    ]
+
+
+class TestProgress:
+    def test_money_after_a_close_is_booked_and_said_so(self, start, settle, services, payer, show):
+        order = start()
+        services.payments.cancel(actor=payer.actor, payment_id=order.id)
+
+        settle(order)
+
+        view = show(order)
+        assert (view.state, view.progress) == ("closed", "已入账")
+        assert view.receipt_no is not None
+
+    def test_a_refund_of_the_second_money_is_no_refund_of_the_first(
+        self, start, settle, policy, show, say
+    ):
+        policy(SurplusPolicy.REFUND)
+        order = start()
+        settle(order, 1)
+        settle(order, 2)
+        assert show(order).progress == "已入账，重复支付的 ¥222.02 正在退款，原路退回"
+
+        assert say(RefundWord.SUCCESS) == "booked"
+
+        view = show(order)
+        assert view.progress == "已入账，重复支付的 ¥222.02 已退回"
+        assert view.refunded_fen == 0
+
+    def test_a_refund_of_the_first_money_is_said_whatever_became_of_the_second(
+        self, start, settle, policy, show, say, refund
+    ):
+        policy(SurplusPolicy.REFUND)
+        order = start()
+        settle(order, 1)
+        settle(order, 2)
+        say(RefundWord.SUCCESS)
+
+        refund(200)
+        assert show(order).progress == "¥2.00 正在退款，原路退回"
+        say(RefundWord.SUCCESS)
+
+        view = show(order)
+        assert (view.progress, view.refunded_fen) == ("已退款 ¥2.00", 200)
