@@ -112,3 +112,28 @@ class TestProgress:
 
         view = show(order)
         assert (view.progress, view.refunded_fen) == ("已退款 ¥2.00", 200)
+
+
+class TestRefundEndedOtherwise:
+    def test_a_success_after_the_end_is_put_before_a_person(
+        self, start, settle, refund, say, tasks, database
+    ):
+        settle(start())
+        refund(200)
+        say(RefundWord.CLOSED)
+
+        assert say(RefundWord.SUCCESS) == "already_ended"
+
+        assert database.value("SELECT state FROM refund") == "failed"
+        [title] = tasks("refund_contradicted")
+        assert title.endswith("我方记为“退款失败”，渠道后来说“已退款”，请到商户平台核实")
+
+    @pytest.mark.parametrize("word", [RefundWord.SUCCESS, RefundWord.CLOSED])
+    def test_the_same_word_again_is_no_contradiction(self, start, settle, refund, say, tasks, word):
+        settle(start())
+        refund(200)
+        say(word)
+
+        assert say(word) == "already_ended"
+
+        assert tasks("refund_contradicted") == []
