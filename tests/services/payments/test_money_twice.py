@@ -2,8 +2,10 @@
 
 import pytest
 
+from domain.payment_states import PaymentChannel
 from domain.refund_states import SurplusPolicy
 from services.pay_ports import ChannelRefund, RefundWord
+from services.payments.settle import Verdict
 from tests.world import merchant_of
 
 
@@ -137,3 +139,28 @@ class TestRefundEndedOtherwise:
         assert say(word) == "already_ended"
 
         assert tasks("refund_contradicted") == []
+
+
+class TestNumberOfTwoChannels:
+    def test_money_of_another_channel_ends_no_order(
+        self, start, settle, services, database, simulator, bills
+    ):
+        """Alipay took money under the number of a WeChat order, which is paid only later."""
+        order = start()
+
+        verdict = settle(
+            order,
+            9,
+            channel="alipay",
+            mchid=merchant_of(services, PaymentChannel.ALIPAY),
+            amount_fen=1,
+        )
+
+        assert verdict is Verdict.IN_SUSPENSE
+        assert database.rows("SELECT order_id, community_id FROM payment") == [
+            {"order_id": None, "community_id": None}
+        ]
+        assert database.value("SELECT count(*) FROM bill_lock") == 2
+        simulator.post(f"pay/{order.out_trade_no}", callbacks="lost")
+        services.sweep.ask(order_id=order.id)
+        assert {state for state, _ in bills().values()} == {"paid"}
