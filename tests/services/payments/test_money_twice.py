@@ -4,7 +4,7 @@ import pytest
 
 from domain.payment_states import PaymentChannel
 from domain.refund_states import SurplusPolicy
-from services.pay_ports import ChannelRefund, RefundWord
+from services.pay_ports import ChannelRefund, RefundToSend, RefundWord
 from services.payments.settle import Verdict
 from tests.world import merchant_of
 
@@ -164,3 +164,57 @@ class TestNumberOfTwoChannels:
         simulator.post(f"pay/{order.out_trade_no}", callbacks="lost")
         services.sweep.ask(order_id=order.id)
         assert {state for state, _ in bills().values()} == {"paid"}
+
+
+class TestRefundedElsewhere:
+    @pytest.fixture
+    def elsewhere(self, simulator, services):
+        """Let an order be paid, and some of it refunded at the merchant's platform."""
+
+        def elsewhere(order):
+            simulator.post(f"pay/{order.out_trade_no}", callbacks="lost")
+            simulator.post("refund_mode", mode="auto", delay_s=0)
+            services.pay_channels.default(PaymentChannel.WECHAT).refund(
+                RefundToSend(
+                    refund_no="ELSEWHERE0001",
+                    out_trade_no=order.out_trade_no,
+                    amount_fen=100,
+                    total_fen=order.amount_fen,
+                    reason="人工",
+                )
+            )
+
+        return elsewhere
+
+    def test_holds_no_bill_for_ever(self, start, elsewhere, services, database, tasks):
+        order = start()
+        elsewhere(order)
+
+        services.sweep.ask(order_id=order.id)
+
+        assert database.rows("SELECT state, query_at FROM payment_order") == [
+            {"state": "closed", "query_at": None}
+        ]
+        assert database.value("SELECT count(*) FROM bill_lock") == 0
+        [title] = tasks("order_refunded_elsewhere")
+        assert order.out_trade_no in title
+
+    def test_a_booked_order_is_left_alone(
+        self, start, elsewhere, services, settle, database, tasks, monkeypatch
+    ):
+        """The notice is faster than the channel's answer to our question."""
+        order = start()
+        elsewhere(order)
+        asked = type(services.sweep)._query
+
+        def and_meanwhile(sweep, channel, row):
+            trade = asked(sweep, channel, row)
+            settle(order)
+            return trade
+
+        monkeypatch.setattr(type(services.sweep), "_query", and_meanwhile)
+
+        services.sweep.ask(order_id=order.id)
+
+        assert database.value("SELECT state FROM payment_order") == "succeeded"
+        assert tasks("order_refunded_elsewhere") == []
