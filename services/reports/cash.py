@@ -12,8 +12,17 @@ from sqlalchemy.orm import Session
 from domain.payment_states import CHANNEL_SHOWN, HELD_MONEY, PaymentChannel
 from domain.periods import Span, start_of_local_day
 from domain.prepaid import DepositMove, PrepaidMove
+from domain.refund_states import ResolutionKind
 from domain.settling import AllocationKind
-from models import Allocation, DepositEntry, Payment, PrepaidEntry, Staff, Suspense
+from models import (
+    Allocation,
+    DepositEntry,
+    Payment,
+    PrepaidEntry,
+    Staff,
+    Suspense,
+    SuspenseResolution,
+)
 from services.reports.facts import Scope, grouped, local_day
 from services.reports.tables import TOTAL, CashBy, CashRow
 
@@ -63,22 +72,40 @@ def read_cash(
 
 
 def _went_to(picked: list[ColumnElement[bool]]) -> list[Any]:
-    """Add up what each payment went to: principal, late fee, prepaid, deposit, suspense."""
-    parts: list[tuple[type[Any], tuple[ColumnElement[bool], ...]]] = [
-        (Allocation, (Allocation.kind == AllocationKind.PRINCIPAL,)),
-        (Allocation, (Allocation.kind == AllocationKind.LATE_FEE,)),
-        (PrepaidEntry, (PrepaidEntry.kind == PrepaidMove.TOPUP,)),
-        (DepositEntry, (DepositEntry.kind == DepositMove.TAKE,)),
-        (Suspense, ()),
+    """Add up what each payment went to: principal, late fee, prepaid, deposit, suspense.
+
+    What went out again is not taken off, and what left suspense for a prepaid account counts there
+    only: the parts of a payment are always all of it.
+    """
+    paid = Allocation.amount_fen > 0
+    parts: list[tuple[type[Any], SQLColumnExpression[int], tuple[ColumnElement[bool], ...]]] = [
+        (Allocation, Allocation.amount_fen, (Allocation.kind == AllocationKind.PRINCIPAL, paid)),
+        (Allocation, Allocation.amount_fen, (Allocation.kind == AllocationKind.LATE_FEE, paid)),
+        (PrepaidEntry, PrepaidEntry.amount_fen, (PrepaidEntry.kind == PrepaidMove.TOPUP,)),
+        (DepositEntry, DepositEntry.amount_fen, (DepositEntry.kind == DepositMove.TAKE,)),
+        (Suspense, _kept_in_suspense(), ()),
     ]
     return [
-        select(table.payment_id, func.sum(table.amount_fen).label("amount_fen"))
+        select(table.payment_id, func.sum(amount_fen).label("amount_fen"))
         .join(Payment, Payment.id == table.payment_id)
         .where(*which, *picked)
         .group_by(table.payment_id)
         .subquery()
-        for table, which in parts
+        for table, amount_fen, which in parts
     ]
+
+
+def _kept_in_suspense() -> SQLColumnExpression[int]:
+    made_prepaid = (
+        select(func.coalesce(func.sum(SuspenseResolution.amount_fen), 0))
+        .where(
+            SuspenseResolution.suspense_id == Suspense.id,
+            SuspenseResolution.kind == ResolutionKind.PREPAID,
+        )
+        .correlate(Suspense)
+        .scalar_subquery()
+    )
+    return Suspense.amount_fen - made_prepaid
 
 
 def _labels(session: Session, by: CashBy) -> Callable[[Any], str]:

@@ -1,11 +1,15 @@
 """What is told of money that came twice, late, by another way, or went back behind our back."""
 
+from datetime import timedelta
+
 import pytest
 
 from domain.payment_states import PaymentChannel
+from domain.periods import Span, local_date
 from domain.refund_states import SurplusPolicy
 from services.pay_ports import ChannelRefund, RefundToSend, RefundWord
 from services.payments.settle import Verdict
+from services.reports.tables import CashBy, ReportFilter
 from tests.world import merchant_of
 
 
@@ -218,3 +222,42 @@ class TestRefundedElsewhere:
 
         assert database.value("SELECT state FROM payment_order") == "succeeded"
         assert tasks("order_refunded_elsewhere") == []
+
+
+class TestCashReport:
+    @pytest.fixture
+    def cash(self, services, payer, people, clock):
+        def cash():
+            today = local_date(clock.now())
+            return services.reports.cash_in(
+                actor=people["finance"],
+                which=ReportFilter(payer.community_id, span=Span(today, today + timedelta(days=1))),
+                by=CashBy.CHANNEL,
+            ).totals
+
+        return cash
+
+    def test_surplus_that_became_prepaid_counts_once(self, start, settle, policy, cash):
+        policy(SurplusPolicy.PREPAID)
+        order = start()
+        settle(order, 1)
+        settle(order, 2)
+
+        totals = cash()
+
+        assert (totals.amount_fen, totals.principal_fen) == (44404, 22202)
+        assert (totals.prepaid_fen, totals.suspense_fen) == (22202, 0)
+
+    def test_what_went_out_again_is_not_taken_off(self, start, settle, policy, cash, refund, say):
+        policy(SurplusPolicy.REFUND)
+        order = start()
+        settle(order, 1)
+        settle(order, 2)
+        say(RefundWord.SUCCESS)
+        refund(22202)
+        say(RefundWord.SUCCESS)
+
+        totals = cash()
+
+        assert (totals.amount_fen, totals.principal_fen) == (44404, 22202)
+        assert (totals.prepaid_fen, totals.suspense_fen) == (0, 22202)
