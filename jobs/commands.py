@@ -27,8 +27,9 @@ def work(burst: bool) -> None:
     """Run queued jobs; if Redis goes away, wait for it and go on."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     while True:
-        worker = make_worker(app, app.config["REDIS_URL"])
         try:
+            # Made anew each time: RQ asks Redis for its address even then.
+            worker = make_worker(app, app.config["REDIS_URL"])
             worker.work(burst=burst, with_scheduler=False, logging_level="WARNING")
         except (RedisConnectionError, RedisTimeoutError):
             if burst:

@@ -120,6 +120,9 @@ class History:
             self.deduct: 1,
             self.give_back: 1,
             self.keep_in_suspense: 1,
+            self.place_suspense: 1,
+            self.refund_payment: 3,
+            self.reverse: 1,
             self.fold: 2,
         }
         for _ in range(2):
@@ -368,6 +371,52 @@ class History:
                     created_at=self.clock.now(),
                 )
             )
+
+    def place_suspense(self):
+        """Put half of some money in suspense where it belongs."""
+        waiting = self.services.suspense.list_open(
+            actor=self.finance, community_id=self.community_id
+        )
+        one = self.random.choice(waiting)
+        self.services.suspense.to_prepaid(
+            actor=self.finance,
+            community_id=self.community_id,
+            suspense_id=one.id,
+            house_id=self.random.choice(self.house_ids),
+            amount_fen=max(1, one.open_fen // 2),
+            note="核实",
+        )
+
+    def _some_payment(self):
+        return self.random.choice(
+            self.database.rows(
+                "SELECT payment.id, payment.amount_fen, receipt_no FROM payment"
+                " JOIN receipt ON payment_id = payment.id"
+                " WHERE channel IN ('cash', 'card') ORDER BY payment.id"
+            )
+        )
+
+    def refund_payment(self):
+        """Give some or all of a payment back over the counter."""
+        payment = self._some_payment()
+        asked = self.services.payment_refund_requests.ask(
+            actor=self.finance,
+            community_id=self.community_id,
+            payment_id=payment["id"],
+            amount_fen=max(1, payment["amount_fen"] // self.random.choice([1, 1, 2, 7])),
+            reason="重复缴费",
+            payout=PAYOUT,
+        )
+        self._approve(asked.request_id)
+
+    def reverse(self):
+        """Take a payment's entry back."""
+        self.services.reversals.reverse(
+            actor=self.manager,
+            community_id=self.community_id,
+            receipt_no=self._some_payment()["receipt_no"],
+            reason="录错",
+        )
 
     def fold(self):
         self.services.outbox.unit_of_work.run(fold)

@@ -179,6 +179,7 @@ def run_simulator(state, backend, *, kind=Simulator):
         text=True,
     ) as process:
         simulator = kind(json.loads(process.stdout.readline())["url"])
+        simulator.state_dir = Path(state)
         yield simulator
         simulator.http.close()
         process.terminate()

@@ -22,6 +22,7 @@ from services.payments.refund_rows import (
     lock_payment,
     move_refund,
 )
+from services.payments.sweep import CLAIM_LIFE
 from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -30,12 +31,12 @@ log = logging.getLogger(__name__)
 _CLAIM = text(
     """
     UPDATE refund SET query_at = :until, query_count = query_count + 1
-     WHERE id IN (SELECT id FROM refund WHERE query_at <= :now
-                   ORDER BY query_at LIMIT 50 FOR UPDATE SKIP LOCKED)
+     WHERE id = (SELECT id FROM refund WHERE query_at <= :now
+                  ORDER BY query_at LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING id
     """
 )
-_CLAIM_LIFE = timedelta(minutes=2)
+_AT_ONCE = 500
 _WAITS = (*[timedelta(minutes=1)] * 5, timedelta(minutes=10), timedelta(minutes=30))
 _LONGEST_WAIT = timedelta(hours=1)
 """Asked every minute, more slowly after five. Source: reliability.md, provider rules."""
@@ -57,17 +58,17 @@ class Refunds:
         One that cannot be asked about stops no other; it is due again soon.
         """
         actor.must(Permission.RUN_PLATFORM_WORK)
-        due = self.unit_of_work.run(
-            lambda tx: list(
-                tx.session.scalars(_CLAIM, {"now": tx.now, "until": tx.now + _CLAIM_LIFE})
+        for count in range(_AT_ONCE):
+            refund_id = self.unit_of_work.run(
+                lambda tx: tx.session.scalar(_CLAIM, {"now": tx.now, "until": tx.now + CLAIM_LIFE})
             )
-        )
-        for refund_id in due:
+            if refund_id is None:
+                return count
             try:
                 self.push(refund_id=refund_id)
             except Exception:
                 log.exception("a refund could not be sent", extra={"refund_id": refund_id})
-        return len(due)
+        return _AT_ONCE
 
     def push(self, *, refund_id: int) -> None:
         """Bring one refund on: ask what became of it, and send it if the channel never saw it.

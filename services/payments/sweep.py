@@ -35,12 +35,15 @@ _PAGE_GRACE = timedelta(minutes=2)
 _CLAIM = text(
     """
     UPDATE payment_order SET query_at = :until, query_count = query_count + 1
-     WHERE id IN (SELECT id FROM payment_order WHERE query_at <= :now
-                   ORDER BY query_at LIMIT 100 FOR UPDATE SKIP LOCKED)
+     WHERE id = (SELECT id FROM payment_order WHERE query_at <= :now
+                  ORDER BY query_at LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING id
     """
 )
-_CLAIM_LIFE = timedelta(minutes=2)
+CLAIM_LIFE = timedelta(seconds=40)
+"""Longer than query, close and query again may take; a worker that died is made up for after it."""
+_AT_ONCE = 500
+"""So many are looked at before the timetable has its next turn."""
 
 
 @dataclass(frozen=True)
@@ -58,19 +61,19 @@ class PaymentSweep:
         One order that cannot be asked stops no other; it is due again soon.
         """
         actor.must(Permission.RUN_PLATFORM_WORK)
-        due = self.unit_of_work.run(
-            lambda tx: list(
-                tx.session.scalars(_CLAIM, {"now": tx.now, "until": tx.now + _CLAIM_LIFE})
+        for count in range(_AT_ONCE):
+            order_id = self.unit_of_work.run(
+                lambda tx: tx.session.scalar(_CLAIM, {"now": tx.now, "until": tx.now + CLAIM_LIFE})
             )
-        )
-        for order_id in due:
+            if order_id is None:
+                return count
             try:
                 self.ask(order_id=order_id)
             except (PlatformRefused, PlatformUnavailable):
                 log.warning("channel did not tell", extra={"order_id": order_id})
             except Exception:
                 log.exception("an order could not be asked about", extra={"order_id": order_id})
-        return len(due)
+        return _AT_ONCE
 
     def ask(self, *, order_id: int, and_close: bool = False) -> None:
         """Bring one order up to what the channel says; a paid one is left alone.

@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session
 from domain.payment_states import CHANNEL_SHOWN, HELD_MONEY, PaymentChannel
 from domain.periods import Span, start_of_local_day
 from domain.prepaid import DepositMove, PrepaidMove
-from domain.refund_states import ResolutionKind
+from domain.refund_states import RefundState, ResolutionKind
 from domain.settling import AllocationKind
 from models import (
     Allocation,
     DepositEntry,
     Payment,
     PrepaidEntry,
+    Refund,
     Staff,
     Suspense,
     SuspenseResolution,
@@ -44,7 +45,7 @@ def read_cash(
         Payment.paid_at < min(start_of_local_day(span.ends_before), scope.until),
         Payment.channel.not_in(sorted(HELD_MONEY)),
     ]
-    went_to = _went_to(picked)
+    went_to = _went_to(picked, scope)
     query = (
         grouped(_KEYS[by])
         .add_columns(
@@ -62,7 +63,7 @@ def read_cash(
         query = query.outerjoin(part, part.c.payment_id == Payment.id)
     label = _labels(session, by)
     found = session.execute(query).all()
-    rows, total = [], CashRow(TOTAL, *(0,) * 7)
+    rows, total = [], CashRow(TOTAL, *(0,) * 8)
     for key, is_total, *figures in found:
         if is_total:
             total = CashRow(TOTAL, *map(int, figures))
@@ -71,41 +72,49 @@ def read_cash(
     return rows, total
 
 
-def _went_to(picked: list[ColumnElement[bool]]) -> list[Any]:
-    """Add up what each payment went to: principal, late fee, prepaid, deposit, suspense.
+def _went_to(picked: list[ColumnElement[bool]], scope: Scope) -> list[Any]:
+    """Add up what each payment went to: principal, late fee, prepaid, deposit, suspense, and back.
 
-    What went out again is not taken off, and what left suspense for a prepaid account counts there
-    only: the parts of a payment are always all of it.
+    What went to a bill counts there though it was given back later. What went from suspense to
+    prepaid counts as prepaid.
     """
-    paid = Allocation.amount_fen > 0
-    parts: list[tuple[type[Any], SQLColumnExpression[int], tuple[ColumnElement[bool], ...]]] = [
-        (Allocation, Allocation.amount_fen, (Allocation.kind == AllocationKind.PRINCIPAL, paid)),
-        (Allocation, Allocation.amount_fen, (Allocation.kind == AllocationKind.LATE_FEE, paid)),
-        (PrepaidEntry, PrepaidEntry.amount_fen, (PrepaidEntry.kind == PrepaidMove.TOPUP,)),
-        (DepositEntry, DepositEntry.amount_fen, (DepositEntry.kind == DepositMove.TAKE,)),
-        (Suspense, _kept_in_suspense(), ()),
-    ]
-    return [
-        select(table.payment_id, func.sum(amount_fen).label("amount_fen"))
-        .join(Payment, Payment.id == table.payment_id)
-        .where(*which, *picked)
-        .group_by(table.payment_id)
-        .subquery()
-        for table, amount_fen, which in parts
-    ]
-
-
-def _kept_in_suspense() -> SQLColumnExpression[int]:
     made_prepaid = (
         select(func.coalesce(func.sum(SuspenseResolution.amount_fen), 0))
         .where(
             SuspenseResolution.suspense_id == Suspense.id,
             SuspenseResolution.kind == ResolutionKind.PREPAID,
         )
-        .correlate(Suspense)
         .scalar_subquery()
     )
-    return Suspense.amount_fen - made_prepaid
+    put = Allocation.amount_fen > 0
+    parts: list[tuple[type[Any], Any, tuple[ColumnElement[bool], ...]]] = [
+        (
+            Allocation,
+            Allocation.amount_fen,
+            (put, Allocation.kind == AllocationKind.PRINCIPAL),
+        ),
+        (
+            Allocation,
+            Allocation.amount_fen,
+            (put, Allocation.kind == AllocationKind.LATE_FEE),
+        ),
+        (PrepaidEntry, PrepaidEntry.amount_fen, (PrepaidEntry.kind == PrepaidMove.TOPUP,)),
+        (DepositEntry, DepositEntry.amount_fen, (DepositEntry.kind == DepositMove.TAKE,)),
+        (Suspense, Suspense.amount_fen - made_prepaid, ()),
+        (
+            Refund,
+            Refund.amount_fen,
+            (Refund.state == RefundState.SUCCEEDED, Refund.refunded_at < scope.until),
+        ),
+    ]
+    return [
+        select(table.payment_id, func.sum(figure).label("amount_fen"))
+        .join(Payment, Payment.id == table.payment_id)
+        .where(*which, *picked)
+        .group_by(table.payment_id)
+        .subquery()
+        for table, figure, which in parts
+    ]
 
 
 def _labels(session: Session, by: CashBy) -> Callable[[Any], str]:

@@ -192,7 +192,7 @@ class RecoveryRow:
 
 @dataclass(frozen=True, slots=True)
 class CashRow:
-    """Money that came in and what it went to."""
+    """Money that came in, what it went to then, and what of it has gone back since."""
 
     FIGURES: ClassVar[tuple[Column, ...]] = (
         Column("笔数", ColumnKind.COUNT, 4),
@@ -202,6 +202,8 @@ class CashRow:
         _fen("预存"),
         _fen("押金"),
         _fen("暂存"),
+        _fen("已退款"),
+        _fen("净额"),
     )
 
     label: str
@@ -212,6 +214,12 @@ class CashRow:
     prepaid_fen: int
     deposit_fen: int
     suspense_fen: int
+    refunded_fen: int
+
+    @property
+    def net_fen(self) -> int:
+        """What is left of it."""
+        return self.amount_fen - self.refunded_fen
 
     def cells(self) -> tuple[TableCell, ...]:
         """Give the label and the figures in the order of the columns."""
@@ -224,6 +232,8 @@ class CashRow:
             self.prepaid_fen,
             self.deposit_fen,
             self.suspense_fen,
+            self.refunded_fen,
+            self.net_fen,
         )
 
 

@@ -45,6 +45,7 @@ CASH = (
     "deposit_fen",
     "suspense_fen",
 )
+WENT_BACK = ("refunded_fen", "net_fen")
 
 
 @pytest.mark.slow
@@ -110,10 +111,16 @@ class TestOneTruth:
             "SELECT sum(amount_fen)::bigint FROM payment"
             " WHERE channel NOT IN ('prepaid', 'deposit')"
         )
+        went_back_fen = database.value(
+            "SELECT coalesce(sum(amount_fen), 0)::bigint FROM refund"
+            " WHERE state = 'succeeded' AND payment_id IS NOT NULL"
+        )
         for by in CashBy:
             report = cash(reports, history, by)
             assert report.totals.amount_fen == amount_fen
-            assert added(report.rows, *CASH) == added([report.totals], *CASH)
+            figures = (*CASH, *WENT_BACK)
+            assert added(report.rows, *figures) == added([report.totals], *figures)
+            assert report.totals.refunded_fen == went_back_fen
             for row in (*report.rows, report.totals):
                 assert row.amount_fen == sum(added([row], *CASH[2:]))
 
@@ -127,7 +134,8 @@ class TestOneTruth:
         paid = database.rows(
             "SELECT kind, sum(allocation.amount_fen)::bigint AS fen FROM allocation"
             " JOIN payment ON payment.id = payment_id JOIN bill ON bill.id = bill_id"
-            " WHERE (paid_at AT TIME ZONE 'Asia/Shanghai')::date >= :day AND due_date < :day"
+            " WHERE due_date < :day AND (CASE WHEN allocation.amount_fen > 0 THEN paid_at"
+            " ELSE allocation.created_at END AT TIME ZONE 'Asia/Shanghai')::date >= :day"
             " GROUP BY kind",
             day=span.starts_on,
         )
