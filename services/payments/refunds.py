@@ -11,7 +11,7 @@ from sqlalchemy import select, text, update
 from domain.actors import Actor, Permission, system_actor
 from domain.errors import NotFound, PlatformRefused, PlatformUnavailable
 from domain.money import show_yuan
-from domain.refund_states import RefundState
+from domain.refund_states import REFUND_SHOWN, RefundState
 from models import Payment, Receipt, ReceiptMark, Refund
 from services.audit import record
 from services.pay_ports import ChannelRefund, PayChannel, PayChannels, RefundToSend, RefundWord
@@ -231,6 +231,7 @@ def end_refund(
         values["refunded_at"] = values.get("refunded_at") or tx.now
     refund = move_refund(tx, refund_id, _MOVING, state=state, query_at=None, **values)
     if refund is None:
+        _tell_of_contradiction(tx, refund_id, state)
         return "already_ended"
     if state is RefundState.SUCCEEDED:
         carry_out_parts(tx, refund)
@@ -253,6 +254,18 @@ def end_refund(
         },
     )
     return "booked"
+
+
+def _tell_of_contradiction(tx: Transaction, refund_id: int, state: RefundState) -> None:
+    """Put before a person that a channel says of a refund that has ended otherwise than it did.
+
+    Money may have gone out of which our books say that it stayed.
+    """
+    ended = tx.session.get_one(Refund, refund_id, populate_existing=True)
+    if ended.state == state:
+        return
+    words = f"我方记为“{REFUND_SHOWN[RefundState(ended.state)]}”，渠道后来说“{REFUND_SHOWN[state]}”"
+    _open_task(tx, ended, "refund_contradicted", f"{words}，请到商户平台核实")
 
 
 def mark_receipt(tx: Transaction, payment: Payment, refund: Refund) -> None:

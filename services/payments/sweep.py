@@ -102,7 +102,8 @@ class PaymentSweep:
             give_up and trade.state is TradeState.ABSENT and is_dead
         ):
             trade = self._close(channel, order)
-        gone = trade.state is TradeState.CLOSED or (
+        # What was paid and given back with the channel cannot be paid again either.
+        gone = trade.state in (TradeState.CLOSED, TradeState.REFUND) or (
             give_up and trade.state is TradeState.ABSENT and is_dead
         )
         self._apply(order, trade, gone=gone)
@@ -130,11 +131,13 @@ class PaymentSweep:
         elif gone:
             self.unit_of_work.run(lambda tx: self._mark_closed(tx, actor, order, trade))
         else:
-            self.unit_of_work.run(lambda tx: self._ask_later(tx, order, trade))
+            self.unit_of_work.run(lambda tx: self._ask_later(tx, order))
 
     def _mark_closed(
         self, tx: Transaction, actor: Actor, order: PaymentOrder, trade: ChannelTrade
     ) -> None:
+        if trade.state is TradeState.REFUND and not _is_booked(tx, order):
+            _tell_of_refund(tx, order)
         tx.session.execute(
             update(PaymentOrder)
             .where(PaymentOrder.id == order.id)
@@ -158,15 +161,7 @@ class PaymentSweep:
             community_id=order.community_id,
         )
 
-    def _ask_later(self, tx: Transaction, order: PaymentOrder, trade: ChannelTrade) -> None:
-        if trade.state is TradeState.REFUND:
-            open_task(
-                tx,
-                kind="order_refunded_elsewhere",
-                subject=order.out_trade_no,
-                title=f"订单 {order.out_trade_no} 未入账就已在商户平台退款，请核实",
-                community_id=order.community_id,
-            )
+    def _ask_later(self, tx: Transaction, order: PaymentOrder) -> None:
         tx.session.execute(
             update(PaymentOrder)
             .where(PaymentOrder.id == order.id)
@@ -183,6 +178,23 @@ def _note_paid(tx: Transaction, order: PaymentOrder) -> None:
     )
 
 
+def _is_booked(tx: Transaction, order: PaymentOrder) -> bool:
+    """Tell whether a notice was faster than the channel's answer."""
+    found = select(Payment.id).where(Payment.order_id == order.id).limit(1)
+    return tx.session.execute(found).first() is not None
+
+
+def _tell_of_refund(tx: Transaction, order: PaymentOrder) -> None:
+    open_task(
+        tx,
+        kind="order_refunded_elsewhere",
+        subject=order.out_trade_no,
+        title=f"订单 {order.out_trade_no} 未入账就已在商户平台退款，订单已关闭；"
+        "若只退了一部分，请核实余款",
+        community_id=order.community_id,
+    )
+
+
 def _next_query(order: PaymentOrder, now: datetime) -> datetime:
     for wait in _NEXT_QUERIES:
         if order.created_at + wait > now:
@@ -191,7 +203,7 @@ def _next_query(order: PaymentOrder, now: datetime) -> datetime:
 
 
 def _last_look(order: PaymentOrder, trade: ChannelTrade, now: datetime) -> datetime | None:
-    """Tell when to ask again about an order that has ended: never, once the channel closed it."""
-    if trade.state is TradeState.CLOSED or order.expires_at + LAST_LOOK <= now:
+    """Tell when to ask again about an order that has ended: never, once its trade has too."""
+    if trade.state in (TradeState.CLOSED, TradeState.REFUND) or order.expires_at + LAST_LOOK <= now:
         return None
     return order.expires_at + LAST_LOOK
