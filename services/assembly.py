@@ -232,7 +232,7 @@ def build(
         bill_findings=BillFindings(unit_of_work),
         cash_reconciliation=CashReconciliation(unit_of_work),
         clock=clock,
-        counter=Counter(unit_of_work),
+        counter=Counter(unit_of_work, sweep),
         deposits=Deposits(unit_of_work),
         discounts=Discounts(unit_of_work),
         doctor=Doctor(unit_of_work, (*more_probes, *world.probes), policy.migration_heads),

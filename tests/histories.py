@@ -23,7 +23,6 @@ from models import (
 )
 from services.approvals.decisions import MoneyDecisions
 from services.approvals.requests import MoneyRequests, Payout
-from services.counter.cashiers import Counter
 from services.deposits import Deposits
 from services.late_fees import LateFees, NewLateFeeRule
 from services.payments.money_in import MoneyIn
@@ -47,7 +46,7 @@ class History:
         self.done = {}
         self._keys = 0
         unit_of_work = services.outbox.unit_of_work
-        self._counter = Counter(unit_of_work)
+        self._counter = services.counter
         self._deposits = Deposits(unit_of_work)
         self._prepaid = PrepaidAccounts(unit_of_work)
         self._offsets = PrepaidOffsets(unit_of_work)

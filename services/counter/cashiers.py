@@ -37,6 +37,7 @@ from services.payments.receipts import (
     read_receipt,
     topup_of,
 )
+from services.payments.sweep import PaymentSweep
 from services.payments.taking import (
     OpenBills,
     check_named,
@@ -96,6 +97,7 @@ class Counter:
     """Money that is handed over: cash, cards, transfers and cheques."""
 
     unit_of_work: UnitOfWork
+    sweep: PaymentSweep
 
     def take(
         self,
@@ -111,7 +113,8 @@ class Counter:
 
         It pays the bills that are named, in that order, or else all open ones, the earliest due
         first; what is left goes to the house's prepaid account. Bills that an open payment holds
-        are left out and the receipt says so. The same key with the same request gives the same
+        are left out and the receipt says so; one that was begun at the door is closed first, or
+        booked if it was paid. The same key with the same request gives the same
         receipt. Money of an earlier day pays what bills cost on that day.
 
         Raises:
@@ -127,6 +130,7 @@ class Counter:
         actor.must(Permission.TAKE_MONEY)
         check_money(money, client_key)
         named = list(dict.fromkeys(named_bill_ids))
+        self.sweep.clear_door(community_id=community_id, house_id=house_id)
 
         def work(tx: Transaction) -> ReceiptView:
             claim = claim_money(

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, text, update
 from domain.actors import Actor, Permission, system_actor
 from domain.errors import PlatformRefused, PlatformUnavailable
 from domain.payment_states import OPEN_ORDERS, OrderState
-from models import BillLock, Payment, PaymentOrder
+from models import Bill, BillLock, Payment, PaymentOrder
 from services.audit import record
 from services.pay_ports import ChannelTrade, PayChannel, PayChannels, TradeState
 from services.payments.channel_calls import ChannelCalls
@@ -98,6 +98,8 @@ class PaymentSweep:
         give_up = order.state not in OPEN_ORDERS or order.expires_at <= now or and_close
         # An order that the channel never saw and never will has no ticket out: nobody can pay it.
         is_dead = channel.is_absent_final or order.expires_at + _PAGE_GRACE <= now
+        # What was begun at a door gives way though its page may still be paid: that is surplus.
+        is_dead = is_dead or (and_close and order.account_id is None)
         if (give_up and trade.state is TradeState.NOTPAY) or (
             give_up and trade.state is TradeState.ABSENT and is_dead
         ):
@@ -107,6 +109,30 @@ class PaymentSweep:
             give_up and trade.state is TradeState.ABSENT and is_dead
         )
         self._apply(order, trade, gone=gone)
+
+    def clear_door(self, *, community_id: int, house_id: int) -> None:
+        """Close what was begun at a house's door and holds its bills, as far as channels answer.
+
+        Staff who take money of the house come first: nobody can hold bills by scanning a code.
+        """
+        with self.unit_of_work.reading() as session:
+            order_ids = session.scalars(
+                select(PaymentOrder.id)
+                .distinct()
+                .join(BillLock, BillLock.order_id == PaymentOrder.id)
+                .join(Bill, Bill.id == BillLock.bill_id)
+                .where(
+                    Bill.house_id == house_id,
+                    Bill.community_id == community_id,
+                    PaymentOrder.account_id.is_(None),
+                )
+                .order_by(PaymentOrder.id)
+            ).all()
+        for order_id in order_ids:
+            try:
+                self.ask(order_id=order_id, and_close=True)
+            except (PlatformRefused, PlatformUnavailable):
+                log.warning("a door's order stays", extra={"order_id": order_id})
 
     def _query(self, channel: PayChannel, order: PaymentOrder) -> ChannelTrade:
         with self.calls.noting("query", order_id=order.id) as said:

@@ -25,6 +25,7 @@ REVIEWED = {
     "Refunds.take_word": "called for a notice or an answer that was verified",
     "DoorPayers.openid": "opens what we sealed into the payer's own cookie",
     "PaymentSweep.ask": "called by use-cases that have asked",
+    "PaymentSweep.clear_door": "called by use-cases that have asked",
     "Timetable.tick": "the clock is nobody; each job asks for itself",
     "Timetable.drop_old_slots": "the clock's own housekeeping",
     "Doctor.is_ready": "tells the load balancer yes or no",

@@ -8,6 +8,8 @@ import requests
 
 from domain.actors import Role
 from domain.houses import house_label
+from domain.payment_states import PaymentChannel
+from services.payments.money_in import MoneyIn
 from tests import factories
 
 WECHAT = "Mozilla/5.0 (iPhone) Mobile MicroMessenger/8.0.50"
@@ -415,6 +417,70 @@ class TestTwoAtOnce:
             ("native", "closed"),
             ("miniapp", "prepaying"),
         ]
+
+    def test_a_page_that_nobody_opened_gives_way_too(self, at_door, orders, simulator, database):
+        """Alipay knows nothing of it yet and cannot close it; if it is paid, that is surplus."""
+        opened = at_door(PHONE)
+        opened.get()
+        opened.pay("alipay")
+        page = opened.link(r'<a class="button alipay" href="([^"]+)"')
+        opened.get()
+        opened.pay("wechat")
+
+        assert [(one["way"], one["state"]) for one in orders()] == [
+            ("alipay_wap", "closed"),
+            ("h5", "prepaying"),
+        ]
+        assert requests.get(page, timeout=10).ok
+        simulator.post(f"pay/{orders()[1]['out_trade_no']}", callbacks="lost")
+        opened.client.post(f"{opened.visit()}/refresh")
+        assert {row["state"] for row in database.rows("SELECT state FROM bill")} == {"paid"}
+
+    def test_a_cashier_pushes_the_door_aside(
+        self, at_door, owner, orders, services, database, simulator
+    ):
+        opened = at_door(COMPUTER)
+        opened.get()
+        opened.pay("wechat")
+        opened.get()
+        opened.pay("alipay")
+        with database.session() as session:
+            cashier = factories.staff(session, Role.CASHIER)
+
+        services.counter.take(
+            actor=cashier,
+            community_id=owner.community_id,
+            house_id=owner.house_id,
+            money=MoneyIn(PaymentChannel.CASH, 22202, "陈建"),
+            client_key="key-00000009",
+        )
+
+        assert {row["state"] for row in database.rows("SELECT state FROM bill")} == {"paid"}
+        assert {one["state"] for one in orders()} == {"closed"}
+
+    def test_a_door_that_was_paid_meanwhile_is_booked_before_the_cash(
+        self, at_door, owner, orders, services, database, simulator
+    ):
+        opened = at_door(COMPUTER)
+        opened.get()
+        opened.pay("wechat")
+        simulator.post(f"pay/{orders()[0]['out_trade_no']}", callbacks="lost")
+        with database.session() as session:
+            cashier = factories.staff(session, Role.CASHIER)
+
+        services.counter.take(
+            actor=cashier,
+            community_id=owner.community_id,
+            house_id=owner.house_id,
+            money=MoneyIn(PaymentChannel.CASH, 22202, "陈建"),
+            client_key="key-00000009",
+        )
+
+        assert database.rows("SELECT channel FROM payment ORDER BY id") == [
+            {"channel": "wechat"},
+            {"channel": "cash"},
+        ]
+        assert database.value("SELECT balance_fen FROM prepaid_account") == 22202
 
     def test_many_at_one_door_pay_once(self, client, app, token, together, orders, database):
         def scan(index):

@@ -10,7 +10,6 @@ from domain.actors import operator
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.periods import SHANGHAI
 from models import Allocation, Payment
-from services.counter.cashiers import Counter
 from services.payments.money_in import MoneyIn
 from services.reports.tables import FileForm
 from services.statement_accounts import AccountKind, EntryKind
@@ -186,7 +185,7 @@ class TestEntries:
         assert after.accounts[0].entries == ()
 
     def test_a_payment_names_its_receipt_and_channel(self, unit_of_work, show, scene):
-        receipt = Counter(unit_of_work).take(
+        receipt = services.counter.take(
             actor=scene.cashier,
             community_id=scene.community_id,
             house_id=scene.house_id,
