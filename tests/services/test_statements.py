@@ -184,7 +184,7 @@ class TestEntries:
         assert after.accounts[0].opening_fen == 21_002
         assert after.accounts[0].entries == ()
 
-    def test_a_payment_names_its_receipt_and_channel(self, unit_of_work, show, scene):
+    def test_a_payment_names_its_receipt_and_channel(self, services, show, scene):
         receipt = services.counter.take(
             actor=scene.cashier,
             community_id=scene.community_id,
