@@ -1,3 +1,5 @@
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 
 from tests.miniapp_api.answers import facts, refusal
@@ -210,3 +212,21 @@ class TestReceipt:
 
     def test_none_and_no_such_path_look_alike(self, owner):
         assert facts(owner.get("/receipts/CH1-2026-9999999"))[2] == facts(owner.get("/none"))[2]
+
+
+class TestComingBack:
+    def test_the_page_that_a_channel_sends_the_browser_to_is_there(self, owner, client):
+        answer = owner.call(
+            "POST",
+            "/payments",
+            json={"bill_ids": owner.bill_ids, "way": "h5"},
+            headers={"Idempotency-Key": ANOTHER_KEY},
+        )
+        target = answer.json["page_url"]
+        back = parse_qs(urlsplit(target).query)["redirect_url"][0]
+
+        page = client.get(urlsplit(back).path, query_string={"trade_status": "TRADE_SUCCESS"})
+
+        assert page.status_code == 200
+        assert "正在确认支付结果" in page.text
+        assert owner.get(f"/payments/{answer.json['payment']['id']}").json["state"] == "prepaying"
