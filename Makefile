@@ -6,7 +6,7 @@ RUN_STAMP := $(VENV)/.demo-installed
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev flask setup lint types arch test test-fast coverage check bench faults format
+.PHONY: help demo dev flask setup lint types arch test test-fast coverage check bench faults peers format
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,10 @@ bench: $(STAMP)  ## figures beside their floors; ONLY=P1 for some; writes bench.
 
 faults: $(STAMP)  ## the rows of the fault matrix in full size, with their figures: an hour
 	FAULTS=full $(BIN)/pytest -m fault -s $(ARGS)
+
+peers:  ## other people's payment libraries (Node), against which the simulator is tried
+	npm install --no-audit --no-fund --silent --prefix .local/peers \
+		wechatpay-axios-plugin@0.9.6 alipay-sdk@4.14.0
 
 format: $(STAMP)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -37,11 +37,13 @@ class Input(Schema):
 
 
 class Words(fields.String):
-    """Text of a limited length."""
+    """Text of a limited length, as the database takes it."""
 
     def __init__(self, *, limit: int, pattern: str | None = None, **kwargs: Any) -> None:
         checks: list[validate.Validator] = [
-            validate.Length(min=1, max=limit, error=f"应为 1 至 {limit} 个字")
+            validate.Length(min=1, max=limit, error=f"应为 1 至 {limit} 个字"),
+            # The one character that PostgreSQL takes nowhere.
+            validate.ContainsNoneOf("\0", error="格式不对"),
         ]
         if pattern:
             checks.append(validate.Regexp(pattern, error="格式不对"))

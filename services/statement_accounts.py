@@ -291,7 +291,7 @@ _OWED = text(
       JOIN billed ON billed.id = moves.bill_id
       JOIN fee_item ON fee_item.id = billed.fee_item_id
      WHERE on_day BETWEEN :from_on AND :until_on AND moves.amount_fen <> 0
-     ORDER BY on_day NULLS FIRST, rank, bill_id, payment_id
+     ORDER BY on_day NULLS FIRST, rank, bill_id, payment_id, amount_fen DESC
     """
 )
 _PREPAID = text(

@@ -11,7 +11,7 @@ from sqlalchemy import select, text, update
 from domain.actors import Actor, Permission, system_actor
 from domain.errors import NotFound, PlatformRefused, PlatformUnavailable
 from domain.money import show_yuan
-from domain.refund_states import RefundState
+from domain.refund_states import REFUND_SHOWN, RefundState
 from models import Payment, Receipt, ReceiptMark, Refund
 from services.audit import record
 from services.pay_ports import ChannelRefund, PayChannel, PayChannels, RefundToSend, RefundWord
@@ -22,6 +22,7 @@ from services.payments.refund_rows import (
     lock_payment,
     move_refund,
 )
+from services.payments.sweep import CLAIM_LIFE
 from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -30,12 +31,12 @@ log = logging.getLogger(__name__)
 _CLAIM = text(
     """
     UPDATE refund SET query_at = :until, query_count = query_count + 1
-     WHERE id IN (SELECT id FROM refund WHERE query_at <= :now
-                   ORDER BY query_at LIMIT 50 FOR UPDATE SKIP LOCKED)
+     WHERE id = (SELECT id FROM refund WHERE query_at <= :now
+                  ORDER BY query_at LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING id
     """
 )
-_CLAIM_LIFE = timedelta(minutes=2)
+_AT_ONCE = 500
 _WAITS = (*[timedelta(minutes=1)] * 5, timedelta(minutes=10), timedelta(minutes=30))
 _LONGEST_WAIT = timedelta(hours=1)
 """Asked every minute, more slowly after five. Source: reliability.md, provider rules."""
@@ -57,17 +58,17 @@ class Refunds:
         One that cannot be asked about stops no other; it is due again soon.
         """
         actor.must(Permission.RUN_PLATFORM_WORK)
-        due = self.unit_of_work.run(
-            lambda tx: list(
-                tx.session.scalars(_CLAIM, {"now": tx.now, "until": tx.now + _CLAIM_LIFE})
+        for count in range(_AT_ONCE):
+            refund_id = self.unit_of_work.run(
+                lambda tx: tx.session.scalar(_CLAIM, {"now": tx.now, "until": tx.now + CLAIM_LIFE})
             )
-        )
-        for refund_id in due:
+            if refund_id is None:
+                return count
             try:
                 self.push(refund_id=refund_id)
             except Exception:
                 log.exception("a refund could not be sent", extra={"refund_id": refund_id})
-        return len(due)
+        return _AT_ONCE
 
     def push(self, *, refund_id: int) -> None:
         """Bring one refund on: ask what became of it, and send it if the channel never saw it.
@@ -230,6 +231,7 @@ def end_refund(
         values["refunded_at"] = values.get("refunded_at") or tx.now
     refund = move_refund(tx, refund_id, _MOVING, state=state, query_at=None, **values)
     if refund is None:
+        _tell_of_contradiction(tx, refund_id, state)
         return "already_ended"
     if state is RefundState.SUCCEEDED:
         carry_out_parts(tx, refund)
@@ -252,6 +254,18 @@ def end_refund(
         },
     )
     return "booked"
+
+
+def _tell_of_contradiction(tx: Transaction, refund_id: int, state: RefundState) -> None:
+    """Put before a person that a channel says of a refund that has ended otherwise than it did.
+
+    Money may have gone out of which our books say that it stayed.
+    """
+    ended = tx.session.get_one(Refund, refund_id, populate_existing=True)
+    if ended.state == state:
+        return
+    words = f"我方记为“{REFUND_SHOWN[RefundState(ended.state)]}”，渠道后来说“{REFUND_SHOWN[state]}”"
+    _open_task(tx, ended, "refund_contradicted", f"{words}，请到商户平台核实")
 
 
 def mark_receipt(tx: Transaction, payment: Payment, refund: Refund) -> None:

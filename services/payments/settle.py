@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.actors import Actor, Permission
@@ -85,7 +85,7 @@ class Settlement:
         payment = _insert_payment(tx, trade)
         if payment is None:
             return Verdict.ALREADY_BOOKED
-        order, bills = _lock_order_and_bills(tx, trade.out_trade_no)
+        order, bills = _lock_order_and_bills(tx, trade)
         if order is None:
             return _keep(tx, actor, payment, [Surplus(payment.amount_fen, "unknown_order")])
         mismatch = find_mismatch(
@@ -149,12 +149,12 @@ def _insert_payment(tx: Transaction, trade: ChannelTrade) -> Payment | None:
     """Insert the provider's transaction, or tell that it is there already.
 
     Which order our number names never changes, so it is read here without a lock: the row is
-    complete at once and never updated.
+    complete at once and never updated. A number is ours within a channel only.
     """
     named = tx.session.execute(
         select(PaymentOrder.id, PaymentOrder.community_id, PayCode.house_id)
         .outerjoin(PayCode, PayCode.id == PaymentOrder.pay_code_id)
-        .where(PaymentOrder.out_trade_no == trade.out_trade_no)
+        .where(*_named_by(trade))
     ).one_or_none()
     return tx.session.execute(
         insert(Payment)
@@ -175,21 +175,26 @@ def _insert_payment(tx: Transaction, trade: ChannelTrade) -> Payment | None:
     ).scalar_one_or_none()
 
 
+def _named_by(trade: ChannelTrade) -> tuple[ColumnElement[bool], ...]:
+    """Tell in SQL which order a trade pays: money of one channel never ends an order of another."""
+    return PaymentOrder.out_trade_no == trade.out_trade_no, PaymentOrder.channel == trade.channel
+
+
 def _lock_order_and_bills(
-    tx: Transaction, out_trade_no: str
+    tx: Transaction, trade: ChannelTrade
 ) -> tuple[PaymentOrder | None, dict[int, Bill]]:
     """Lock the bills by ascending id, then the order: the same order for everybody."""
     bills = tx.session.scalars(
         select(Bill)
         .join(PaymentOrderBill, PaymentOrderBill.bill_id == Bill.id)
         .join(PaymentOrder, PaymentOrder.id == PaymentOrderBill.order_id)
-        .where(PaymentOrder.out_trade_no == out_trade_no)
+        .where(*_named_by(trade))
         .order_by(Bill.id)
         .with_for_update(of=Bill)
         .execution_options(populate_existing=True)
     ).all()
     order = tx.session.execute(
-        select(PaymentOrder).where(PaymentOrder.out_trade_no == out_trade_no).with_for_update()
+        select(PaymentOrder).where(*_named_by(trade)).with_for_update()
     ).scalar_one_or_none()
     return order, {bill.id: bill for bill in bills}
 

@@ -35,12 +35,15 @@ _PAGE_GRACE = timedelta(minutes=2)
 _CLAIM = text(
     """
     UPDATE payment_order SET query_at = :until, query_count = query_count + 1
-     WHERE id IN (SELECT id FROM payment_order WHERE query_at <= :now
-                   ORDER BY query_at LIMIT 100 FOR UPDATE SKIP LOCKED)
+     WHERE id = (SELECT id FROM payment_order WHERE query_at <= :now
+                  ORDER BY query_at LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING id
     """
 )
-_CLAIM_LIFE = timedelta(minutes=2)
+CLAIM_LIFE = timedelta(seconds=40)
+"""Longer than query, close and query again may take; a worker that died is made up for after it."""
+_AT_ONCE = 500
+"""So many are looked at before the timetable has its next turn."""
 
 
 @dataclass(frozen=True)
@@ -58,19 +61,19 @@ class PaymentSweep:
         One order that cannot be asked stops no other; it is due again soon.
         """
         actor.must(Permission.RUN_PLATFORM_WORK)
-        due = self.unit_of_work.run(
-            lambda tx: list(
-                tx.session.scalars(_CLAIM, {"now": tx.now, "until": tx.now + _CLAIM_LIFE})
+        for count in range(_AT_ONCE):
+            order_id = self.unit_of_work.run(
+                lambda tx: tx.session.scalar(_CLAIM, {"now": tx.now, "until": tx.now + CLAIM_LIFE})
             )
-        )
-        for order_id in due:
+            if order_id is None:
+                return count
             try:
                 self.ask(order_id=order_id)
             except (PlatformRefused, PlatformUnavailable):
                 log.warning("channel did not tell", extra={"order_id": order_id})
             except Exception:
                 log.exception("an order could not be asked about", extra={"order_id": order_id})
-        return len(due)
+        return _AT_ONCE
 
     def ask(self, *, order_id: int, and_close: bool = False) -> None:
         """Bring one order up to what the channel says; a paid one is left alone.
@@ -99,7 +102,8 @@ class PaymentSweep:
             give_up and trade.state is TradeState.ABSENT and is_dead
         ):
             trade = self._close(channel, order)
-        gone = trade.state is TradeState.CLOSED or (
+        # What was paid and given back with the channel cannot be paid again either.
+        gone = trade.state in (TradeState.CLOSED, TradeState.REFUND) or (
             give_up and trade.state is TradeState.ABSENT and is_dead
         )
         self._apply(order, trade, gone=gone)
@@ -127,11 +131,13 @@ class PaymentSweep:
         elif gone:
             self.unit_of_work.run(lambda tx: self._mark_closed(tx, actor, order, trade))
         else:
-            self.unit_of_work.run(lambda tx: self._ask_later(tx, order, trade))
+            self.unit_of_work.run(lambda tx: self._ask_later(tx, order))
 
     def _mark_closed(
         self, tx: Transaction, actor: Actor, order: PaymentOrder, trade: ChannelTrade
     ) -> None:
+        if trade.state is TradeState.REFUND and not _is_booked(tx, order):
+            _tell_of_refund(tx, order)
         tx.session.execute(
             update(PaymentOrder)
             .where(PaymentOrder.id == order.id)
@@ -155,15 +161,7 @@ class PaymentSweep:
             community_id=order.community_id,
         )
 
-    def _ask_later(self, tx: Transaction, order: PaymentOrder, trade: ChannelTrade) -> None:
-        if trade.state is TradeState.REFUND:
-            open_task(
-                tx,
-                kind="order_refunded_elsewhere",
-                subject=order.out_trade_no,
-                title=f"订单 {order.out_trade_no} 未入账就已在商户平台退款，请核实",
-                community_id=order.community_id,
-            )
+    def _ask_later(self, tx: Transaction, order: PaymentOrder) -> None:
         tx.session.execute(
             update(PaymentOrder)
             .where(PaymentOrder.id == order.id)
@@ -180,6 +178,23 @@ def _note_paid(tx: Transaction, order: PaymentOrder) -> None:
     )
 
 
+def _is_booked(tx: Transaction, order: PaymentOrder) -> bool:
+    """Tell whether a notice was faster than the channel's answer."""
+    found = select(Payment.id).where(Payment.order_id == order.id).limit(1)
+    return tx.session.execute(found).first() is not None
+
+
+def _tell_of_refund(tx: Transaction, order: PaymentOrder) -> None:
+    open_task(
+        tx,
+        kind="order_refunded_elsewhere",
+        subject=order.out_trade_no,
+        title=f"订单 {order.out_trade_no} 未入账就已在商户平台退款，订单已关闭；"
+        "若只退了一部分，请核实余款",
+        community_id=order.community_id,
+    )
+
+
 def _next_query(order: PaymentOrder, now: datetime) -> datetime:
     for wait in _NEXT_QUERIES:
         if order.created_at + wait > now:
@@ -188,7 +203,7 @@ def _next_query(order: PaymentOrder, now: datetime) -> datetime:
 
 
 def _last_look(order: PaymentOrder, trade: ChannelTrade, now: datetime) -> datetime | None:
-    """Tell when to ask again about an order that has ended: never, once the channel closed it."""
-    if trade.state is TradeState.CLOSED or order.expires_at + LAST_LOOK <= now:
+    """Tell when to ask again about an order that has ended: never, once its trade has too."""
+    if trade.state in (TradeState.CLOSED, TradeState.REFUND) or order.expires_at + LAST_LOOK <= now:
         return None
     return order.expires_at + LAST_LOOK

@@ -22,7 +22,8 @@ class PaymentView:
     """One payment of an owner; ``receipt_no`` is set once the money was booked.
 
     ``amount_fen`` has late fees and the top-up in it, and the discounts off. ``progress`` says in
-    Chinese how it stands, for whoever waits.
+    Chinese how it stands, for whoever waits. ``refunded_fen`` is of the money that ``receipt_no``
+    is for: where it came twice, what the second gave back is only told of.
     """
 
     id: int
@@ -69,23 +70,25 @@ class StartedPayment:
 def read_payments(session: Session, *conditions: ColumnElement[bool]) -> Sequence[PaymentView]:
     """Read payments, newest first; the caller's conditions carry the scope."""
     orders = session.execute(
-        select(PaymentOrder, Payment.paid_at, Receipt.receipt_no)
+        select(PaymentOrder, Payment.id, Payment.paid_at, Receipt.receipt_no)
         .outerjoin(Payment, Payment.order_id == PaymentOrder.id)
         .outerjoin(Receipt, Receipt.payment_id == Payment.id)
         .where(*conditions)
         .order_by(PaymentOrder.id.desc(), Receipt.receipt_no.is_(None), Payment.id)
     ).all()
-    refunds = _read_refunds(session, [order.id for order, _, _ in orders])
+    order_ids = [order.id for order, *_ in orders]
+    refunds = _read_refunds(session, order_ids)
     parts: dict[int, list[PaymentOrderBill]] = {}
     for part in session.scalars(
         select(PaymentOrderBill)
-        .where(PaymentOrderBill.order_id.in_([order.id for order, _, _ in orders]))
+        .where(PaymentOrderBill.order_id.in_(order_ids))
         .order_by(PaymentOrderBill.bill_id)
     ):
         parts.setdefault(part.order_id, []).append(part)
     views: dict[int, PaymentView] = {}
-    for order, paid_at, receipt_no in orders:
+    for order, payment_id, paid_at, receipt_no in orders:
         # Two payments on one order are possible; the one with a receipt comes first.
+        came = _Came(paid_at, receipt_no, refunds.get(order.id, {}), payment_id)
         views.setdefault(
             order.id,
             PaymentView(
@@ -93,7 +96,7 @@ def read_payments(session: Session, *conditions: ColumnElement[bool]) -> Sequenc
                 out_trade_no=order.out_trade_no,
                 way=PayWay(order.way),
                 state=OrderState(order.state),
-                progress=say_progress(order, paid_at, refunds.get(order.id, {})),
+                progress=say_progress(order, came),
                 amount_fen=order.amount_fen,
                 late_fee_fen=sum(part.late_fee_fen for part in parts.get(order.id, ())),
                 discount_fen=sum(part.discount_fen for part in parts.get(order.id, ())),
@@ -103,44 +106,77 @@ def read_payments(session: Session, *conditions: ColumnElement[bool]) -> Sequenc
                 created_at=order.created_at,
                 expires_at=order.expires_at,
                 paid_at=paid_at,
-                refunded_fen=refunds.get(order.id, {}).get(RefundState.SUCCEEDED, 0),
+                refunded_fen=came.fen(RefundState.SUCCEEDED),
                 receipt_no=receipt_no,
             ),
         )
     return list(views.values())
 
 
-def _read_refunds(session: Session, order_ids: Sequence[int]) -> dict[int, dict[str, int]]:
-    """Add up the refunds of each order by their state."""
-    sums: dict[int, dict[str, int]] = {}
-    for order_id, state, amount_fen in session.execute(
-        select(Payment.order_id, Refund.state, func.sum(Refund.amount_fen))
+_Refunds = Mapping[tuple[int, str], int]
+"""What goes back of an order's payments, by the payment and the state of its refunds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """The money of an order that counts, and what of all its money goes back."""
+
+    paid_at: datetime | None
+    receipt_no: str | None
+    refunds: _Refunds
+    payment_id: int | None
+
+    def fen(self, *states: RefundState) -> int:
+        """Tell what of the money that counts is in these states."""
+        return sum(
+            fen
+            for (payment_id, state), fen in self.refunds.items()
+            if payment_id == self.payment_id and state in states
+        )
+
+    def doubled_fen(self, *states: RefundState) -> int:
+        """Tell what of money that came once more is in these states."""
+        return sum(fen for (_, state), fen in self.refunds.items() if state in states) - self.fen(
+            *states
+        )
+
+
+def _read_refunds(session: Session, order_ids: Sequence[int]) -> dict[int, _Refunds]:
+    """Add up the refunds of each order by its payments and their state."""
+    sums: dict[int, dict[tuple[int, str], int]] = {}
+    for order_id, payment_id, state, amount_fen in session.execute(
+        select(Payment.order_id, Payment.id, Refund.state, func.sum(Refund.amount_fen))
         .join(Refund, Refund.payment_id == Payment.id)
         .where(Payment.order_id.in_(order_ids))
-        .group_by(Payment.order_id, Refund.state)
+        .group_by(Payment.id, Refund.state)
     ):
         if order_id is not None:
-            sums.setdefault(order_id, {})[state] = int(amount_fen)
-    return sums
+            sums.setdefault(order_id, {})[payment_id, state] = int(amount_fen)
+    return dict(sums)
 
 
-def say_progress(order: PaymentOrder, paid_at: datetime | None, refunds: Mapping[str, int]) -> str:
+def say_progress(order: PaymentOrder, came: _Came) -> str:
     """Say how a payment stands in the words of its payer, never more than is known."""
     shown = "支付宝" if order.channel == PaymentChannel.ALIPAY else "微信"
-    if paid_at is None:
+    if came.paid_at is None:
         if order.paid_seen_at is not None:
             return f"{shown}已扣款，正在入账"
         return _NOT_PAID[OrderState(order.state)]
-    if moving_fen := refunds.get(RefundState.PROCESSING, 0) + refunds.get(RefundState.ABNORMAL, 0):
+    if moving_fen := came.fen(*_MOVING):
         return f"{show_yuan(moving_fen)} 正在退款，原路退回"
-    if refunded_fen := refunds.get(RefundState.SUCCEEDED, 0):
+    if refunded_fen := came.fen(RefundState.SUCCEEDED):
         words = "已全额退款" if refunded_fen >= order.amount_fen else "已退款"
         return f"{words} {show_yuan(refunded_fen)}"
-    if order.state != OrderState.SUCCEEDED:
+    if came.receipt_no is None and order.state != OrderState.SUCCEEDED:
         return f"{shown}已扣款，订单已先关闭，款项正在处理"
+    if moving_fen := came.doubled_fen(*_MOVING):
+        return f"已入账，重复支付的 {show_yuan(moving_fen)} 正在退款，原路退回"
+    if doubled_fen := came.doubled_fen(RefundState.SUCCEEDED):
+        return f"已入账，重复支付的 {show_yuan(doubled_fen)} 已退回"
     return "已入账"
 
 
+_MOVING = (RefundState.PROCESSING, RefundState.ABNORMAL)
 _NOT_PAID = {
     OrderState.CREATED: "正在下单",
     OrderState.UNKNOWN: "正在下单",

@@ -56,7 +56,7 @@ class TestWords:
     def test_counts_characters(self, value):
         assert Form().load({"words": value}) == {"words": value}
 
-    @pytest.mark.parametrize("value", ["", "四个字吧", 1, 1.5, True, None, [], {}, b"\xff"])
+    @pytest.mark.parametrize("value", ["", "四个字吧", "a\0", 1, 1.5, True, None, [], {}, b"\xff"])
     def test_refuses_anything_else(self, value):
         reasons(words=value)
 

@@ -136,6 +136,8 @@ class TestDescription:
             "/api/v1/payments/{payment_id}/refresh",
             "/api/v1/payments/{payment_id}/cancel",
             "/api/v1/staff/meter-readings",
+            "/api/v1/staff/payments/{number}/life",
+            "/api/v1/staff/payments/{number}/ask",
         }
 
 

@@ -55,6 +55,11 @@ class TestLife:
 
         assert refusal(answer, 422)["code"] == "invalid_input"
 
+    def test_a_community_that_no_database_can_hold(self, call, payment):
+        answer = call("GET", payment["out_trade_no"], "life", community="CH1\0")
+
+        assert refusal(answer, 422)["fields"] == {"community": ["格式不对"]}
+
     def test_is_for_roles_that_see_money(self, call, payment):
         answer = call("GET", payment["out_trade_no"], "life", role="engineer")
 

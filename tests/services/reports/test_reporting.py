@@ -134,7 +134,8 @@ class TestOneTruth:
         paid = database.rows(
             "SELECT kind, sum(allocation.amount_fen)::bigint AS fen FROM allocation"
             " JOIN payment ON payment.id = payment_id JOIN bill ON bill.id = bill_id"
-            " WHERE (paid_at AT TIME ZONE 'Asia/Shanghai')::date >= :day AND due_date < :day"
+            " WHERE due_date < :day AND (CASE WHEN allocation.amount_fen > 0 THEN paid_at"
+            " ELSE allocation.created_at END AT TIME ZONE 'Asia/Shanghai')::date >= :day"
             " GROUP BY kind",
             day=span.starts_on,
         )
