@@ -133,7 +133,9 @@ def test_no_route_changes_anything_by_get(routes):
 
 def test_nothing_stands_outside_the_known_prefixes(routes):
     for _, rule, _ in routes:
-        assert rule.startswith(("/api/", "/notify/", "/wechat/", "/p/", "/r/", "/s/", "/h5/")) or rule in {
+        assert rule.startswith(
+            ("/api/", "/notify/", "/wechat/", "/p/", "/r/", "/s/", "/h5/")
+        ) or rule in {
             "/healthz",
             "/readyz",
             "/metrics",
