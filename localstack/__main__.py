@@ -73,7 +73,7 @@ def _flask(options: argparse.Namespace) -> int:
         file = _LOCAL / name / ENVIRONMENT
         if file.exists():
             env = inherited_environment() | json.loads(file.read_text())
-            words = [sys.executable, "-m", "flask", "--app", "wsgi", *options.words]
+            words = [sys.executable, "-m", "flask", "--app", "wsgi", *(options.words or ["--help"])]
             return subprocess.run(words, cwd=ROOT, env=env, check=False).returncode
     print("没有正在运行的本地环境，请先运行 make demo 或 make dev。", file=sys.stderr)
     return 1
