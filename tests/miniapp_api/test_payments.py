@@ -4,6 +4,7 @@ import pytest
 
 from tests.miniapp_api.answers import facts, refusal
 
+KEY = "key-00000001"
 ANOTHER_KEY = "key-00000002"
 
 
@@ -88,7 +89,21 @@ class TestStart:
     def test_without_a_wechat_it_asks_for_one(self, owner, database):
         database.do("DELETE FROM wechat_identity")
 
-        assert refusal(owner.start(), 409)["code"] == "wechat_needed"
+        error = refusal(owner.start(), 409)
+
+        assert (error["code"], error["message"]) == ("wechat_needed", "请在微信小程序中登录后支付")
+
+    def test_a_page_inside_wechat_asks_to_follow_the_account_first(self, owner):
+        answer = owner.call(
+            "POST",
+            "/payments",
+            json={"bill_ids": owner.bill_ids, "way": "jsapi"},
+            headers={"Idempotency-Key": KEY},
+        )
+
+        error = refusal(answer, 409)
+        assert error["code"] == "wechat_needed"
+        assert "关注公众号" in error["message"]
 
     @pytest.mark.parametrize("key", ["", "short", "x" * 65, "key with spaces", "钥匙钥匙钥匙钥匙"])
     def test_a_key_has_a_form(self, owner, key, database):
