@@ -236,6 +236,18 @@ _OWED = text(
             ON request.community_id = late.community_id AND request.state = 'approved'
            AND request.kind = 'late_fee_waiver' AND request.bill_id = late.bill_id
         WINDOW one_by_one AS (PARTITION BY late.bill_id ORDER BY request.decided_at, request.id)),
+    ended AS (
+        -- What is given back of a bill after it was written off is not asked for any more either.
+        SELECT billed.*, entry.at AS ended_at,
+               coalesce((SELECT sum(amount_fen) FROM allocation
+                          WHERE bill_id = billed.id AND kind = 'principal' AND amount_fen < 0
+                            AND created_at > entry.at), 0) AS given_back_fen
+          FROM billed
+          LEFT JOIN LATERAL (
+                SELECT min(at) AS at FROM audit_entry
+                 WHERE subject_type = 'bill' AND subject_id = billed.id
+                   AND action IN ('bill_voided', 'bill_written_off')) entry ON true
+         WHERE state IN ('voided', 'written_off')),
     moves (on_day, kind, bill_id, amount_fen, channel, number, payment_id) AS (
         SELECT published_on, 'bill', id,
                amount_fen - coalesce((SELECT sum(amount_fen) FROM joined
@@ -266,14 +278,16 @@ _OWED = text(
                bill_id, -amount_fen, channel, number, payment_id
           FROM money
         UNION ALL
-        SELECT coalesce((SELECT (min(entry.at) AT TIME ZONE 'Asia/Shanghai')::date
-                           FROM audit_entry entry
-                          WHERE entry.subject_type = 'bill' AND entry.subject_id = billed.id
-                            AND entry.action IN ('bill_voided', 'bill_written_off')),
-                        published_on),
+        SELECT coalesce((ended_at AT TIME ZONE 'Asia/Shanghai')::date, published_on),
                CASE state WHEN 'voided' THEN 'void' ELSE 'write_off' END,
-               id, paid_fen - amount_fen, NULL, NULL, 0
-          FROM billed WHERE state IN ('voided', 'written_off'))
+               id, paid_fen - given_back_fen - amount_fen, NULL, NULL, 0
+          FROM ended
+        UNION ALL
+        SELECT (allocation.created_at AT TIME ZONE 'Asia/Shanghai')::date, 'write_off',
+               ended.id, allocation.amount_fen, NULL, NULL, allocation.payment_id
+          FROM ended
+          JOIN allocation ON allocation.bill_id = ended.id AND allocation.kind = 'principal'
+           AND allocation.amount_fen < 0 AND allocation.created_at > ended.ended_at)
     SELECT NULL::date AS on_day, NULL AS kind, coalesce(sum(amount_fen), 0) AS amount_fen,
            NULL AS channel, NULL AS number, NULL AS item, NULL::date AS period_from,
            NULL::date AS period_until, NULL::int AS rank, NULL::bigint AS bill_id,

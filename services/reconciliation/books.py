@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import ARRAY, Text, any_, literal, or_, select
 from sqlalchemy.orm import Session
 
 from domain.periods import local_date, start_of_local_day
@@ -103,7 +103,7 @@ def _read_refunds(
             Payment.mchid == mchid,
             Refund.channel == channel,
             or_(
-                Refund.refund_no.in_(numbers),
+                Refund.refund_no == any_(literal(sorted(numbers), ARRAY(Text))),
                 (Refund.refunded_at >= begins) & (Refund.refunded_at < begins + _DAY),
             ),
         )

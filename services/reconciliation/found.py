@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Text, any_, literal, select
 
 from domain.payment_states import CHANNEL_SHOWN, PaymentChannel
 from domain.reconciliation_states import CaseKind, CaseState
@@ -105,7 +105,8 @@ def find_lost(
     return tx.session.scalars(
         select(PaymentOrder.id)
         .where(
-            PaymentOrder.out_trade_no.in_(numbers),
+            # As one array: a statement may hold more rows than a query may have parameters.
+            PaymentOrder.out_trade_no == any_(literal(numbers, ARRAY(Text))),
             PaymentOrder.channel == run.channel,
             PaymentOrder.mchid == run.mchid,
         )

@@ -1,8 +1,11 @@
 """What a refund undoes on a bill: late fees run again, what went off for paying early is owed."""
 
+from datetime import timedelta
+
 import pytest
 
 from domain.payment_states import PaymentChannel
+from domain.periods import local_date
 from services.approvals.requests import Payout
 from services.payments.money_in import MoneyIn
 from services.payments.settle import Verdict
@@ -141,3 +144,35 @@ class TestOnline:
 
         assert database.value("SELECT count(*) FROM receipt_mark WHERE kind = 'void'") == 1
         assert database.value("SELECT state FROM bill") == "published"
+
+
+class TestWrittenOff:
+    def test_a_statement_never_shows_what_was_not_written_off_yet(
+        self, make_payer, take, refund, services, people, clock, database
+    ):
+        """Of 100.00 60.00 are paid, 40.00 written off, and days later the 60.00 given back."""
+        payer = make_payer(10000)
+        take(payer, 6000)
+        request_id = services.money_requests.request_write_off(
+            actor=people["asker"], bill_id=payer.bill_ids[0], reason="无法收回"
+        )
+        services.money_decisions.approve(actor=people["manager"], request_id=request_id)
+        clock.advance(days=2)
+        refund(payer, 6000, payout=OUT)
+
+        today = local_date(clock.now())
+        [owed] = services.statements.show_own(
+            actor=payer.actor,
+            house_id=payer.house_id,
+            from_on=today - timedelta(days=365),
+            until_on=today,
+        ).accounts
+
+        assert [(one.kind, one.amount_fen, one.balance_fen) for one in owed.entries] == [
+            ("bill", 10000, 10000),
+            ("payment", -6000, 4000),
+            ("write_off", -4000, 0),
+            ("reversal", 6000, 6000),
+            ("write_off", -6000, 0),
+        ]
+        assert database.value("SELECT state FROM bill") == "written_off"
