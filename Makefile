@@ -30,7 +30,7 @@ dev: $(STAMP)  ## web with reload, worker, ticker, simulator, for daily work
 	$(BIN)/python -m localstack dev
 
 flask: $(RUN_STAMP)  ## one of our commands in the running demo or dev: make flask ARGS="doctor"
-	@$(BIN)/python -m localstack flask $(ARGS)
+	@$(BIN)/python -m localstack flask -- $(ARGS)
 
 setup: $(STAMP)  ## make the virtual environment and install the packages
 

@@ -55,6 +55,15 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
+ROLE_SHOWN = {
+    Role.ADMINISTRATOR: "系统管理员",
+    Role.MANAGER: "经理",
+    Role.FINANCE: "财务",
+    Role.CASHIER: "收款员",
+    Role.CUSTOMER_SERVICE: "客服",
+    Role.ENGINEER: "工程",
+    Role.AUDITOR: "审计",
+}
 _P = Permission
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMINISTRATOR: frozenset({_P.MANAGE_STAFF, _P.MANAGE_ESTATE, _P.VIEW_ESTATE}),
@@ -156,7 +165,7 @@ class Actor:
             NotAllowed: they do not.
         """
         if permission not in self.permissions:
-            raise NotAllowed
+            raise NotAllowed(permission=permission)
 
     @property
     def account_id(self) -> int:

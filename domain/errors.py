@@ -42,10 +42,14 @@ class NotSignedIn(PropertyError):
 
 
 class NotAllowed(PropertyError):
-    """The actor lacks the permission."""
+    """The actor lacks the permission; ``permission`` names it where one alone is lacking."""
 
     code = "not_allowed"
     message = "没有权限进行此操作"
+
+    def __init__(self, message: str | None = None, *, permission: str | None = None) -> None:
+        super().__init__(message)
+        self.permission = permission
 
 
 class NotFound(PropertyError):

@@ -53,6 +53,12 @@ class CaseState(StrEnum):
     ESCALATED = "escalated"
 
 
+CASE_STATE_SHOWN = {
+    CaseState.OPEN: "待处理",
+    CaseState.ESCALATED: "已上报",
+    CaseState.HANDLED: "已处理",
+    CaseState.AUTO_RESOLVED: "已自动消除",
+}
 CASE_MOVES: dict[CaseState, frozenset[CaseState]] = {
     CaseState.OPEN: frozenset({CaseState.AUTO_RESOLVED, CaseState.HANDLED, CaseState.ESCALATED}),
     CaseState.ESCALATED: frozenset({CaseState.AUTO_RESOLVED, CaseState.HANDLED}),

@@ -63,8 +63,7 @@ def _facts(sheet: ReceiptSheet) -> Iterator[Block]:
         ("收款方式", sheet.channel),
         ("房屋", "、".join(sheet.houses)),
         ("收款时间", sheet.paid_at),
-        ("交易单号", sheet.transaction_id),
-        ("商户单号", sheet.out_trade_no),
+        *_numbers(sheet),
         ("凭证号", sheet.voucher_no),
     ]
     shown = [fact for fact in facts if fact[1]]
@@ -73,6 +72,13 @@ def _facts(sheet: ReceiptSheet) -> Iterator[Block]:
     looks = [{"colour": GREY}, {}, {}, {"colour": GREY}, {}]
     for left, right in zip_longest(shown[::2], shown[1::2], fillvalue=("", "")):
         yield from _strips([*left, "", *right], widths, looks, padding=0)
+
+
+def _numbers(sheet: ReceiptSheet) -> list[tuple[str, str]]:
+    """The channel's number and ours; money taken at a counter has but one."""
+    if sheet.transaction_id == sheet.out_trade_no:
+        return [("收款单号", sheet.out_trade_no)]
+    return [("交易单号", sheet.transaction_id), ("商户单号", sheet.out_trade_no)]
 
 
 def _lines(sheet: ReceiptSheet) -> Iterator[Block]:

@@ -73,7 +73,7 @@ def _flask(options: argparse.Namespace) -> int:
         file = _LOCAL / name / ENVIRONMENT
         if file.exists():
             env = inherited_environment() | json.loads(file.read_text())
-            words = [sys.executable, "-m", "flask", "--app", "wsgi", *options.words]
+            words = [sys.executable, "-m", "flask", "--app", "wsgi", *(options.words or ["--help"])]
             return subprocess.run(words, cwd=ROOT, env=env, check=False).returncode
     print("没有正在运行的本地环境，请先运行 make demo 或 make dev。", file=sys.stderr)
     return 1
@@ -101,6 +101,9 @@ def _stay_up(stack: Stack, *, shows_logs: bool = False) -> None:
             "（在“平台”里，填作 wechat_code）登录，用得到的 token 点 Authorize，查账单、发起支付，"
         )
         _say("再到模拟手机的“支付”里付款。")
+        _say("门上的收款码，用浏览器打开它给出的网址：")
+        _say('  make flask ARGS="pay-code show --community CH --house 1栋1单元104 --as li"')
+        _say('员工和命令：make flask ARGS="staff list"，make flask；每个命令加 --help 看用法。')
     if shows_logs:
         _wait_for_end(stack.check, _Logs(stack.logs).show_new)
     else:

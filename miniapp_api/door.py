@@ -8,7 +8,7 @@ import secrets
 
 from flask import Blueprint, Response, current_app, request
 
-from domain.errors import PropertyError
+from domain.errors import NotFound, PropertyError
 from domain.money import show_yuan
 from domain.payment_states import PaymentChannel, PayWay
 from miniapp_api.errors import status_of
@@ -82,7 +82,7 @@ def pay(token: str) -> Response:
         how=HowToPay(
             way=way,
             payer_ip=request.remote_addr or "",
-            return_url=f"{current_app.config['PUBLIC_BASE_URL']}/p/{token}/after",
+            return_url=f"{current_app.config['PUBLIC_BASE_URL']}/p/{token}/payments/",
         ),
         openid=openid,
         client_key=key,
@@ -92,19 +92,14 @@ def pay(token: str) -> Response:
     return _show_payment(token, started, is_new=True)
 
 
-@bp.get("/<door_token:token>/after")
-@open_to_all
-@limited(DOOR)
-def after(token: str) -> Response:
-    """Receive the browser back from a page of the channel, which tells nothing that is believed."""
-    return show_page("door_after.html", token=token)
-
-
 @bp.get("/<door_token:token>/payments/<door_token:visit>")
 @open_to_all
 @limited(DOOR)
 def show_payment(token: str, visit: str) -> Response:
-    """Show how a payment stands; the page looks again by itself while it waits."""
+    """Show how a payment stands; the page looks again by itself while it waits.
+
+    A page of the channel sends the browser back to here; nothing that it adds is believed.
+    """
     return _show_payment(token, own_services().door.show_payment(actor=actor(), visit=visit))
 
 
@@ -119,8 +114,10 @@ def refresh(token: str, visit: str) -> Response:
 
 @bp.errorhandler(PropertyError)
 def refused(error: PropertyError) -> Response:
-    """Say in a sentence why it did not work, with a way back."""
-    token = (request.view_args or {}).get("token", "")
+    """Say in a sentence why it did not work, with a way back where there is a door."""
+    asked = request.view_args or {}
+    has_door = "visit" in asked or not isinstance(error, NotFound)
+    token = asked.get("token", "") if has_door else ""
     return show_page("door_trouble.html", status_of(error), message=error.message, token=token)
 
 

@@ -41,6 +41,13 @@ def show_clock(at: datetime) -> str:
     return f"{at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
 
 
+@bp.get("/h5/payments")
+@open_to_all
+def after_paying() -> Response:
+    """Receive an owner's browser back from a page of the channel, which proves nothing here."""
+    return show_page("paid_outside.html")
+
+
 @bp.get("/s/<any('page.css', 'pay.js'):name>")
 @open_to_all
 def static_file(name: str) -> Response:

@@ -113,6 +113,15 @@ class Estate:
         with self.unit_of_work.reading() as session:
             return find_community(session, code)
 
+    def list_communities(self, *, actor: Actor) -> Sequence[CommunityView]:
+        """List the communities on file, by their code."""
+        actor.must(Permission.VIEW_ESTATE)
+        with self.unit_of_work.reading() as session:
+            rows = session.execute(
+                select(Community.id, Community.code, Community.name).order_by(Community.code)
+            ).all()
+        return [CommunityView(*row) for row in rows]
+
     def find_house(self, *, actor: Actor, community_id: int, label: str) -> int:
         """Tell the id of a house by its name, such as ``1栋1单元101``.
 

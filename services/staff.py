@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -19,6 +20,16 @@ class LoginNameTaken(Conflict):
 
     code = "login_name_taken"
     message = "登录名已被使用"
+
+
+@dataclass(frozen=True, slots=True)
+class StaffView:
+    """A member of staff, as far as one must know them to say who acts."""
+
+    login_name: str
+    name: str
+    role: Role
+    is_active: bool
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,17 @@ class StaffAccounts:
             if violates(error, "uq_staff_login_name"):
                 raise LoginNameTaken from error
             raise
+
+    def list_all(self, *, actor: Actor) -> Sequence[StaffView]:
+        """List everybody who has an account, by login name."""
+        actor.must(Permission.MANAGE_STAFF)
+        with self.unit_of_work.reading() as session:
+            rows = session.execute(
+                select(Staff.login_name, Staff.name, Staff.role, Staff.is_active).order_by(
+                    Staff.login_name
+                )
+            ).all()
+        return [StaffView(row.login_name, row.name, Role(row.role), row.is_active) for row in rows]
 
     def act_as(self, *, login_name: str, request_id: str = "") -> Actor:
         """Become a member of staff at the machine's own shell.

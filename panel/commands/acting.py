@@ -15,8 +15,9 @@ import click
 from flask import current_app
 
 from domain.actors import Actor, operator
-from domain.errors import InvalidInput, PropertyError
+from domain.errors import InvalidInput, NotAllowed, PropertyError
 from domain.sheets import Problem
+from panel.commands.wording import say_fields, say_who_may
 from services import assembly
 
 P = ParamSpec("P")
@@ -95,9 +96,9 @@ def telling(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except InvalidInput as error:
-            for name, reasons in error.fields.items():
-                click.secho(f"  {name}：{'；'.join(reasons)}", fg="red", err=True)
-            give_up(error.message)
+            give_up("\n  ".join([error.message, *say_fields(error.fields)]))
+        except NotAllowed as error:
+            give_up(error.message + say_who_may(error.permission))
         except PropertyError as error:
             give_up(error.message)
 

@@ -232,12 +232,15 @@ def list_requests(only_open: bool, code: str, login_name: str) -> None:
     )
     for one in requests:
         asked = one.requested_at.astimezone(SHANGHAI)
-        decided = f"，{one.decided_by} {one.decision_note}" if one.decided_by else ""
-        click.echo(
-            f"{one.id} [{_STATE_SHOWN[one.state]}{decided}] {APPROVAL_SHOWN[one.kind]} {one.house} "
-            f"{one.bill_no or ''} {show_yuan(one.amount_fen)} {one.requested_by} "
-            f"{asked:%Y-%m-%d}：{one.reason}"
-        )
+        decided = f"，{one.decided_by} {one.decision_note}".rstrip() if one.decided_by else ""
+        words = [
+            f"{one.id} [{_STATE_SHOWN[one.state]}{decided}] {APPROVAL_SHOWN[one.kind]} {one.house}",
+            one.bill_no,
+            show_yuan(one.amount_fen),
+            one.requested_by,
+            f"{asked:%Y-%m-%d}：{one.reason}",
+        ]
+        click.echo(" ".join(filter(None, words)))
     if not requests:
         click.echo("没有申请")
 

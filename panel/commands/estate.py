@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-from domain.actors import Role, operator
+from domain.actors import ROLE_SHOWN, Role, operator
 from domain.periods import LiableFromRule
 from panel.commands.acting import (
     act_as,
@@ -33,14 +33,31 @@ import_cli = AppGroup("import", help="导入表格。")
 @staff_cli.command("create", help="添加一名员工。")
 @click.argument("login_name", metavar="登录名")
 @click.option("--name", required=True, help="姓名。")
-@click.option("--role", required=True, type=click.Choice([str(role) for role in Role]))
+@click.option(
+    "--role",
+    required=True,
+    type=click.Choice([str(role) for role in Role]),
+    help="，".join(f"{role} {shown}" for role, shown in ROLE_SHOWN.items()) + "。",
+)
 @telling
 def create_staff(login_name: str, name: str, role: str) -> None:
     """Hand out a staff account."""
     staff_id = find_services().staff.create(
         actor=operator(), login_name=login_name, name=name, role=Role(role)
     )
-    click.echo(f"已添加员工 {login_name}（{name}，{role}），编号 {staff_id}")
+    click.echo(f"已添加员工 {login_name}（{name}，{ROLE_SHOWN[Role(role)]}），编号 {staff_id}")
+
+
+@staff_cli.command("list", help="列出员工账号：登录名、姓名、角色。")
+@telling
+def list_staff() -> None:
+    """List who has an account."""
+    staff = find_services().staff.list_all(actor=operator())
+    for one in staff:
+        ended = "" if one.is_active else "，已停用"
+        click.echo(f"{one.login_name}：{one.name}，{ROLE_SHOWN[one.role]}（{one.role}）{ended}")
+    if not staff:
+        click.echo("没有员工，可用 flask staff create 添加")
 
 
 @community_cli.command("add", help="添加一个小区。")
@@ -69,6 +86,18 @@ def add_community(
         liable_from_rule=LiableFromRule(liable_from),
     )
     click.echo(f"已添加小区 {name}（{code}），编号 {community_id}")
+
+
+@community_cli.command("list", help="列出小区：编号、名称。")
+@as_staff_or_operator
+@telling
+def list_communities(login_name: str | None) -> None:
+    """List the communities on file."""
+    communities = find_services().estate.list_communities(actor=act_as(login_name))
+    for one in communities:
+        click.echo(f"{one.code}：{one.name}")
+    if not communities:
+        click.echo("没有小区，可用 flask community add 添加")
 
 
 @import_cli.command("owners", help="导入“房屋业主”表。")

@@ -11,7 +11,7 @@ from flask.cli import AppGroup, with_appcontext
 from domain.money import show_yuan
 from domain.payment_states import CHANNEL_SHOWN, PaymentChannel
 from domain.periods import SHANGHAI
-from domain.reconciliation_states import CaseState, RunState
+from domain.reconciliation_states import CASE_STATE_SHOWN, CaseState, RunState
 from panel.commands.acting import (
     DAY,
     ROW_ID,
@@ -31,12 +31,6 @@ _CHANNEL = click.option("--channel", type=click.Choice(list(_CHANNELS)), help="�
 _NOTE = click.option("--note", required=True, help="处理情况，记录在案。")
 _CASE = click.argument("case_id", type=ROW_ID, metavar="差异")
 _RUN_STATES = {RunState.WAITING: "等待对账单", RunState.DONE: "已核对", RunState.FAILED: "未核对"}
-_CASE_STATES = {
-    CaseState.OPEN: "待处理",
-    CaseState.ESCALATED: "已上报",
-    CaseState.HANDLED: "已处理",
-    CaseState.AUTO_RESOLVED: "已自动消除",
-}
 
 
 @reconcile_cli.command("run", help="核对一天；有差异或没有读到对账单则退出码为 1。")
@@ -112,7 +106,7 @@ def _say_case(case: CaseView) -> str:
     return (
         f"{case.id} {case.day} {shown} {case.kind_shown} {case.key}"
         f" 系统 {_say_fen(case.ours_fen)} 渠道 {_say_fen(case.theirs_fen)}"
-        f" {_CASE_STATES[case.state]}{owner}"
+        f" {CASE_STATE_SHOWN[case.state]}{owner}"
     )
 
 

@@ -65,9 +65,16 @@ report_cli = AppGroup("report", help="报表：收缴、欠费、清欠、收款
 def _common(command: Callable[..., None]) -> Callable[..., None]:
     """Give a report the options that all have."""
     options = [
-        click.option("--from", "first", type=_MonthOrDay(), help="从，例如 2026-09。"),
-        click.option("--until", "last", type=_MonthOrDay(), help="至（含），例如 2026-10。"),
-        click.option("--as-of", type=DAY, help="截至日期，默认现在。"),
+        click.option(
+            "--from",
+            "first",
+            type=_MonthOrDay(),
+            help="从，例如 2026-09 或 2026-09-15；欠费报表以外必填。",
+        ),
+        click.option(
+            "--until", "last", type=_MonthOrDay(), help="至（含）；不写则与 --from 同月或同日。"
+        ),
+        click.option("--as-of", type=DAY, help="截至这天的数字，默认现在。"),
         click.option("--building", "buildings", multiple=True, help="只看某楼栋，可写多次。"),
         click.option("--item", "items", multiple=True, help="只看某收费项目，可写多次。"),
         click.option("--xlsx", type=NEW_FILE, help="另存为 Excel 文件。"),

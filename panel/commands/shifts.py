@@ -121,7 +121,7 @@ def hand_over_shift(shift_id: int, cash: str, code: str, login_name: str) -> Non
     click.echo(f"班次 {shift.id} 已由 {shift.taken_over_by} 接收现金 {show_yuan(parse_yuan(cash))}")
 
 
-@shift_cli.command("list", help="列出班次，最近的在前。")
+@shift_cli.command("list", help="列出班次，最近的在前；收款员加 --own 看自己的。")
 @click.option("--own", is_flag=True, help="只看自己的。")
 @click.option("--day", type=DAY, help="只看某天开的班，例如 2026-11-24。")
 @in_community
@@ -157,7 +157,7 @@ def show_shift(shift_id: int, code: str, login_name: str) -> None:
     for entry in shift.entries:
         click.echo(
             f"  {_at(entry.at)} {entry.kind_shown} {CHANNEL_SHOWN[entry.channel]} "
-            f"{show_yuan(entry.amount_fen)} {entry.number} {entry.payer_name}"
+            f"{show_yuan(entry.amount_fen)} {entry.number} {entry.payer_name}".rstrip()
         )
     if shift.counts:
         _show_counts(shift)
@@ -176,7 +176,7 @@ def _line(shift: ShiftView) -> str:
     if shift.taken_over_at:
         parts.append(f"{_at(shift.taken_over_at)} {shift.taken_over_by} 接收")
     if shift.differs:
-        parts.append("有差额" if shift.note else "有差额未说明")
+        parts.append("有差额，已说明" if shift.note else "有差额，未说明")
     return "，".join(parts)
 
 

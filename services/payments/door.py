@@ -127,6 +127,8 @@ class DoorPayments:
     ) -> DoorPayment:
         """Open a payment of all that the house owes and return it with what to pay it with.
 
+        ``how.return_url`` is the address below which payments are shown: the channel sends the
+        browser back to it with the payment's ``visit`` behind it.
         ``openid`` is what WeChat said of the payer under the app of the way, never what a client
         says. The same key gives the same payment. Another payment that was begun at the door gives
         way; an owner's own does not.
@@ -149,8 +151,8 @@ class DoorPayments:
                 lambda tx: self._open(tx, actor, token, how, openid, client_key)
             ),
         )
-        to_pay_with = self.tickets.get(order_id, return_url=how.return_url)
-        return self._read(order_id, to_pay_with)
+        return_url = how.return_url and how.return_url + self._visit_of(order_id)
+        return self._read(order_id, self.tickets.get(order_id, return_url=return_url))
 
     def show_payment(self, *, actor: Actor, visit: str) -> DoorPayment:
         """Show a payment to whoever began it.
@@ -216,6 +218,10 @@ class DoorPayments:
         order_id = insert_order(tx, actor, order, owed)
         keep_result(tx, claim, order_id=order_id)
         return order_id
+
+    def _visit_of(self, order_id: int) -> str:
+        with self.unit_of_work.reading() as session:
+            return self._visit(session.get_one(PaymentOrder, order_id).out_trade_no)
 
     def _visit(self, out_trade_no: str) -> str:
         """Derive what the payer holds to see their payment: not guessable from the number."""

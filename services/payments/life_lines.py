@@ -13,7 +13,13 @@ from sqlalchemy.orm import Session
 from domain.money import show_yuan
 from domain.payment_states import CHANNEL_SHOWN, OrderState, PaymentChannel
 from domain.periods import SHANGHAI, local_date
-from domain.reconciliation_states import CASE_SHOWN, CaseKind, RunState
+from domain.reconciliation_states import (
+    CASE_SHOWN,
+    CASE_STATE_SHOWN,
+    CaseKind,
+    CaseState,
+    RunState,
+)
 from domain.refund_states import REFUND_SHOWN, RefundState
 from domain.settling import AllocationKind
 from models import (
@@ -34,13 +40,9 @@ from models import (
     Suspense,
     SuspenseResolution,
 )
+from services.payments.life_words import say_call, say_verdict
+from services.payments.suspense import SUSPENSE_SHOWN
 
-_CALLS = {
-    "query": "向渠道查询订单",
-    "close": "请渠道关闭订单",
-    "refund": "请渠道退款",
-    "query_refund": "向渠道查询退款",
-}
 _MARKS = {"void": "收据作废", "refunded": "收据注明已退款", "printed": "打印收据"}
 _NOTICE_SOURCES = ("wechatpay", "alipay")
 
@@ -129,7 +131,7 @@ def _calls(session: Session, traced: Traced) -> Iterator[LifeLine]:
         ChannelCall.order_id.in_(traced.order_ids), ChannelCall.refund_id.in_(traced.refund_ids)
     )
     for call in session.scalars(select(ChannelCall).where(about).order_by(ChannelCall.id)):
-        words = f"{_CALLS.get(call.what, f'调用渠道 {call.what}')}：{call.outcome}"
+        words = say_call(call.what, call.outcome)
         facts = {"call": call.what, "outcome": call.outcome, "took_ms": call.took_ms}
         yield LifeLine(call.at, "channel_call", words, facts)
 
@@ -155,7 +157,7 @@ def _notices(session: Session, traced: Traced) -> Iterator[LifeLine]:
             "verdict": notice.verdict,
             "remote_ip": notice.remote_ip,
         }
-        words = f"收到渠道通知，处理结果：{notice.verdict}"
+        words = f"收到渠道通知：{say_verdict(notice.verdict)}"
         yield LifeLine(notice.received_at, "notice", words, facts)
 
 
@@ -193,7 +195,8 @@ def _payments(session: Session, traced: Traced) -> Iterator[LifeLine]:
 def _held(session: Session, traced: Traced) -> Iterator[LifeLine]:
     of_ours = Suspense.payment_id.in_(traced.payment_ids)
     for held in session.scalars(select(Suspense).where(of_ours).order_by(Suspense.id)):
-        words = f"{show_yuan(held.amount_fen)} 无法入账，转暂存（{held.reason}）"
+        why = SUSPENSE_SHOWN.get(held.reason, held.reason)
+        words = f"{show_yuan(held.amount_fen)} 无法入账，转暂存（{why}）"
         facts = {"reason": held.reason, "amount_fen": held.amount_fen}
         yield LifeLine(held.created_at, "suspense", words, facts)
     for placed in session.scalars(
@@ -248,11 +251,13 @@ def _refunds(session: Session, traced: Traced) -> Iterator[LifeLine]:
             "state": refund.state,
             "provider_refund_id": refund.provider_refund_id,
         }
-        words = f"退款 {refund.refund_no} {amount}：{refund.reason}"
+        words = f"发起退款 {refund.refund_no} {amount}：{refund.reason}"
         yield LifeLine(refund.created_at, "refund_begun", words, facts)
         if refund.refunded_at is not None:
             words = f"退款 {refund.refund_no} {amount} {REFUND_SHOWN[RefundState.SUCCEEDED]}"
-            yield LifeLine(refund.refunded_at, "refund_succeeded", words, facts)
+            # The channel tells whole seconds: its word must not stand before our asking.
+            at = max(refund.refunded_at, refund.created_at)
+            yield LifeLine(at, "refund_succeeded", words, facts)
     for entry in session.scalars(
         select(AuditEntry)
         .where(
@@ -296,7 +301,7 @@ def _reconciled(session: Session, traced: Traced) -> Iterator[LifeLine]:
         }
         yield LifeLine(case.opened_at, "reconciliation_case", words, facts)
         if case.ended_at is not None:
-            words = f"对账差异已了结（{case.state}）{case.note}"
+            words = f"对账差异{CASE_STATE_SHOWN[CaseState(case.state)]}：{case.note}".rstrip("：")
             yield LifeLine(case.ended_at, "reconciliation_case_ended", words, facts)
 
 

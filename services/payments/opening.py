@@ -47,6 +47,9 @@ class WechatNeeded(Conflict):
     message = "请在微信小程序中登录后支付"
 
 
+_FOLLOW_FIRST = "请先在微信里关注公众号再支付，或换一种支付方式"
+
+
 def open_order(
     tx: Transaction,
     actor: Actor,
@@ -84,6 +87,8 @@ def open_order(
     openid = ""
     if how.way in NEEDS_OPENID:
         openid = _payer_openid(tx, actor, channel.appid_for(how.way))
+        if not openid:
+            raise WechatNeeded(_FOLLOW_FIRST if how.way is PayWay.JSAPI else None)
     order = new_order(tx, channel=channel, how=how, community_id=community_id, openid=openid)
     order.account_id = actor.account_id
     order_id = _open_order_for(tx, order, bill_ids, topup)
@@ -145,7 +150,7 @@ def _find_community(
 
 
 def _payer_openid(tx: Transaction, actor: Actor, appid: str) -> str:
-    """Tell with which WeChat to pay: the one that holds the session, else the last one seen."""
+    """Tell with which WeChat to pay: the session's, else the last one seen; nothing if none."""
     openid = tx.session.execute(
         select(WechatIdentity.openid)
         .where(WechatIdentity.account_id == actor.account_id, WechatIdentity.appid == appid)
@@ -156,9 +161,7 @@ def _payer_openid(tx: Transaction, actor: Actor, appid: str) -> str:
         )
         .limit(1)
     ).scalar_one_or_none()
-    if openid is None:
-        raise WechatNeeded
-    return openid
+    return openid or ""
 
 
 def _open_order_for(

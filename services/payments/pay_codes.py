@@ -132,6 +132,8 @@ class PayCodes:
         """
         actor.must(Permission.MANAGE_ESTATE)
         with self.unit_of_work.reading() as session:
+            if not _read_houses(session, community_id, None, house):
+                raise NotFound("没有这样的房屋")
             found = self._read_codes(session, community_id, None, house)
         if not found:
             raise NotFound("这处房屋没有收款码")

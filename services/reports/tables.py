@@ -242,12 +242,12 @@ class OfflineRow:
     """Money over the counter: what came in, and apart from it what went out again."""
 
     FIGURES: ClassVar[tuple[Column, ...]] = (
-        Column("收款笔数", ColumnKind.COUNT, 4),
-        Column("收据数", ColumnKind.COUNT, 4),
+        Column("收款笔数", ColumnKind.COUNT, 5),
+        Column("收据数", ColumnKind.COUNT, 5),
         _fen("收款"),
-        Column("冲红笔数", ColumnKind.COUNT, 4),
+        Column("冲红笔数", ColumnKind.COUNT, 5),
         _fen("冲红"),
-        Column("退款笔数", ColumnKind.COUNT, 4),
+        Column("退款笔数", ColumnKind.COUNT, 5),
         _fen("退款"),
         _fen("净额"),
     )

@@ -153,6 +153,13 @@ class TestReceipt:
         for word in ("优惠", "交易单号", "商户单号", "凭证号", "收款人", "备注"):
             assert word not in text
 
+    def test_the_one_number_of_counter_money_stands_there_once(self):
+        number = "C20250517093000ABCDEFGHIJKL"
+        [text] = texts(receipts(make_sheet(transaction_id=number, out_trade_no=number)))
+
+        assert f"收款单号{number}" in text
+        assert text.count(number) == 1
+
     def test_its_page_is_a_third_form(self):
         [page] = pages(receipts(make_sheet()))
 

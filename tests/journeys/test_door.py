@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -88,17 +89,18 @@ def test_from_the_scan_to_the_receipt(live, token, page, look, simulator, databa
         # The page sends the browser on to Alipay by itself.
         page.wait_for_url(lambda url: not url.startswith(live))
         look("alipay")
+        # Where Alipay sends the browser back to: the payment's own page.
+        page.goto(live + urlsplit(parse_qs(urlsplit(page.url).query)["return_url"][0]).path)
+        expect(page.locator(".state")).to_have_text("等待支付")
+        look("back")
     simulator.post(f"alipay/pay/{order}", wait=True)
-    if page.size_name == "desk":
-        # The page looks again by itself.
-        expect(page.locator(".state")).to_have_text("已入账", timeout=15_000)
-        look("booked")
-        page.get_by_role("link", name="查看收据").click()
-        expect(page.locator(".state")).to_contain_text("真实有效")
-        look("receipt")
-    page.goto(f"{live}/p/{token}/after")
-    look("after")
-    page.get_by_role("link", name="查看缴费页").click()
+    # The page looks again by itself.
+    expect(page.locator(".state")).to_have_text("已入账", timeout=15_000)
+    look("booked")
+    page.get_by_role("link", name="查看收据").click()
+    expect(page.locator(".state")).to_contain_text("真实有效")
+    look("receipt")
+    page.goto(f"{live}/p/{token}")
     expect(page.locator(".state")).to_have_text("没有待缴账单")
     look("paid")
 

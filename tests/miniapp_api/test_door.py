@@ -1,5 +1,6 @@
 """Whoever scans a house's code pays what it owes, with the app they have, and sees no more."""
 
+import html
 import re
 from urllib.parse import parse_qs, urlsplit
 
@@ -85,7 +86,11 @@ class Browser:
 
 def query_of(redirect):
     """The query of the address that a redirect leads to."""
-    query = parse_qs(urlsplit(redirect.headers["Location"]).query)
+    return query_in(redirect.headers["Location"])
+
+
+def query_in(address):
+    query = parse_qs(urlsplit(address).query)
     return {name: values[0] for name, values in query.items()}
 
 
@@ -140,7 +145,10 @@ class TestLooking:
         "wrong", ["x", "A" * 22, "%00", "../x", "0" * 1000, "中文", "A" * 21 + "'"]
     )
     def test_what_is_no_code_opens_no_door(self, client, token, wrong):
-        assert client.get(f"/p/{wrong}").status_code == 404
+        page = client.get(f"/p/{wrong}")
+
+        assert page.status_code == 404
+        assert "返回" not in page.text  # to the same dead address
 
     def test_a_code_that_was_replaced_opens_no_door(
         self, at_door, token, services, manager, database
@@ -260,7 +268,8 @@ class TestOtherWays:
         assert (order["way"], order["payer_ip"]) == ("h5", "127.0.0.1")
         target = opened.link(r'<a class="button wechat" href="([^"]+)"')
         assert requests.get(target, timeout=10, headers={"Referer": "http://localhost/"}).ok
-        assert "redirect_url" in target
+        back = query_in(html.unescape(target))["redirect_url"]
+        assert urlsplit(back).path == opened.visit()
         assert page.headers["Referrer-Policy"] == "origin"
 
     def test_a_computer_shows_a_code_to_scan(self, at_door, orders):
@@ -294,6 +303,7 @@ class TestOtherWays:
         target = opened.link(r'<a class="button alipay" href="([^"]+)"')
         assert requests.get(target, timeout=10).ok
         visit = opened.visit()
+        assert urlsplit(query_in(html.unescape(target))["return_url"]).path == visit
 
         simulator.post(f"alipay/pay/{order['out_trade_no']}", callbacks="lost")
         opened.client.post(f"{visit}/refresh")
@@ -352,7 +362,9 @@ class TestHonesty:
         opened.get()
         opened.pay("wechat")
 
-        assert client.get(f"/p/{token}/payments/{'A' * 22}").status_code == 404
+        page = client.get(f"/p/{token}/payments/{'A' * 22}")
+        assert page.status_code == 404
+        assert f'href="/p/{token}"' in page.text
         assert client.post(f"/p/{token}/payments/{'A' * 22}/refresh").status_code == 404
 
     def test_coming_back_from_the_channel_proves_nothing(self, at_door, token, database):
@@ -360,9 +372,10 @@ class TestHonesty:
         opened.get()
         opened.pay("alipay")
 
-        page = opened.get(f"/p/{token}/after", trade_status="TRADE_SUCCESS", total_amount="222.02")
+        page = opened.get(opened.visit(), trade_status="TRADE_SUCCESS", total_amount="222.02")
 
         assert page.status_code == 200
+        assert "等待支付" in page.text
         assert database.value("SELECT count(*) FROM payment") == 0
 
 

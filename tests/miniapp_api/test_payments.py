@@ -1,7 +1,10 @@
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 
 from tests.miniapp_api.answers import facts, refusal
 
+KEY = "key-00000001"
 ANOTHER_KEY = "key-00000002"
 
 
@@ -86,7 +89,21 @@ class TestStart:
     def test_without_a_wechat_it_asks_for_one(self, owner, database):
         database.do("DELETE FROM wechat_identity")
 
-        assert refusal(owner.start(), 409)["code"] == "wechat_needed"
+        error = refusal(owner.start(), 409)
+
+        assert (error["code"], error["message"]) == ("wechat_needed", "请在微信小程序中登录后支付")
+
+    def test_a_page_inside_wechat_asks_to_follow_the_account_first(self, owner):
+        answer = owner.call(
+            "POST",
+            "/payments",
+            json={"bill_ids": owner.bill_ids, "way": "jsapi"},
+            headers={"Idempotency-Key": KEY},
+        )
+
+        error = refusal(answer, 409)
+        assert error["code"] == "wechat_needed"
+        assert "关注公众号" in error["message"]
 
     @pytest.mark.parametrize("key", ["", "short", "x" * 65, "key with spaces", "钥匙钥匙钥匙钥匙"])
     def test_a_key_has_a_form(self, owner, key, database):
@@ -210,3 +227,21 @@ class TestReceipt:
 
     def test_none_and_no_such_path_look_alike(self, owner):
         assert facts(owner.get("/receipts/CH1-2026-9999999"))[2] == facts(owner.get("/none"))[2]
+
+
+class TestComingBack:
+    def test_the_page_that_a_channel_sends_the_browser_to_is_there(self, owner, client):
+        answer = owner.call(
+            "POST",
+            "/payments",
+            json={"bill_ids": owner.bill_ids, "way": "h5"},
+            headers={"Idempotency-Key": ANOTHER_KEY},
+        )
+        target = answer.json["page_url"]
+        back = parse_qs(urlsplit(target).query)["redirect_url"][0]
+
+        page = client.get(urlsplit(back).path, query_string={"trade_status": "TRADE_SUCCESS"})
+
+        assert page.status_code == 200
+        assert "正在确认支付结果" in page.text
+        assert owner.get(f"/payments/{answer.json['payment']['id']}").json["state"] == "prepaying"

@@ -171,7 +171,7 @@ class TestBills:
     @pytest.mark.parametrize("command", ["waive", "write-off", "waive-late-fee", "adjust"])
     @pytest.mark.parametrize(
         ("bill_no", "sentence"),
-        [("CH202610WY000404", "没有账单号为"), ("账单一", "bill_no：账单号不对")],
+        [("CH202610WY000404", "没有账单号为"), ("账单一", "账单号：账单号不对")],
     )
     def test_a_bill_that_is_not_there(self, ask, command, bill_no, sentence):
         words = [] if command == "write-off" else ["--amount", "1"]
@@ -181,7 +181,7 @@ class TestBills:
     def test_not_without_a_reason(self, flask, requests):
         words = ["approvals", "waive", BILL, "--amount", "1", "--reason", " ", *WHERE]
 
-        ended(flask(*words), 1, "reason：")
+        ended(flask(*words), 1, "原因：")
 
         assert requests() == []
 

@@ -83,28 +83,28 @@ class TestPool:
     @pytest.mark.parametrize(
         ("words", "sentence"),
         [
-            ([], "amount_fen：请填写总额"),
+            ([], "金额：请填写总额"),
             (["--amount", ""], "金额格式不对"),
             (["--amount", "300.001"], "金额格式不对"),
             (["--amount", "-300"], "金额格式不对"),
             (["--amount", "1,000"], "金额格式不对"),
             (["--amount", "３００"], "金额格式不对"),
-            (["--amount", "0"], "amount_fen："),
-            (["--units", "5"], "amount_fen："),
-            (["--amount", "5", "--units", ""], "units：不是数字"),
-            (["--units", "5", "--price", "1e2"], "price：不是数字"),
-            (["--amount", "5", "--units", "5", "--price", "1"], "amount_fen："),
-            (["--amount", "5", "--by", "custom"], "weights："),
-            (["--amount", "5", "--weight", "1栋1单元101=2"], "weights："),
+            (["--amount", "0"], "金额："),
+            (["--units", "5"], "金额："),
+            (["--amount", "5", "--units", ""], "用量：不是数字"),
+            (["--units", "5", "--price", "1e2"], "单价：不是数字"),
+            (["--amount", "5", "--units", "5", "--price", "1"], "金额："),
+            (["--amount", "5", "--by", "custom"], "权重："),
+            (["--amount", "5", "--weight", "1栋1单元101=2"], "权重："),
             (["--amount", "5", "--by", "custom", "--weight", "1栋1单元101"], "没有房屋"),
-            (["--amount", "5", "--by", "custom", "--weight", "1栋1单元101="], "weight：不是数字"),
+            (["--amount", "5", "--by", "custom", "--weight", "1栋1单元101="], "权重：不是数字"),
             (["--amount", "5", "--by", "custom", "--weight", "9栋1单元101=2"], "没有房屋 9栋"),
             (
                 [
                     *("--amount", "5", "--by", "custom"),
                     *("--weight", "1栋1单元101=2", "--weight", "1栋1单元101=3"),
                 ],
-                "weight：1栋1单元101 写了两次",
+                "权重：1栋1单元101 写了两次",
             ),
             (["--amount", "5", "--building", "9栋"], "没有楼栋 9栋"),
         ],
@@ -161,8 +161,8 @@ class TestOneOff:
             ({"amount": "50.001"}, "金额格式不对"),
             ({"amount": "5e1"}, "金额格式不对"),
             ({"amount": ""}, "金额格式不对"),
-            ({"amount": "0"}, "amount_fen：金额应大于 0"),
-            ({"document": " "}, "source_document：请填写收费依据"),
+            ({"amount": "0"}, "金额：金额应大于 0"),
+            ({"document": " "}, "依据：请填写收费依据"),
             ({"house": ["--house", "9栋101"]}, "没有房屋 9栋101"),
             ({"code": "XX"}, "没有编号为 XX 的收费项目"),
             ({"code": "WY"}, "没有这户房屋或这个临时收费项目"),
@@ -186,7 +186,7 @@ class TestOneOff:
     def test_without_a_reason_it_stays(self, add, flask):
         add()
 
-        ended(flask("one-off", "cancel", "1", "--reason", "", "--as", "li"), 1, "reason：")
+        ended(flask("one-off", "cancel", "1", "--reason", "", "--as", "li"), 1, "原因：")
 
 
 class TestDiscount:
@@ -246,20 +246,20 @@ class TestDiscount:
     @pytest.mark.parametrize(
         ("kind", "words", "sentence"),
         [
-            ("percentage", [], "percent：请填写"),
-            ("percentage", ["--percent", ""], "percent：不是数字"),
-            ("percentage", ["--percent", "5%"], "percent：不是数字"),
-            ("percentage", ["--percent", "101"], "percent：优惠比例"),
+            ("percentage", [], "优惠比例：请填写"),
+            ("percentage", ["--percent", ""], "优惠比例：不是数字"),
+            ("percentage", ["--percent", "5%"], "优惠比例：不是数字"),
+            ("percentage", ["--percent", "101"], "优惠比例：优惠比例"),
             ("percentage", ["--percent", "5", "--cap", ""], "金额格式不对"),
             ("percentage", ["--percent", "5", "--cap", "1.234"], "金额格式不对"),
-            ("percentage", ["--percent", "5", "--priority", "1000"], "priority："),
-            ("percentage", ["--percent", "5", "--amount", "10"], "amount_fen：这类优惠不用填写"),
-            ("percentage", ["--percent", "5", "--until", "2020-01-01"], "ends_before："),
+            ("percentage", ["--percent", "5", "--priority", "1000"], "优先级："),
+            ("percentage", ["--percent", "5", "--amount", "10"], "金额：这类优惠不用填写"),
+            ("percentage", ["--percent", "5", "--until", "2020-01-01"], "停用日期："),
             ("percentage", ["--percent", "5", "--house", "9栋"], "没有房屋 9栋"),
             ("fixed", ["--amount", ""], "金额格式不对"),
-            ("fixed", ["--amount", "0"], "amount_fen："),
-            ("free_months", ["--buy-months", "11"], "free_months：请填写"),
-            ("early_payment", ["--percent", "5", "--early-days", HUGE], "early_days："),
+            ("fixed", ["--amount", "0"], "金额："),
+            ("free_months", ["--buy-months", "11"], "赠送月数：请填写"),
+            ("early_payment", ["--percent", "5", "--early-days", HUGE], "早缴天数："),
         ],
     )
     def test_what_is_wrong_is_named(self, add, count, kind, words, sentence):
@@ -315,14 +315,14 @@ class TestHouse:
     @pytest.mark.parametrize(
         ("words", "sentence"),
         [
-            (["--area", "0"], "area：应大于 0"),
-            (["--area", ""], "area：不是数字"),
-            (["--area", "-5"], "area：不是数字"),
-            (["--area", "8 9"], "area：不是数字"),
-            (["--area", "89.37001"], "billing_area：应大于 0，最多 4 位小数"),
-            (["--area", "100000"], "billing_area："),
-            (["--area", "5", "--coefficient", "0"], "coefficient：应大于 0"),
-            (["--area", "5", "--coefficient", ""], "coefficient：不是数字"),
+            (["--area", "0"], "计费面积：应大于 0"),
+            (["--area", ""], "计费面积：不是数字"),
+            (["--area", "-5"], "计费面积：不是数字"),
+            (["--area", "8 9"], "计费面积：不是数字"),
+            (["--area", "89.37001"], "计费面积：应大于 0，最多 4 位小数"),
+            (["--area", "100000"], "计费面积："),
+            (["--area", "5", "--coefficient", "0"], "收费系数：应大于 0"),
+            (["--area", "5", "--coefficient", ""], "收费系数：不是数字"),
         ],
     )
     def test_what_is_no_area_is_named(self, area, database, words, sentence):

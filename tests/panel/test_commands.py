@@ -69,7 +69,8 @@ class TestHelp:
     def test_a_misspelt_command_or_a_missing_option_ends_with_2(self, app, flask):
         ended(flask("bills", "nonsense"), 2)
         for words in commands(app):
-            if words not in (["doctor"], ["verify", "ledger"]) and len(words) == 2:
+            complete = (["doctor"], ["verify", "ledger"], ["staff", "list"], ["community", "list"])
+            if words not in complete and len(words) == 2:
                 ended(flask(*words), 2)
 
 
@@ -77,7 +78,7 @@ class TestStaff:
     def test_creates(self, flask, database):
         answer = flask("staff", "create", "li", "--name", "李经理", "--role", "manager")
 
-        ended(answer, 0, "已添加员工 li（李经理，manager）")
+        ended(answer, 0, "已添加员工 li（李经理，经理）")
         assert database.value("SELECT role FROM staff WHERE login_name = 'li'") == "manager"
 
     def test_says_when_the_name_is_taken(self, flask, staff):
@@ -89,7 +90,18 @@ class TestStaff:
     def test_says_which_field_is_wrong(self, flask, login_name):
         answer = flask("staff", "create", login_name, "--name", "李", "--role", "manager")
 
-        ended(answer, 1, "login_name：", "没有完成：")
+        ended(answer, 1, "登录名：", "没有完成：")
+
+    def test_are_listed_for_whoever_must_say_who_acts(self, flask, staff, database):
+        database.do("UPDATE staff SET is_active = false WHERE login_name = 'zhao'")
+
+        answer = flask("staff", "list")
+
+        ended(answer, 0, "li：", "，经理（manager）", "，收款员（cashier），已停用")
+        assert [line[:2] for line in answer.output.splitlines()] == ["li", "wa", "zh"]
+
+    def test_none_yet_says_how_to_begin(self, flask):
+        ended(flask("staff", "list"), 0, "没有员工，可用 flask staff create 添加")
 
     def test_knows_only_the_roles(self, flask):
         ended(flask("staff", "create", "x", "--name", "x", "--role", "god"), 2)
@@ -102,17 +114,23 @@ class TestCommunityAndFees:
 
         assert str(database.value("SELECT unit_price FROM fee_standard")).startswith("2.35")
 
+    def test_are_listed(self, flask, staff):
+        ended(flask("community", "list"), 0, "没有小区，可用 flask community add 添加")
+        ended(flask(*COMMUNITY), 0)
+
+        ended(flask("community", "list", "--as", "zhao"), 0, "CH：翠湖花园")
+
     def test_are_put_on_file_once(self, flask, community):
         ended(flask(*COMMUNITY), 1, "没有完成：")
         ended(flask(*FEE), 1, "没有完成：")
 
     def test_need_somebody_who_exists_and_may(self, flask, staff):
         ended(flask(*COMMUNITY[:-1], "nobody"), 1, "没有登录名为 nobody 的员工")
-        ended(flask(*COMMUNITY[:-1], "zhao"), 1, "没有权限")
+        ended(flask(*COMMUNITY[:-1], "zhao"), 1, "没有权限", "（可由系统管理员、经理办理）")
 
     @pytest.mark.parametrize("code", ["ch", "C", "C-H", "CHCHCHCHC", "翠湖", ""])
     def test_a_code_has_a_form(self, flask, staff, code):
-        ended(flask("community", "add", code, "--name", "x", "--as", "li"), 1, "code：")
+        ended(flask("community", "add", code, "--name", "x", "--as", "li"), 1, "编号：")
 
     @pytest.mark.parametrize(
         "price",

@@ -107,7 +107,7 @@ class TestShift:
         ended(shift("list", "--own", "--day", str(day)), 0, "班次 1", "当班")
         ended(shift("list", by="qian"), 0, "班次 1")
         ended(shift("list", "--day", str(day - timedelta(days=1)), by="qian"), 0, "没有班次")
-        ended(shift("list"), 1, "没有权限")
+        ended(shift("list"), 1, "没有权限进行此操作（可由经理、财务、审计办理）")
 
     def test_refusals_are_sentences(self, shift):
         ended(shift("close"), 1, "没有当班的班次")

@@ -120,7 +120,7 @@ class TestAdd:
         ended(answer, 0, "1栋1单元101：¥25.00", "1栋1单元102：不能计费，公式需要楼层，但没有填写")
 
     def test_a_formula_that_fails_everywhere_is_refused(self, add, count):
-        ended(add("formula", "--formula", "100 / usage"), 1, "formula：公式需要用量", "没有完成：")
+        ended(add("formula", "--formula", "100 / usage"), 1, "公式：公式需要用量", "没有完成：")
 
         assert count("fee_item") == 0
 
@@ -133,32 +133,32 @@ class TestAdd:
     @pytest.mark.parametrize(
         ("words", "sentence"),
         [
-            (["area"], "unit_price：请填写价格"),
-            (["area", "--price", ""], "price：不是数字"),
-            (["area", "--price", "2,35"], "price：不是数字"),
-            (["area", "--price", "2.35", "--surcharge", ""], "surcharge：不是数字"),
-            (["area", "--price", "2.35", "--surcharge", "-1"], "surcharge：不是数字"),
-            (["area", "--price", "2.35", "--vacancy-rate", "70%"], "vacancy_rate：不是数字"),
-            (["area", "--price", "2.35", "--vacancy-rate", "1.5"], "vacancy_rate：应在 0 与 1"),
-            (["area", "--price", "2.35", "--due-day", "32"], "due_day：应为 1 至 31 日"),
-            (["area", "--price", "2.35", "--due-day", HUGE], "due_day：应为 1 至 31 日"),
-            (["area", "--price", "2.35", "--per-period"], "is_per_period：只有固定金额"),
-            (["area", "--price", "2.35", "--cycle-from-month", "13"], "cycle_from_month："),
-            (["area", "--tiers", ":5"], "tiers：按面积收费不使用这一项"),
-            (["meter", "--tiers", ":5"], "meter_kind：抄表收费需要选择表类型"),
-            (["meter", "--meter", "gas", "--tiers", ""], "tiers：第 1 档的单价不是数字"),
-            (["meter", "--meter", "gas", "--tiers", "180;5"], "tiers：第 1 档"),
-            (["meter", "--meter", "gas", "--tiers", "180:5:6,:7"], "tiers：第 1 档的单价"),
-            (["meter", "--meter", "gas", "--tiers", "180:5"], "tiers：第 1 档是最后一档"),
+            (["area"], "单价：请填写价格"),
+            (["area", "--price", ""], "单价：不是数字"),
+            (["area", "--price", "2,35"], "单价：不是数字"),
+            (["area", "--price", "2.35", "--surcharge", ""], "附加费：不是数字"),
+            (["area", "--price", "2.35", "--surcharge", "-1"], "附加费：不是数字"),
+            (["area", "--price", "2.35", "--vacancy-rate", "70%"], "空置收费比例：不是数字"),
+            (["area", "--price", "2.35", "--vacancy-rate", "1.5"], "空置收费比例：应在 0 与 1"),
+            (["area", "--price", "2.35", "--due-day", "32"], "到期日：应为 1 至 31 日"),
+            (["area", "--price", "2.35", "--due-day", HUGE], "到期日：应为 1 至 31 日"),
+            (["area", "--price", "2.35", "--per-period"], "按期计：只有固定金额"),
+            (["area", "--price", "2.35", "--cycle-from-month", "13"], "周期起始月："),
+            (["area", "--tiers", ":5"], "阶梯：按面积收费不使用这一项"),
+            (["meter", "--tiers", ":5"], "表类型：抄表收费需要选择表类型"),
+            (["meter", "--meter", "gas", "--tiers", ""], "阶梯：第 1 档的单价不是数字"),
+            (["meter", "--meter", "gas", "--tiers", "180;5"], "阶梯：第 1 档"),
+            (["meter", "--meter", "gas", "--tiers", "180:5:6,:7"], "阶梯：第 1 档的单价"),
+            (["meter", "--meter", "gas", "--tiers", "180:5"], "阶梯：第 1 档是最后一档"),
             (["meter", "--meter", "gas", "--tiers", ":5", "--price", "3"], "只能填一种"),
-            (["formula", "--formula", "area +"], "formula："),
-            (["formula", "--formula", "area", "--constant", "rate"], "constant：应写作"),
-            (["formula", "--formula", "area", "--constant", "rate=1.2.3"], "constant：不是数字"),
+            (["formula", "--formula", "area +"], "公式："),
+            (["formula", "--formula", "area", "--constant", "rate"], "公式常量：应写作"),
+            (["formula", "--formula", "area", "--constant", "rate=1.2.3"], "公式常量：不是数字"),
             (
                 ["formula", "--formula", "area*r", "--constant", "r=1", "--constant", "r=2"],
-                "constant：同一个常量写了两次",
+                "公式常量：同一个常量写了两次",
             ),
-            (["share", "--price", "1"], "unit_price：公摊收费不使用这一项"),
+            (["share", "--price", "1"], "单价：公摊收费不使用这一项"),
         ],
     )
     def test_what_is_wrong_is_named(self, add, count, words, sentence):
@@ -224,10 +224,10 @@ class TestSetPrice:
     @pytest.mark.parametrize(
         ("words", "sentence"),
         [
-            ([], "unit_price：请填写价格"),
-            (["--price", ""], "price：不是数字"),
-            (["--formula", "area"], "formula：按面积收费不使用这一项"),
-            (["--price", "1", "--constant", "x"], "constant：应写作"),
+            ([], "单价：请填写价格"),
+            (["--price", ""], "单价：不是数字"),
+            (["--formula", "area"], "公式：按面积收费不使用这一项"),
+            (["--price", "1", "--constant", "x"], "公式常量：应写作"),
         ],
     )
     def test_says_why_not(self, add, set_price, count, words, sentence):
@@ -240,7 +240,7 @@ class TestSetPrice:
     def test_a_formula_that_fails_everywhere_is_refused(self, add, set_price, count):
         add("formula", "--formula", "area")
 
-        ended(set_price("--formula", "100 / usage"), 1, "formula：公式需要用量")
+        ended(set_price("--formula", "100 / usage"), 1, "公式：公式需要用量")
 
         assert count("fee_standard") == 1
 
@@ -263,7 +263,7 @@ class TestEnd:
         ("code", "day", "reason", "sentence"),
         [
             ("XX", "2026-12-01", "停收", "没有编号为 XX 的收费项目"),
-            ("SF", "2026-12-01", " ", "reason：请填写原因"),
+            ("SF", "2026-12-01", " ", "原因：请填写原因"),
         ],
     )
     def test_says_why_not(self, add, flask, item, code, day, reason, sentence):

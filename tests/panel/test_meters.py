@@ -97,7 +97,7 @@ class TestRegister:
 
         ended(flask("meters", "register", "W1", *words), 1, "没有完成：表号已被使用")
         ended(flask("meters", "register", "W9", *words, "--house", "1栋999"), 1, "没有房屋 1栋999")
-        ended(flask("meters", "register", "W9", *words, "--multiplier", "x"), 1, "multiplier：")
+        ended(flask("meters", "register", "W9", *words, "--multiplier", "x"), 1, "倍率：")
         ended(flask("meters", "register", "W9", *words, "--as", "qian"), 1, "没有权限")
         ended(flask("meters", "register", "W9", "--kind", "油", *self.WORDS), 2)
 
@@ -126,7 +126,7 @@ class TestReadAndCorrect:
 
     def test_what_cannot_be_taken_ends_with_2(self, flask, meter):
         ended(flask("meters", "read", "W1", "99", *self.ON), 2, "没有录入：读数小于上次的 100")
-        ended(flask("meters", "read", "W1", "x", *self.ON), 1, "reading：")
+        ended(flask("meters", "read", "W1", "x", *self.ON), 1, "读数：")
         ended(flask("meters", "read", "W9", "9", *self.ON), 2, "没有这只表")
 
     def test_a_rollover_and_a_note(self, flask, meter, database):
@@ -175,7 +175,7 @@ class TestSwap:
 
     def test_says_why_it_cannot_be(self, flask, meter):
         ended(flask("meters", "swap", "W1", "W1", "--reason", "x", *WHERE), 1, "只能互换")
-        ended(flask("meters", "swap", "W1", "W1", "--reason", "", *WHERE), 1, "reason：")
+        ended(flask("meters", "swap", "W1", "W1", "--reason", "", *WHERE), 1, "原因：")
 
 
 class TestLists:
@@ -295,7 +295,7 @@ class TestTokens:
 
     def test_says_why_it_cannot_be(self, flask, house):
         ended(flask("staff", "token", "create", "nobody", "--name", "x"), 1, "没有登录名为 nobody")
-        ended(flask("staff", "token", "create", "qian", "--name", " "), 1, "name：")
+        ended(flask("staff", "token", "create", "qian", "--name", " "), 1, "名称：")
         ended(flask("staff", "token", "revoke", "404"), 1, "没有找到")
         ended(flask("staff", "token", "revoke", "0"), 2)
 

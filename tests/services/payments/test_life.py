@@ -6,6 +6,7 @@ from domain.actors import Permission
 from domain.errors import NotAllowed, NotFound, PlatformUnavailable
 from domain.money import show_yuan
 from services.inbox import Posted
+from services.payments.life_words import say_call, say_verdict
 from tests import factories
 from tests.services.payments.conftest import SYSTEM
 
@@ -85,12 +86,15 @@ class TestTimeline:
         assert [line.at for line in view.lines] == sorted(line.at for line in view.lines)
         assert words.index("order_created") < words.index("payment_booked")
         assert words.index("payment_booked") < words.index("refund_begun")
+        assert words.index("refund_begun") < words.index("refund_succeeded")
         assert sum(line.facts["amount_fen"] for line in view.lines if line.what == "allocated") == (
             paid.amount_fen - 200
         )
         calls = [line.facts["call"] for line in view.lines if line.what == "channel_call"]
         assert {"query", "refund", "query_refund"} <= set(calls)
         assert view.progress == "已退款 ¥2.00"
+        said = {line.words for line in view.lines if line.what == "channel_call"}
+        assert {"向渠道下单：成功", "向渠道查询订单：成功", "请渠道退款：处理中"} <= said
 
     def test_by_any_of_its_numbers(self, life, paid, refund, database):
         number = refund(200)
@@ -118,6 +122,11 @@ class TestTimeline:
             "signature",
             "booked",
             "already_booked",
+        ]
+        assert [line.words for line in view.lines if line.what == "notice"] == [
+            "收到渠道通知：验签不通过，不采信",
+            "收到渠道通知：已入账",
+            "收到渠道通知：重复通知，早已入账",
         ]
 
     def test_money_that_fits_nothing_and_what_became_of_it(
@@ -303,3 +312,32 @@ class TestShortForm:
         clock.advance(minutes=2)
         services.refunds.send_due(actor=SYSTEM)
         assert progress() == f"已全额退款 {show_yuan(payment.amount_fen)}"
+
+
+class TestWords:
+    def test_a_channels_clock_puts_no_refund_before_our_asking(
+        self, life, paid, refund, simulator, services, clock
+    ):
+        clock.advance(hours=1)
+        number = refund(200)
+        simulator.post(f"refund/{number}", state="SUCCESS")
+        clock.advance(minutes=2)
+        services.refunds.send_due(actor=SYSTEM)
+
+        words = words_of(life(paid.out_trade_no))
+
+        assert words.index("refund_begun") < words.index("refund_succeeded")
+
+    @pytest.mark.parametrize(
+        ("verdict", "shown"),
+        [
+            ("other_merchant", "商户号与订单不符"),
+            ("noted_closed", "已记录"),
+            ("serial_unknown", "不采信（serial_unknown）"),
+        ],
+    )
+    def test_what_became_of_a_notice_is_said_in_chinese(self, verdict, shown):
+        assert say_verdict(verdict) == shown
+
+    def test_a_channels_own_error_code_stays(self):
+        assert say_call("close", "ORDERPAID") == "请渠道关闭订单：ORDERPAID"
