@@ -112,6 +112,20 @@ def refresh(token: str, visit: str) -> Response:
     return _see_other(f"/p/{token}/payments/{visit}")
 
 
+@bp.get("/<door_token:token>/payments/<door_token:visit>/receipt.pdf")
+@open_to_all
+@limited(DOOR)
+def show_receipt(token: str, visit: str) -> Response:
+    """Give whoever paid the receipt on paper."""
+    del token
+    content = own_services().receipt_prints.write_for_visit(
+        actor=actor(), visit=visit, base_url=current_app.config["PUBLIC_BASE_URL"]
+    )
+    response = Response(content, mimetype="application/pdf")
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
 @bp.errorhandler(PropertyError)
 def refused(error: PropertyError) -> Response:
     """Say in a sentence why it did not work, with a way back where there is a door."""

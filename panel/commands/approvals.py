@@ -236,6 +236,7 @@ def list_requests(only_open: bool, code: str, login_name: str) -> None:
         words = [
             f"{one.id} [{_STATE_SHOWN[one.state]}{decided}] {APPROVAL_SHOWN[one.kind]} {one.house}",
             one.bill_no,
+            one.receipt_no and f"收据 {one.receipt_no}",
             show_yuan(one.amount_fen),
             one.requested_by,
             f"{asked:%Y-%m-%d}：{one.reason}",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, cast, func, select
 from sqlalchemy.orm import aliased
 
 from domain.actors import Actor, Permission, staff_id_of
@@ -15,7 +15,7 @@ from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from domain.houses import house_label
 from domain.money import show_yuan
 from domain.periods import local_date, start_of_local_day
-from models import ApprovalRequest, Bill, Building, House, Staff
+from models import ApprovalRequest, Bill, Building, House, Receipt, Staff
 from services.approvals.acts import carry_out
 from services.audit import record
 from services.unit_of_work import Transaction, UnitOfWork
@@ -50,6 +50,8 @@ class RequestView:
     kind: ApprovalKind
     house: str
     bill_no: str | None
+    receipt_no: str | None
+    """Of the payment that is to be refunded."""
     amount_fen: int
     reason: str
     state: ApprovalState
@@ -121,6 +123,7 @@ class MoneyDecisions:
                 House.unit_no,
                 House.room_no,
                 Bill.bill_no,
+                Receipt.receipt_no,
                 asker.name,
                 decider.name,
             )
@@ -129,6 +132,10 @@ class MoneyDecisions:
             .join(asker, asker.id == ApprovalRequest.requested_by_staff_id)
             .outerjoin(decider, decider.id == ApprovalRequest.decided_by_staff_id)
             .outerjoin(Bill, Bill.id == ApprovalRequest.bill_id)
+            .outerjoin(
+                Receipt,
+                Receipt.payment_id == cast(ApprovalRequest.facts["payment_id"].astext, BigInteger),
+            )
             .where(ApprovalRequest.community_id == community_id)
             .order_by(ApprovalRequest.id.desc())
         )
@@ -142,6 +149,7 @@ class MoneyDecisions:
                 kind=ApprovalKind(row.kind),
                 house=house_label(building, unit_no, room_no) if building else "",
                 bill_no=bill_no,
+                receipt_no=receipt_no,
                 amount_fen=row.amount_fen,
                 reason=row.reason,
                 state=ApprovalState(row.state),
@@ -151,7 +159,16 @@ class MoneyDecisions:
                 decided_at=row.decided_at,
                 decision_note=row.decision_note,
             )
-            for row, building, unit_no, room_no, bill_no, requested_by, decided_by in rows
+            for (
+                row,
+                building,
+                unit_no,
+                room_no,
+                bill_no,
+                receipt_no,
+                requested_by,
+                decided_by,
+            ) in rows
         ]
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from domain.actors import Actor, Permission
 from domain.errors import InvalidInput, NotFound
+from domain.pay_codes import hash_token
 from domain.people import mask_name
 from domain.periods import SHANGHAI, local_date, start_of_local_day
 from models import Payment, PaymentOrder, Receipt, ReceiptMark, Staff
@@ -78,15 +79,30 @@ class ReceiptPrints:
             NotFound: none, or not theirs.
         """
         actor.must(Permission.PAY_OWN_BILLS)
+        return self._write(
+            base_url, Receipt.receipt_no == receipt_no, PaymentOrder.account_id == actor.account_id
+        )
+
+    def write_for_visit(self, *, actor: Actor, visit: str, base_url: str) -> bytes:
+        """Write the receipt of a payment that was begun at a door, for whoever began it.
+
+        Raises:
+            NotFound: no such payment, or it has no receipt.
+        """
+        actor.must(Permission.PAY_AT_DOOR)
+        return self._write(base_url, PaymentOrder.visit_sha256 == hash_token(visit))
+
+    def _write(self, base_url: str, *whose: ColumnElement[bool]) -> bytes:
+        query = (
+            select(Receipt)
+            .join(Payment, Payment.id == Receipt.payment_id)
+            .join(PaymentOrder, PaymentOrder.id == Payment.order_id)
+            .where(*whose)
+            .order_by(Receipt.id)
+            .limit(1)
+        )
         with self.unit_of_work.snapshot() as session:
-            receipt = session.execute(
-                select(Receipt)
-                .join(Payment, Payment.id == Receipt.payment_id)
-                .join(PaymentOrder, PaymentOrder.id == Payment.order_id)
-                .where(
-                    Receipt.receipt_no == receipt_no, PaymentOrder.account_id == actor.account_id
-                )
-            ).scalar_one_or_none()
+            receipt = session.scalars(query).one_or_none()
             if receipt is None:
                 raise NotFound
             [sheet] = _read_sheets(session, [receipt], base_url, {})

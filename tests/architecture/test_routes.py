@@ -21,6 +21,7 @@ REVIEWED = {
     ("GET", "/p/<door_token:token>"),
     ("POST", "/p/<door_token:token>/pay"),
     ("GET", "/p/<door_token:token>/payments/<door_token:visit>"),
+    ("GET", "/p/<door_token:token>/payments/<door_token:visit>/receipt.pdf"),
     ("POST", "/p/<door_token:token>/payments/<door_token:visit>/refresh"),
     # Whoever holds a printed receipt may ask whether it is true.
     ("GET", "/r/<door_token:token>"),

@@ -97,7 +97,7 @@ def test_from_the_scan_to_the_receipt(live, token, page, look, simulator, databa
     # The page looks again by itself.
     expect(page.locator(".state")).to_have_text("已入账", timeout=15_000)
     look("booked")
-    page.get_by_role("link", name="查看收据").click()
+    page.get_by_role("link", name="扫码验真的页面").click()
     expect(page.locator(".state")).to_contain_text("真实有效")
     look("receipt")
     page.goto(f"{live}/p/{token}")

@@ -207,6 +207,9 @@ class TestWechat:
 
         assert "已入账" in paid.text
         assert "收据号" in paid.text
+        receipt = opened.get(opened.link(r'href="([^"]+/receipt\.pdf)"'))
+        assert receipt.data.startswith(b"%PDF")
+        assert receipt.headers["Cache-Control"] == "private, no-store"
         assert {row["state"] for row in database.rows("SELECT state FROM bill")} == {"paid"}
         told = database.rows("SELECT kind, recipient FROM outbox_message")
         assert "payment_received" in {one["kind"] for one in told}
@@ -366,6 +369,8 @@ class TestHonesty:
         assert page.status_code == 404
         assert f'href="/p/{token}"' in page.text
         assert client.post(f"/p/{token}/payments/{'A' * 22}/refresh").status_code == 404
+        assert client.get(f"/p/{token}/payments/{'A' * 22}/receipt.pdf").status_code == 404
+        assert client.get(f"{opened.visit()}/receipt.pdf").status_code == 404  # not paid yet
 
     def test_coming_back_from_the_channel_proves_nothing(self, at_door, token, database):
         opened = at_door(PHONE)

@@ -341,6 +341,15 @@ class TestChannel:
 
 
 class TestWho:
+    def test_whoever_decides_sees_which_payment_it_is(self, paid, ask, services, people, payer):
+        ask(paid(), 100)
+
+        [one] = services.money_decisions.list_requests(
+            actor=people["manager"], community_id=payer.community_id
+        )
+
+        assert (one.receipt_no, one.bill_no, one.amount_fen) == ("CH1-2026-0000001", None, 100)
+
     def test_whoever_asks_does_not_decide(self, paid, ask, services, people):
         asked = ask(paid(), 100, actor=people["manager"])
 
