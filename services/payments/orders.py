@@ -20,7 +20,6 @@ from services.payments.order_rows import (
 )
 from services.payments.sweep import PaymentSweep
 from services.payments.tickets import OrderTickets
-from services.payments.tickets import PaymentEnded as PaymentEnded
 from services.payments.views import PaymentView, StartedPayment, read_payments
 from services.unit_of_work import UnitOfWork
 

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 
 from domain.actors import Actor, Permission, system_actor
 from domain.errors import NotFound, PlatformRefused, PlatformUnavailable
@@ -14,6 +14,7 @@ from domain.money import show_yuan
 from domain.refund_states import REFUND_SHOWN, RefundState
 from models import Payment, Receipt, ReceiptMark, Refund
 from services.audit import record
+from services.claims import claim_each, claim_of
 from services.pay_ports import ChannelRefund, PayChannel, PayChannels, RefundToSend, RefundWord
 from services.payments.channel_calls import ChannelCalls
 from services.payments.refund_rows import (
@@ -22,21 +23,12 @@ from services.payments.refund_rows import (
     lock_payment,
     move_refund,
 )
-from services.payments.sweep import CLAIM_LIFE
 from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
 
 log = logging.getLogger(__name__)
 
-_CLAIM = text(
-    """
-    UPDATE refund SET query_at = :until, query_count = query_count + 1
-     WHERE id = (SELECT id FROM refund WHERE query_at <= :now
-                  ORDER BY query_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING id
-    """
-)
-_AT_ONCE = 500
+_CLAIM = claim_of("refund")
 _WAITS = (*[timedelta(minutes=1)] * 5, timedelta(minutes=10), timedelta(minutes=30))
 _LONGEST_WAIT = timedelta(hours=1)
 """Asked every minute, more slowly after five. Source: reliability.md, provider rules."""
@@ -58,17 +50,14 @@ class Refunds:
         One that cannot be asked about stops no other; it is due again soon.
         """
         actor.must(Permission.RUN_PLATFORM_WORK)
-        for count in range(_AT_ONCE):
-            refund_id = self.unit_of_work.run(
-                lambda tx: tx.session.scalar(_CLAIM, {"now": tx.now, "until": tx.now + CLAIM_LIFE})
-            )
-            if refund_id is None:
-                return count
+        count = 0
+        for refund_id in claim_each(self.unit_of_work, _CLAIM):
+            count += 1
             try:
                 self.push(refund_id=refund_id)
             except Exception:
                 log.exception("a refund could not be sent", extra={"refund_id": refund_id})
-        return _AT_ONCE
+        return count
 
     def push(self, *, refund_id: int) -> None:
         """Bring one refund on: ask what became of it, and send it if the channel never saw it.
@@ -235,7 +224,7 @@ def end_refund(
         return "already_ended"
     if state is RefundState.SUCCEEDED:
         carry_out_parts(tx, refund)
-        mark_receipt(tx, payment, refund)
+        _mark_receipt(tx, payment, refund)
     else:
         give_up_parts(tx, refund)
         _open_task(tx, refund, "refund_failed", f"退款失败（{refund.refused_because}），请重新处理")
@@ -268,7 +257,7 @@ def _tell_of_contradiction(tx: Transaction, refund_id: int, state: RefundState) 
     _open_task(tx, ended, "refund_contradicted", f"{words}，请到商户平台核实")
 
 
-def mark_receipt(tx: Transaction, payment: Payment, refund: Refund) -> None:
+def _mark_receipt(tx: Transaction, payment: Payment, refund: Refund) -> None:
     """Note on the receipt of a payment that money of it went back; all of it voids the receipt."""
     receipt = tx.session.execute(
         select(Receipt).where(Receipt.payment_id == payment.id)

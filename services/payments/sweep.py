@@ -6,13 +6,14 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, select, update
 
 from domain.actors import Actor, Permission, system_actor
 from domain.errors import PlatformRefused, PlatformUnavailable
 from domain.payment_states import OPEN_ORDERS, OrderState
 from models import Bill, BillLock, Payment, PaymentOrder
 from services.audit import record
+from services.claims import claim_each, claim_of
 from services.pay_ports import ChannelTrade, PayChannel, PayChannels, TradeState
 from services.payments.channel_calls import ChannelCalls
 from services.payments.settle import Settlement
@@ -28,22 +29,10 @@ _NEXT_QUERIES = (timedelta(minutes=2), timedelta(minutes=10))
 Source: reliability.md, pattern 5.
 """
 _AFTER_EXPIRY = timedelta(minutes=1)
-LAST_LOOK = timedelta(minutes=1)
-"""So long after its expiry an order that ended without the channel's CLOSED is asked about."""
-_PAGE_GRACE = timedelta(minutes=2)
-"""So long after its expiry a page or code that was handed out makes no trade any more."""
-_CLAIM = text(
-    """
-    UPDATE payment_order SET query_at = :until, query_count = query_count + 1
-     WHERE id = (SELECT id FROM payment_order WHERE query_at <= :now
-                  ORDER BY query_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING id
-    """
-)
-CLAIM_LIFE = timedelta(seconds=40)
-"""Longer than query, close and query again may take; a worker that died is made up for after it."""
-_AT_ONCE = 500
-"""So many are looked at before the timetable has its next turn."""
+LAST_LOOK = timedelta(minutes=2)
+"""So long after its expiry no page or code that was handed out makes a trade any more: then an
+order that ended without the channel's CLOSED is asked about for the last time."""
+_CLAIM = claim_of("payment_order")
 
 
 @dataclass(frozen=True)
@@ -61,19 +50,16 @@ class PaymentSweep:
         One order that cannot be asked stops no other; it is due again soon.
         """
         actor.must(Permission.RUN_PLATFORM_WORK)
-        for count in range(_AT_ONCE):
-            order_id = self.unit_of_work.run(
-                lambda tx: tx.session.scalar(_CLAIM, {"now": tx.now, "until": tx.now + CLAIM_LIFE})
-            )
-            if order_id is None:
-                return count
+        count = 0
+        for order_id in claim_each(self.unit_of_work, _CLAIM):
+            count += 1
             try:
                 self.ask(order_id=order_id)
             except (PlatformRefused, PlatformUnavailable):
                 log.warning("channel did not tell", extra={"order_id": order_id})
             except Exception:
                 log.exception("an order could not be asked about", extra={"order_id": order_id})
-        return _AT_ONCE
+        return count
 
     def ask(self, *, order_id: int, and_close: bool = False) -> None:
         """Bring one order up to what the channel says; a paid one is left alone.
@@ -95,18 +81,21 @@ class PaymentSweep:
         channel = self.channels.of(order.channel, order.mchid)
         trade = self._query(channel, order)
         now = self.unit_of_work.clock.now()
-        give_up = order.state not in OPEN_ORDERS or order.expires_at <= now or and_close
-        # An order that the channel never saw and never will has no ticket out: nobody can pay it.
-        is_dead = channel.is_absent_final or order.expires_at + _PAGE_GRACE <= now
-        # What was begun at a door gives way though its page may still be paid: that is surplus.
-        is_dead = is_dead or (and_close and order.account_id is None)
-        if (give_up and trade.state is TradeState.NOTPAY) or (
-            give_up and trade.state is TradeState.ABSENT and is_dead
+        gives_up = order.state not in OPEN_ORDERS or order.expires_at <= now or and_close
+        # One that the channel never saw has no ticket out, or nobody can use it any more; what was
+        # begun at a door gives way though its page may be paid yet: that is surplus.
+        ends_unseen = gives_up and (
+            channel.is_absent_final
+            or order.expires_at + LAST_LOOK <= now
+            or (and_close and order.account_id is None)
+        )
+        if (gives_up and trade.state is TradeState.NOTPAY) or (
+            ends_unseen and trade.state is TradeState.ABSENT
         ):
             trade = self._close(channel, order)
         # What was paid and given back with the channel cannot be paid again either.
         gone = trade.state in (TradeState.CLOSED, TradeState.REFUND) or (
-            give_up and trade.state is TradeState.ABSENT and is_dead
+            ends_unseen and trade.state is TradeState.ABSENT
         )
         self._apply(order, trade, gone=gone)
 

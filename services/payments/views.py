@@ -96,7 +96,7 @@ def read_payments(session: Session, *conditions: ColumnElement[bool]) -> Sequenc
                 out_trade_no=order.out_trade_no,
                 way=PayWay(order.way),
                 state=OrderState(order.state),
-                progress=say_progress(order, came),
+                progress=_say_progress(order, came),
                 amount_fen=order.amount_fen,
                 late_fee_fen=sum(part.late_fee_fen for part in parts.get(order.id, ())),
                 discount_fen=sum(part.discount_fen for part in parts.get(order.id, ())),
@@ -155,7 +155,7 @@ def _read_refunds(session: Session, order_ids: Sequence[int]) -> dict[int, _Refu
     return dict(sums)
 
 
-def say_progress(order: PaymentOrder, came: _Came) -> str:
+def _say_progress(order: PaymentOrder, came: _Came) -> str:
     """Say how a payment stands in the words of its payer, never more than is known."""
     shown = "支付宝" if order.channel == PaymentChannel.ALIPAY else "微信"
     if came.paid_at is None:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from domain.actors import Role
+from domain.actors import Role, system_actor
 from domain.houses import house_label
 from domain.payment_states import PaymentChannel
 from services.payments.money_in import MoneyIn
@@ -436,8 +436,10 @@ class TestTwoAtOnce:
             ("miniapp", "prepaying"),
         ]
 
-    def test_a_page_that_nobody_opened_gives_way_too(self, at_door, orders, simulator, database):
-        """Alipay knows nothing of it yet and cannot close it; if it is paid, that is surplus."""
+    def test_a_page_that_nobody_opened_gives_way_and_is_surplus_once_paid(
+        self, at_door, orders, simulator, database, services, clock
+    ):
+        """Alipay knows nothing of it yet and cannot close it. Its notice is lost too."""
         opened = at_door(PHONE)
         opened.get()
         opened.pay("alipay")
@@ -453,6 +455,12 @@ class TestTwoAtOnce:
         simulator.post(f"pay/{orders()[1]['out_trade_no']}", callbacks="lost")
         opened.client.post(f"{opened.visit()}/refresh")
         assert {row["state"] for row in database.rows("SELECT state FROM bill")} == {"paid"}
+        simulator.post(f"alipay/pay/{orders()[0]['out_trade_no']}", callbacks="lost")
+        clock.advance(minutes=13)
+        services.sweep.sweep(actor=system_actor("测试"))
+
+        assert database.value("SELECT balance_fen FROM prepaid_account") == 22202
+        assert database.value("SELECT sum(amount_fen) FROM payment") == 2 * 22202
 
     def test_a_cashier_pushes_the_door_aside(
         self, at_door, owner, orders, services, database, simulator

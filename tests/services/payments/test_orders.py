@@ -11,7 +11,7 @@ from services.payments.opening import (
     KeyUsedForOther,
     WechatNeeded,
 )
-from services.payments.orders import PaymentEnded
+from services.payments.tickets import PaymentEnded
 from tests import factories
 from tests.services.payments.conftest import SYSTEM
 from tests.world import miniapp_of
