@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from domain.reconciliation_states import CaseKind
@@ -177,9 +177,5 @@ def _with_own_keys(found: Iterable[tuple[Difference, Entry]]) -> list[Difference
         if (one.kind, key) in taken:
             key = f"{one.number}:{entry.transaction_id}"
         taken.add((one.kind, key))
-        differences.append(
-            Difference(
-                one.kind, key, one.number, one.is_refund, one.ours_fen, one.theirs_fen, one.detail
-            )
-        )
+        differences.append(replace(one, key=key))
     return differences

@@ -42,11 +42,11 @@ from services.payments.taking import (
 )
 from services.prepaid.deposit_ledger import DepositTooLow as DepositTooLow
 from services.prepaid.deposit_ledger import spend as spend
+from services.reasons import check_amount_and_reason
 from services.unit_of_work import Transaction, UnitOfWork
 
 _TAKE, _DEDUCT = "deposit_take", "deposit_deduct"
 _NAME_LENGTHS = range(1, 21)
-_REASON_LENGTHS = range(1, 201)
 
 
 class MoreThanOwed(Conflict):
@@ -123,7 +123,7 @@ class Deposits:
         """
         actor.must(Permission.MOVE_PREPAID)
         check_key(client_key)
-        _check_deduction(amount_fen, reason)
+        check_amount_and_reason(amount_fen, reason)
 
         def work(tx: Transaction) -> DepositView:
             claim = claim_key(
@@ -226,16 +226,6 @@ def _take(
         },
     )
     return read_receipt(receipt, None)
-
-
-def _check_deduction(amount_fen: int, reason: str) -> None:
-    problems: dict[str, list[str]] = {}
-    if amount_fen < 1:
-        problems["amount_fen"] = ["金额应大于 0"]
-    if len(reason.strip()) not in _REASON_LENGTHS:
-        problems["reason"] = ["请填写原因，200 字以内"]
-    if problems:
-        raise InvalidInput(fields=problems)
 
 
 def _deduct(

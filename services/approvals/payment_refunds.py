@@ -8,18 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, or_, select
-from sqlalchemy.exc import IntegrityError
 
 from domain.actors import Actor, Permission, staff_id_of
 from domain.approvals import ApprovalKind, ApprovalState
 from domain.errors import InvalidInput, NotFound
-from domain.money import MAX_FEN
 from domain.payment_states import HELD_MONEY, ONLINE, PaymentChannel
 from domain.periods import local_date, start_of_local_day
 from domain.refund_states import RefundKind, RefundSource, RefundState
 from domain.settling import AllocationKind
 from models import Allocation, ApprovalRequest, Bill, Community, Payment, Receipt, Staff
-from services.approvals.requests import Payout, RequestPending, ask_about, check_payout
+from services.approvals.requests import Payout, ask_about, check_payout, run_request
 from services.audit import record
 from services.payments.refund_rows import (
     Part,
@@ -29,11 +27,11 @@ from services.payments.refund_rows import (
     lock_payment,
 )
 from services.payments.refunds import end_refund
+from services.reasons import check_amount_and_reason
 from services.shifts import open_shift_id
-from services.unit_of_work import Transaction, UnitOfWork, violates
+from services.unit_of_work import Transaction, UnitOfWork
 
 _SOURCE_SHOWN = {RefundSource.SUSPENSE: "暂存款", RefundSource.PREPAID: "预存余额"}
-_REASON_LENGTHS = range(1, 201)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +138,7 @@ class PaymentRefundRequests:
         Source: domain.md D5; reliability.md A5.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
-        _check(amount_fen, reason)
+        check_amount_and_reason(amount_fen, reason)
 
         def work(tx: Transaction) -> RefundAsked:
             _find(tx, community_id, payment_id, bill_id)
@@ -161,12 +159,7 @@ class PaymentRefundRequests:
             )
             return RefundAsked(request_id, _decide_alone(tx, actor, request_id))
 
-        try:
-            return self.unit_of_work.run(work)
-        except IntegrityError as error:
-            if violates(error, "uq_approval_request_open"):
-                raise RequestPending from error
-            raise
+        return run_request(self.unit_of_work, work)
 
 
 def refund_payment(tx: Transaction, actor: Actor, request: ApprovalRequest) -> None:
@@ -285,13 +278,3 @@ def _decide_alone(tx: Transaction, actor: Actor, request_id: int) -> bool:
         facts={"amount_fen": request.amount_fen, "limit_fen": limit_fen},
     )
     return True
-
-
-def _check(amount_fen: int, reason: str) -> None:
-    problems: dict[str, list[str]] = {}
-    if not 1 <= amount_fen <= MAX_FEN:
-        problems["amount_fen"] = ["金额应大于 0"]
-    if len(reason.strip()) not in _REASON_LENGTHS:
-        problems["reason"] = ["请填写原因，200 字以内"]
-    if problems:
-        raise InvalidInput(fields=problems)

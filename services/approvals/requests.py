@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -13,7 +14,6 @@ from domain.actors import Actor, Permission, staff_id_of
 from domain.approvals import APPROVAL_SHOWN, ApprovalKind, ApprovalState
 from domain.bill_states import BillState
 from domain.errors import Conflict, InvalidInput, NotFound
-from domain.money import MAX_FEN
 from domain.periods import local_date
 from models import ApprovalRequest, Bill, Deposit, PrepaidAccount
 from services.accrued_late_fees import read_accrued
@@ -24,7 +24,10 @@ from services.approvals.checks import (
     check_voidable,
 )
 from services.audit import record
+from services.reasons import check_amount_and_reason
 from services.unit_of_work import Transaction, UnitOfWork, violates
+
+T = TypeVar("T")
 
 _PHONE = re.compile(r"\A1[3-9][0-9]{9}\Z", re.ASCII)
 _PAID_OUT_BY = ("cash", "bank_transfer")
@@ -213,21 +216,23 @@ class MoneyRequests:
 
         return self._run(work, amount_fen, reason)
 
-    def _run(self, work: Any, amount_fen: int, reason: str) -> int:
-        fields = {}
-        if not 1 <= amount_fen <= MAX_FEN:
-            fields["amount_fen"] = ["金额应大于 0"]
-        if not 1 <= len(reason.strip()) <= 200:
-            fields["reason"] = ["请填写原因，200 字以内"]
-        if fields:
-            raise InvalidInput(fields=fields)
-        try:
-            asked: int = self.unit_of_work.run(work)
-        except IntegrityError as error:
-            if violates(error, "uq_approval_request_open"):
-                raise RequestPending from error
-            raise
-        return asked
+    def _run(self, work: Callable[[Transaction], int], amount_fen: int, reason: str) -> int:
+        check_amount_and_reason(amount_fen, reason)
+        return run_request(self.unit_of_work, work)
+
+
+def run_request(unit_of_work: UnitOfWork, work: Callable[[Transaction], T]) -> T:
+    """Run the work that asks for something.
+
+    Raises:
+        RequestPending: the same waits to be decided.
+    """
+    try:
+        return unit_of_work.run(work)
+    except IntegrityError as error:
+        if violates(error, "uq_approval_request_open"):
+            raise RequestPending from error
+        raise
 
 
 def _read_bill(tx: Transaction, bill_id: int) -> Bill:

@@ -6,19 +6,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from domain.actors import Actor, Permission
-from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from domain.actors import Actor, Permission, staff_id_of
+from domain.errors import Conflict, NotAllowed, NotFound
 from domain.payment_states import OVER_THE_COUNTER
 from domain.refund_states import RefundKind, RefundSource, RefundState
 from models import Deposit, Payment, Receipt, Refund
 from services.audit import record
-from services.payments.money_in import cashier_of
 from services.payments.refund_rows import Part, begin_refund, find_parts, lock_payment
 from services.payments.refunds import end_refund
+from services.reasons import check_reason
 from services.shifts import is_open
 from services.unit_of_work import Transaction, UnitOfWork
-
-_REASON_LENGTHS = range(1, 201)
 
 
 class ShiftIsOver(Conflict):
@@ -66,9 +64,8 @@ class Reversals:
         Source: reliability.md M9; domain.md D5.
         """
         actor.must(Permission.REVERSE_MONEY)
-        staff_id = cashier_of(actor)
-        if len(reason.strip()) not in _REASON_LENGTHS:
-            raise InvalidInput(fields={"reason": ["请填写原因，200 字以内"]})
+        staff_id = staff_id_of(actor)
+        check_reason(reason)
 
         def work(tx: Transaction) -> Reversal:
             payment = _find(tx, community_id, receipt_no)

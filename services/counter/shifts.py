@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import ColumnElement, update
 
-from domain.actors import Actor, Permission
+from domain.actors import Actor, Permission, staff_id_of
 from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from domain.payment_states import PaymentChannel
 from domain.periods import start_of_local_day
@@ -23,7 +23,6 @@ from services.counter.shift_views import (
     read_shifts,
     say_differences,
 )
-from services.payments.money_in import cashier_of
 from services.shifts import insert_shift
 from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
@@ -98,7 +97,7 @@ class Shifts:
             NotFound: no such community, or it was switched off.
         """
         actor.must(Permission.TAKE_MONEY)
-        staff_id = cashier_of(actor)
+        staff_id = staff_id_of(actor)
         check_fen("float_fen", float_fen)
 
         def work(tx: Transaction) -> ShiftView:
@@ -209,7 +208,7 @@ class Shifts:
 
         def work(tx: Transaction) -> ShiftView:
             shift = _lock(tx, community_id, shift_id)
-            if shift.staff_id != cashier_of(actor):
+            if shift.staff_id != staff_id_of(actor):
                 raise NotFound
             if not shift.needs_note:
                 raise NoShiftToExplain
@@ -234,7 +233,7 @@ class Shifts:
             NotFound: the community has no such shift.
         """
         actor.must(Permission.TAKE_OVER_SHIFT)
-        taker_id = cashier_of(actor)
+        taker_id = staff_id_of(actor)
 
         def work(tx: Transaction) -> ShiftView:
             shift = _lock(tx, community_id, shift_id)
@@ -266,7 +265,7 @@ class Shifts:
     ) -> list[ShiftView]:
         """List one's own shifts, of one local day or all, newest first."""
         actor.must(Permission.TAKE_MONEY)
-        mine = CashierShift.staff_id == cashier_of(actor)
+        mine = CashierShift.staff_id == staff_id_of(actor)
         with self.unit_of_work.reading() as session:
             return read_shifts(session, mine, *_opened(community_id, opened_on))
 
@@ -287,7 +286,7 @@ class Shifts:
         actor.must(Permission.VIEW_HOUSE_MONEY)
         which = [CashierShift.id == shift_id, CashierShift.community_id == community_id]
         if Permission.VIEW_REPORTS not in actor.permissions:
-            which.append(CashierShift.staff_id == cashier_of(actor))
+            which.append(CashierShift.staff_id == staff_id_of(actor))
         with self.unit_of_work.snapshot() as session:
             found = read_shifts(session, *which, with_entries=True)
         if not found:
@@ -319,7 +318,7 @@ def _move_own(
         update(CashierShift)
         .where(
             CashierShift.community_id == community_id,
-            CashierShift.staff_id == cashier_of(actor),
+            CashierShift.staff_id == staff_id_of(actor),
             CashierShift.state == old,
         )
         .values(state=new, **values)

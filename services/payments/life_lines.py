@@ -41,10 +41,10 @@ from models import (
     SuspenseResolution,
 )
 from services.payments.life_words import say_call, say_verdict
+from services.payments.notices import NoticeSource
 from services.payments.suspense import SUSPENSE_SHOWN
 
 _MARKS = {"void": "收据作废", "refunded": "收据注明已退款", "printed": "打印收据"}
-_NOTICE_SOURCES = ("wechatpay", "alipay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def _notices(session: Session, traced: Traced) -> Iterator[LifeLine]:
         )
         .where(
             PlatformNotice.out_trade_no.in_(traced.numbers),
-            PlatformNotice.source.in_(_NOTICE_SOURCES),
+            PlatformNotice.source.in_(list(NoticeSource)),
         )
         .order_by(PlatformNotice.id)
     ):

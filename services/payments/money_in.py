@@ -8,8 +8,8 @@ from datetime import date, datetime, time, timedelta
 
 from sqlalchemy.orm import Session
 
-from domain.actors import Actor, Permission
-from domain.errors import InvalidInput, NotAllowed, NotFound
+from domain.actors import Actor, Permission, staff_id_of
+from domain.errors import InvalidInput, NotFound
 from domain.money import MAX_FEN
 from domain.payment_states import OVER_THE_COUNTER, PaymentChannel
 from domain.periods import SHANGHAI, local_date
@@ -97,17 +97,6 @@ def check_money(money: MoneyIn, client_key: str) -> None:
         raise InvalidInput(fields=problems)
 
 
-def cashier_of(actor: Actor) -> int:
-    """Tell which member of staff takes the money.
-
-    Raises:
-        NotAllowed: it is nobody on file, such as the operator of the machine.
-    """
-    if actor.id is None:
-        raise NotAllowed
-    return actor.id
-
-
 def claim_money(
     tx: Transaction, actor: Actor, action: str, client_key: str, money: MoneyIn, *more: object
 ) -> Claim:
@@ -141,7 +130,7 @@ def take_money(
     Raises:
         ShiftClosing: the cashier counts their drawer.
     """
-    staff_id = cashier_of(actor)
+    staff_id = staff_id_of(actor)
     return insert_payment(
         tx,
         channel=money.channel,

@@ -6,7 +6,7 @@ Locks are taken in the order of everybody: bills by ascending id, then the payme
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, func, select, update
 
@@ -112,17 +112,7 @@ def choose_parts(parts: Sequence[Part], amount_fen: int) -> list[Part]:
     for part in parts:
         taken_fen = min(part.amount_fen, left_fen)
         if taken_fen:
-            chosen.append(
-                Part(
-                    part.source,
-                    taken_fen,
-                    part.bill_id,
-                    part.kind,
-                    part.suspense_id,
-                    part.account_id,
-                    part.deposit_id,
-                )
-            )
+            chosen.append(replace(part, amount_fen=taken_fen))
             left_fen -= taken_fen
     if left_fen:
         there_fen = sum(part.amount_fen for part in parts)

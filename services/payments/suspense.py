@@ -9,12 +9,13 @@ from datetime import datetime
 from sqlalchemy import or_, select
 
 from domain.actors import Actor, Permission, staff_id_of
-from domain.errors import Conflict, InvalidInput, NotFound
+from domain.errors import Conflict, NotFound
 from domain.money import show_yuan
 from models import House, Payment, Suspense
 from services.audit import record
 from services.payments.refund_rows import left_in_suspense, lock_payment
 from services.payments.surplus import resolve_to_prepaid
+from services.reasons import check_amount_and_reason
 from services.unit_of_work import Transaction, UnitOfWork
 
 SUSPENSE_SHOWN = {
@@ -29,7 +30,6 @@ SUSPENSE_SHOWN = {
     "late_fee_settled": "滞纳金已结清",
     "order_already_paid": "同一订单付了两次",
 }
-_NOTE_LENGTHS = range(1, 201)
 
 
 class LessInSuspense(Conflict):
@@ -117,10 +117,7 @@ class SuspenseMoney:
             InvalidInput: no amount, or no word why.
         """
         actor.must(Permission.MOVE_PREPAID)
-        if amount_fen < 1:
-            raise InvalidInput(fields={"amount_fen": ["金额应大于 0"]})
-        if len(note.strip()) not in _NOTE_LENGTHS:
-            raise InvalidInput(fields={"note": ["请填写原因，200 字以内"]})
+        check_amount_and_reason(amount_fen, note, field="note")
         staff_id = staff_id_of(actor)
 
         def work(tx: Transaction) -> None:

@@ -14,6 +14,7 @@ from domain.actors import Actor, Permission
 from domain.payment_states import OPEN_ORDERS
 from domain.refund_states import RefundState
 from models import Payment, PaymentOrder, PlatformNotice, Refund
+from services.payments.notices import NoticeSource
 from services.tasks import close_tasks_but, open_task
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -116,7 +117,7 @@ def _without_verdict(session: Session, now: datetime) -> Sequence[Stuck]:
     notices = session.execute(
         select(PlatformNotice.id, PlatformNotice.source, PlatformNotice.out_trade_no)
         .where(
-            PlatformNotice.source.in_(("wechatpay", "alipay")),
+            PlatformNotice.source.in_(list(NoticeSource)),
             PlatformNotice.received_at < now - _SLOW,
             PlatformNotice.received_at > now - _LOOKED_BACK,
             PlatformNotice.verdict == _RECEIVED,

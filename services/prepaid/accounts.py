@@ -12,19 +12,18 @@ from sqlalchemy.orm import Session
 from domain.actors import Actor, Permission
 from domain.errors import InvalidInput, NotFound
 from domain.houses import house_label
-from domain.money import MAX_FEN
 from domain.prepaid import PREPAID_SHOWN, PrepaidMove
 from models import Building, FeeItem, House, HouseBinding, PrepaidAccount, PrepaidEntry
 from services.audit import record
 from services.bindings import sees_bills_of
 from services.keys import check_key, claim_key, staff_subject
 from services.prepaid.ledger import account_of, move
+from services.reasons import check_amount_and_reason
 from services.unit_of_work import Transaction, UnitOfWork
 
 GENERAL = "通用"
 _TRANSFER = "prepaid_transfer"
 _LAST_ENTRIES = 10
-_REASON_LENGTHS = range(1, 201)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ class PrepaidAccounts:
         """
         actor.must(Permission.MOVE_PREPAID)
         check_key(client_key)
-        _check(amount_fen, reason)
+        check_amount_and_reason(amount_fen, reason)
 
         def work(tx: Transaction) -> int:
             community_id = tx.session.execute(
@@ -165,16 +164,6 @@ def _transfer(
             note=reason,
             staff_id=actor.id,
         )
-
-
-def _check(amount_fen: int, reason: str) -> None:
-    problems: dict[str, list[str]] = {}
-    if not 1 <= amount_fen <= MAX_FEN:
-        problems["amount_fen"] = ["金额应大于 0"]
-    if len(reason.strip()) not in _REASON_LENGTHS:
-        problems["reason"] = ["请填写原因，200 字以内"]
-    if problems:
-        raise InvalidInput(fields=problems)
 
 
 def _check_target(
