@@ -7,41 +7,30 @@ counted shifts; its sums what was expected of the counted ones and what was coun
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
 
 from domain.actors import Actor, Permission
+from domain.payment_states import PaymentChannel
 from domain.periods import SHANGHAI, local_date, start_of_local_day
-from domain.reconciliation_states import CaseKind, CaseState, RunState
+from domain.reconciliation_states import CaseKind, RunState
+from domain.reconciling import Difference
 from domain.shifts import SHIFT_SHOWN
-from models import CashierShift, Community, ReconciliationCase, ReconciliationRun
+from models import CashierShift, Community, ReconciliationRun
 from services.counter.shift_views import ShiftView, read_shifts, say_differences
+from services.reconciliation.days import begin_run, list_missed, newest_day
+from services.reconciliation.found import sync_cases
 from services.tasks import close_task, open_task
 from services.unit_of_work import Transaction, UnitOfWork
 
 log = logging.getLogger(__name__)
 
-CASH_RUN = "cash"
-_READY_AFTER = timedelta(hours=34)
-"""From the beginning of a day until ten the next morning, as for the channels' statements."""
-_CAUGHT_UP = 30
-"""So many missed days are caught up with at most."""
+CASH_RUN = PaymentChannel.CASH
 _LOOKED_AT_AGAIN = timedelta(hours=1)
 _NOT_COUNTED = "shift_not_counted"
-_GOES_ON = (CaseState.OPEN, CaseState.ESCALATED)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A difference: ``ours_fen`` was expected, ``theirs_fen`` counted; neither before a count."""
-
-    ours_fen: int | None
-    theirs_fen: int | None
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -73,8 +62,7 @@ class CashReconciliation:
 
     def _due_days(self) -> Sequence[tuple[int, date]]:
         now = self.unit_of_work.clock.now()
-        newest = local_date(now - _READY_AFTER)
-        oldest = newest - timedelta(days=_CAUGHT_UP - 1)
+        newest = newest_day(now)
         with self.unit_of_work.snapshot() as session:
             began = session.execute(
                 select(Community.id, Community.code, func.min(CashierShift.opened_at))
@@ -87,23 +75,18 @@ class CashReconciliation:
                     ReconciliationRun.mchid, ReconciliationRun.day, ReconciliationRun.next_at
                 ).where(ReconciliationRun.channel == CASH_RUN)
             ).all()
-        known = {(code, day) for code, day, _ in runs}
-        again = {(code, day) for code, day, next_at in runs if next_at and next_at <= now}
         due = []
         for community_id, code, first_at in began:
-            first = max(local_date(first_at), oldest)
-            days = {first + timedelta(days=n) for n in range((newest - first).days + 1)}
-            missed = {day for day in days if (code, day) not in known}
-            due += [
-                (community_id, day)
-                for day in sorted(missed | {day for which, day in again if which == code})
-            ]
+            own = [(day, next_at) for which, day, next_at in runs if which == code]
+            missed = list_missed(local_date(first_at), newest, {day for day, _ in own})
+            again = [day for day, next_at in own if next_at and next_at <= now]
+            due += [(community_id, day) for day in sorted([*missed, *again])]
         return due
 
 
 def _compare(tx: Transaction, community_id: int, day: date) -> None:
     community = tx.session.get_one(Community, community_id)
-    run = _begin(tx, community.code, day)
+    run = begin_run(tx, CASH_RUN, community.code, day)
     shifts = read_shifts(
         tx.session,
         CashierShift.community_id == community_id,
@@ -112,7 +95,7 @@ def _compare(tx: Transaction, community_id: int, day: date) -> None:
     )
     for shift in shifts:
         _tell(tx, shift)
-    _write_cases(tx, run, community_id, _find(shifts))
+    sync_cases(tx, run, _find(shifts), lambda _: community_id)
     counted = [shift for shift in shifts if shift.counts]
     counts = [count for shift in counted for count in shift.counts]
     run.our_count, run.their_count = len(shifts), len(counted)
@@ -123,37 +106,27 @@ def _compare(tx: Transaction, community_id: int, day: date) -> None:
     run.next_at = tx.now + _LOOKED_AT_AGAIN if is_unclear else None
 
 
-def _begin(tx: Transaction, code: str, day: date) -> ReconciliationRun:
-    """Find or begin the run of a day and lock it."""
-    named = {"channel": CASH_RUN, "mchid": code, "day": day}
-    tx.session.execute(
-        insert(ReconciliationRun)
-        .values(**named, state=RunState.WAITING, started_at=tx.now)
-        .on_conflict_do_nothing()
-    )
-    return tx.session.execute(
-        select(ReconciliationRun).filter_by(**named).with_for_update()
-    ).scalar_one()
-
-
-def _find(shifts: Sequence[ShiftView]) -> dict[str, _Found]:
+def _find(shifts: Sequence[ShiftView]) -> Iterator[Difference]:
     """Find what differs, by the shift, and by its way of paying once it was counted."""
-    found = {}
     for shift in shifts:
         who = f"班次 {shift.id}（{shift.cashier}）"
         if not shift.counts:
             since = _shown(shift.opened_at)
             detail = f"{who}{since} 开班，仍为“{SHIFT_SHOWN[shift.state]}”，没有清点"
-            found[str(shift.id)] = _Found(None, None, detail)
+            yield _differ(str(shift.id), None, None, detail)
         for count in shift.counts:
             if count.difference_fen:
                 why = f"：{shift.note}" if shift.note else "，未说明原因"
-                found[f"{shift.id}:{count.channel}"] = _Found(
+                yield _differ(
+                    f"{shift.id}:{count.channel}",
                     count.expected_fen,
                     count.counted_fen,
                     f"{who}{say_differences([count])}{why}",
                 )
-    return found
+
+
+def _differ(key: str, expected_fen: int | None, counted_fen: int | None, detail: str) -> Difference:
+    return Difference(CaseKind.CASH, key, key, False, expected_fen, counted_fen, detail)
 
 
 def _tell(tx: Transaction, shift: ShiftView) -> None:
@@ -168,39 +141,6 @@ def _tell(tx: Transaction, shift: ShiftView) -> None:
         title=f"班次 {shift.id}（{shift.cashier}）{_shown(shift.opened_at)} 开班，次日仍未清点",
         community_id=shift.community_id,
     )
-
-
-def _write_cases(
-    tx: Transaction, run: ReconciliationRun, community_id: int, found: Mapping[str, _Found]
-) -> None:
-    """Write what was found; what is not found any more has resolved itself."""
-    cases = {
-        case.key: case
-        for case in tx.session.scalars(
-            select(ReconciliationCase).where(ReconciliationCase.run_id == run.id)
-        )
-    }
-    for key, case in cases.items():
-        if key not in found and case.state in _GOES_ON:
-            case.state, case.ended_at = CaseState.AUTO_RESOLVED, tx.now
-    for key, one in found.items():
-        known = cases.get(key)
-        if known is None:
-            tx.session.add(
-                ReconciliationCase(
-                    run_id=run.id,
-                    community_id=community_id,
-                    kind=CaseKind.CASH,
-                    key=key,
-                    ours_fen=one.ours_fen,
-                    theirs_fen=one.theirs_fen,
-                    detail=one.detail,
-                    state=CaseState.OPEN,
-                    opened_at=tx.now,
-                )
-            )
-        elif known.state in _GOES_ON:
-            known.detail = one.detail
 
 
 def _shown(at: datetime) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sqlalchemy import ARRAY, Text, any_, literal, select
 
@@ -24,6 +24,18 @@ def subject_of(run: ReconciliationRun) -> str:
 
 
 def write_cases(tx: Transaction, run: ReconciliationRun, found: Iterable[Difference]) -> int:
+    """Write a run's differences, tell people of them, and return how many wait for somebody."""
+    unsettled = sync_cases(tx, run, found, lambda one: _community_of(tx, run, one))
+    tell_of_cases(tx, run, unsettled)
+    return unsettled
+
+
+def sync_cases(
+    tx: Transaction,
+    run: ReconciliationRun,
+    found: Iterable[Difference],
+    community_of: Callable[[Difference], int | None],
+) -> int:
     """Write a run's differences, those of before included, and return how many wait for somebody.
 
     What is not found any more is resolved by itself; what is found again is open again. A case
@@ -32,7 +44,7 @@ def write_cases(tx: Transaction, run: ReconciliationRun, found: Iterable[Differe
     by_key = {(one.kind, one.key): one for one in found}
     cases = tx.session.scalars(
         select(ReconciliationCase)
-        .where(ReconciliationCase.run_id == run.id, ReconciliationCase.kind != CaseKind.CASH)
+        .where(ReconciliationCase.run_id == run.id)
         .order_by(ReconciliationCase.id)
         .with_for_update()
         .execution_options(populate_existing=True)
@@ -46,26 +58,23 @@ def write_cases(tx: Transaction, run: ReconciliationRun, found: Iterable[Differe
         if again is not None:
             case.ours_fen, case.theirs_fen = again.ours_fen, again.theirs_fen
             case.detail = again.detail
-    fresh = [_new_case(tx, run, one) for one in by_key.values()]
+    fresh = [
+        ReconciliationCase(
+            run_id=run.id,
+            community_id=community_of(one),
+            kind=one.kind,
+            key=one.key,
+            ours_fen=one.ours_fen,
+            theirs_fen=one.theirs_fen,
+            detail=one.detail,
+            state=CaseState.OPEN,
+            opened_at=tx.now,
+        )
+        for one in by_key.values()
+    ]
     tx.session.add_all(fresh)
     tx.session.flush()
-    unsettled = sum(case.state in UNSETTLED for case in (*cases, *fresh))
-    tell_of_cases(tx, run, unsettled)
-    return unsettled
-
-
-def _new_case(tx: Transaction, run: ReconciliationRun, one: Difference) -> ReconciliationCase:
-    return ReconciliationCase(
-        run_id=run.id,
-        community_id=_community_of(tx, run, one),
-        kind=one.kind,
-        key=one.key,
-        ours_fen=one.ours_fen,
-        theirs_fen=one.theirs_fen,
-        detail=one.detail,
-        state=CaseState.OPEN,
-        opened_at=tx.now,
-    )
+    return sum(case.state in UNSETTLED for case in (*cases, *fresh))
 
 
 def _community_of(tx: Transaction, run: ReconciliationRun, one: Difference) -> int | None:

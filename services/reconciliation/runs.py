@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
 
 from domain.actors import Actor, Permission
 from domain.errors import InvalidInput, PlatformRefused, PlatformUnavailable
@@ -27,6 +26,7 @@ from services.pay_ports import (
 )
 from services.payments.order_rows import Asks
 from services.reconciliation.books import add_up, read_books, read_entries
+from services.reconciliation.days import begin_run, list_missed, lock_run, newest_day
 from services.reconciliation.found import FAILED, find_lost, say_run, subject_of, write_cases
 from services.reconciliation.views import RunView, read_runs
 from services.tasks import close_task, open_task
@@ -34,13 +34,6 @@ from services.unit_of_work import Transaction, UnitOfWork
 
 log = logging.getLogger(__name__)
 
-READY_AFTER = timedelta(hours=34)
-"""From the beginning of a day until ten the next morning, when its statement is made.
-
-Source: WeChat Pay, 4012556654 (platforms.md 4.6).
-"""
-CAUGHT_UP = 30
-"""So many missed days are caught up with at most."""
 _OLDEST = 90
 """The channels keep statements for three months."""
 _NOT_READY_WAIT = timedelta(minutes=30)
@@ -164,7 +157,7 @@ class Reconciliation:
 
     def _due_days(self, account: PayChannel) -> Sequence[date]:
         now = self.unit_of_work.clock.now()
-        newest = local_date(now - READY_AFTER)
+        newest = newest_day(now)
         with self.unit_of_work.reading() as session:
             rows = session.execute(
                 select(ReconciliationRun.day, ReconciliationRun.next_at).where(
@@ -183,14 +176,8 @@ class Reconciliation:
         first = min(
             [newest, *known, *([local_date(first_order_at)] if first_order_at is not None else [])]
         )
-        first = max(first, newest - timedelta(days=CAUGHT_UP - 1))
-        missed = [
-            first + timedelta(days=n)
-            for n in range((newest - first).days + 1)
-            if first + timedelta(days=n) not in known
-        ]
         again = [day for day, next_at in rows if next_at is not None and next_at <= now]
-        return sorted([*missed, *again])
+        return sorted([*list_missed(first, newest, known), *again])
 
     def _check_day(self, day: date) -> None:
         today = local_date(self.unit_of_work.clock.now())
@@ -203,26 +190,9 @@ class Reconciliation:
 
 
 def _begin(tx: Transaction, channel: str, mchid: str, day: date) -> int:
-    tx.session.execute(
-        insert(ReconciliationRun)
-        .values(channel=channel, mchid=mchid, day=day, state=RunState.WAITING, started_at=tx.now)
-        .on_conflict_do_nothing()
-    )
-    run = _lock(tx, channel, mchid, day)
+    run = begin_run(tx, channel, mchid, day)
     run.tries, run.next_at = run.tries + 1, tx.now + _CLAIM
     return run.id
-
-
-def _lock(tx: Transaction, channel: str, mchid: str, day: date) -> ReconciliationRun:
-    return tx.session.execute(
-        select(ReconciliationRun)
-        .where(
-            ReconciliationRun.channel == channel,
-            ReconciliationRun.mchid == mchid,
-            ReconciliationRun.day == day,
-        )
-        .with_for_update()
-    ).scalar_one()
 
 
 def _wait(tx: Transaction, run_id: int) -> None:
@@ -235,7 +205,7 @@ def _wait(tx: Transaction, run_id: int) -> None:
 
 
 def _mark_failed(tx: Transaction, channel: str, mchid: str, day: date, error: str) -> None:
-    run = _lock(tx, channel, mchid, day)
+    run = lock_run(tx, channel, mchid, day)
     run.error = error
     run.next_at = tx.now + _FAILED_WAIT if run.tries < _TRIES else None
     if run.state != RunState.DONE:
