@@ -21,17 +21,6 @@ from services.prepaid.ledger import account_of, move
 from services.tasks import open_task
 from services.unit_of_work import Transaction
 
-BY_POLICY = frozenset(
-    {
-        "bill_already_paid",
-        "bill_voided",
-        "bill_written_off",
-        "late_fee_settled",
-        "order_already_paid",
-    }
-)
-"""Whose money it is, is known, and it is what we asked for; everything else a person looks at."""
-
 
 @dataclass
 class PlacedSurplus:
@@ -65,8 +54,8 @@ def keep_surplus(tx: Transaction, payment: Payment, surpluses: Sequence[Surplus]
         )
         tx.session.add(suspense)
         tx.session.flush()
-        if surplus.reason not in BY_POLICY or surplus.house_id is None:
-            continue
+        if surplus.house_id is None:
+            continue  # whose it is, nobody knows: a person looks at it
         if policy is SurplusPolicy.PREPAID:
             resolve_to_prepaid(tx, payment, suspense, surplus.house_id, surplus.amount_fen)
             placed.held.append(topup_of(surplus.house_id, surplus.amount_fen))

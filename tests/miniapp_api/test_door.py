@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from domain.actors import Role, system_actor
+from domain.errors import NotFound
 from domain.houses import house_label
 from domain.payment_states import PaymentChannel
 from services.payments.money_in import MoneyIn
@@ -210,6 +211,7 @@ class TestWechat:
         receipt = opened.get(opened.link(r'href="([^"]+/receipt\.pdf)"'))
         assert receipt.data.startswith(b"%PDF")
         assert receipt.headers["Cache-Control"] == "private, no-store"
+        assert opened.get(f"/p/{opened.token}/payments/{'A' * 22}/receipt.pdf").status_code == 404
         assert {row["state"] for row in database.rows("SELECT state FROM bill")} == {"paid"}
         told = database.rows("SELECT kind, recipient FROM outbox_message")
         assert "payment_received" in {one["kind"] for one in told}
@@ -419,9 +421,17 @@ class TestTwoAtOnce:
     def test_an_owners_own_payment_is_not_pushed_aside(self, at_door, owner, orders):
         owner.started()
 
-        page = at_door(COMPUTER).get()
+        opened = at_door(COMPUTER)
+        page = opened.get()
+        posted = opened.client.post(
+            f"/p/{opened.token}/pay",
+            data={"channel": "wechat", "key": "key-00000002"},
+            headers={"User-Agent": COMPUTER},
+        )
 
         assert "业主正在支付" in page.text
+        assert posted.status_code == 409
+        assert "业主正在支付" in posted.text
         assert [one["state"] for one in orders()] == ["prepaying"]
 
     def test_the_owner_pushes_the_door_aside(self, at_door, owner, orders):
@@ -483,6 +493,27 @@ class TestTwoAtOnce:
 
         assert {row["state"] for row in database.rows("SELECT state FROM bill")} == {"paid"}
         assert {one["state"] for one in orders()} == {"closed"}
+
+    def test_a_cashier_of_another_community_pushes_nothing_aside(
+        self, at_door, owner, orders, services, database, make_signed_in
+    ):
+        opened = at_door(COMPUTER)
+        opened.get()
+        opened.pay("wechat")
+        stranger = make_signed_in(phone="19900000002")
+        with database.session() as session:
+            cashier = factories.staff(session, Role.CASHIER)
+
+        with pytest.raises(NotFound):
+            services.counter.take(
+                actor=cashier,
+                community_id=stranger.community_id,
+                house_id=owner.house_id,
+                money=MoneyIn(PaymentChannel.CASH, 22202, "陈建"),
+                client_key="key-00000009",
+            )
+
+        assert [one["state"] for one in orders()] == ["prepaying"]
 
     def test_a_door_that_was_paid_meanwhile_is_booked_before_the_cash(
         self, at_door, owner, orders, services, database, simulator

@@ -1,5 +1,7 @@
 """A refund from the request to the money back at the payer's, at the channel's own speed."""
 
+from datetime import timedelta
+
 import pytest
 
 from domain.actors import Role
@@ -243,7 +245,7 @@ class TestChannel:
         assert "unavailable" in asked
 
     def test_processing_waits_and_is_asked_about(
-        self, paid, approved, send, clock, by_hand, refunds
+        self, paid, approved, send, clock, by_hand, refunds, simulator
     ):
         approved(paid(), 22202)
         send()
@@ -257,6 +259,8 @@ class TestChannel:
         send()
 
         assert refunds() == [("succeeded", 22202)]
+        sent = [one for one in simulator.journal("/refund/domestic") if one["method"] == "POST"]
+        assert len(sent) == 1  # what the channel knows is only asked about
 
     def test_abnormal_calls_a_person_and_still_ends(
         self, paid, approved, send, clock, by_hand, refunds, tasks, bills
@@ -465,6 +469,33 @@ class TestCounter:
         assert database.value("SELECT balance_fen FROM prepaid_account") == 0
         assert sum(fen for _, fen in bills().values()) == 22200
 
+    def test_prepaid_money_of_one_payment_is_given_back_once(
+        self, services, payer, people, ask, approved, database
+    ):
+        """However much others add to the account afterwards."""
+        out = Payout("cash", "陈建", "19900000001")
+        services.counter.take(
+            actor=people["finance"],
+            community_id=payer.community_id,
+            house_id=payer.house_id,
+            money=MoneyIn(PaymentChannel.CASH, 22202, "陈建"),
+            client_key="key-00000001",
+        )
+        for number, fen in ((2, 800), (3, 1000)):
+            services.counter.take(
+                actor=people["finance"],
+                community_id=payer.community_id,
+                house_id=payer.house_id,
+                money=MoneyIn(PaymentChannel.CASH, fen, "陈建"),
+                client_key=f"key-0000000{number}",
+            )
+            if number == 2:
+                approved(2, 500, payout=out)
+
+        with pytest.raises(MoreThanRefundable, match=r"¥3\.00"):
+            ask(2, 301, payout=out)
+        assert database.value("SELECT balance_fen FROM prepaid_account") == 1300
+
     def test_money_that_only_moved_is_no_payment(
         self, cash, ask, services, payer, people, database
     ):
@@ -563,6 +594,8 @@ class TestAlipay:
             idempotency_key="key-00000001",
             how=HowToPay(PayWay.ALIPAY_QR),
         )
+        # Alipay cannot close what nobody has scanned yet: it holds the bills for less long.
+        assert started.payment.expires_at <= clock.now() + timedelta(minutes=10)
         number = started.payment.out_trade_no
         simulator.post("alipay/scan", qr_code=started.to_pay_with.code_url)
         simulator.post(f"alipay/pay/{number}", callbacks="lost")
