@@ -59,8 +59,7 @@ def run_reconciliation(day: datetime, channel: str | None, login_name: str | Non
 
 
 def _show_run(run: RunView) -> None:
-    shown = CHANNEL_SHOWN[PaymentChannel(run.channel)]
-    click.echo(f"{run.day} {shown} {run.mchid}：{_RUN_STATES[run.state]}{_say_error(run)}")
+    click.echo(_say_run(run))
     if run.state is not RunState.DONE:
         return
     for side, count, paid_fen, refunded_fen in (
@@ -70,11 +69,35 @@ def _show_run(run: RunView) -> None:
         click.echo(
             f"  {side} {count} 笔：收款 {show_yuan(paid_fen)}，退款 {show_yuan(refunded_fen)}"
         )
-    click.echo(f"  待处理差异 {run.unsettled} 条" if run.unsettled else "  没有待处理的差异")
+    click.echo(f"  {_say_unsettled(run)}")
 
 
-def _say_error(run: RunView) -> str:
-    return f"（{run.error}）" if run.error else ""
+def _say_run(run: RunView) -> str:
+    shown = CHANNEL_SHOWN[PaymentChannel(run.channel)]
+    error = f"（{run.error}）" if run.error else ""
+    return f"{run.day} {shown} {run.mchid}：{_RUN_STATES[run.state]}{error}"
+
+
+def _say_unsettled(run: RunView) -> str:
+    return f"待处理差异 {run.unsettled} 条" if run.unsettled else "没有待处理的差异"
+
+
+@reconcile_cli.command("days", help="列出核对过的日子：渠道每个商户号、现金每个小区各一行。")
+@click.option("--day", type=DAY, help="只看一天。")
+@_CHANNEL
+@as_staff_or_operator
+@telling
+def list_days(day: datetime | None, channel: str | None, login_name: str | None) -> None:
+    """List the runs, the newest day first."""
+    runs = find_services().reconciliation_cases.list_runs(
+        actor=act_as(login_name),
+        channel=_CHANNELS[channel] if channel else None,
+        day=day.date() if day else None,
+    )
+    for run in runs:
+        click.echo(f"{_say_run(run)}，{_say_unsettled(run)}")
+    if not runs:
+        click.echo("还没有核对过")
 
 
 @reconcile_cli.command("list", help="列出差异；还有待处理的则退出码为 1。")

@@ -43,6 +43,15 @@ class TestReconcile:
         assert "没有待处理的差异" in said
         assert "共 0 条" in ended(flask("reconcile", "list"))
 
+    def test_the_days_that_were_compared(self, flask, paid):
+        assert "还没有核对过" in ended(flask("reconcile", "days", "--as", "wang"))
+        ended(flask(*RUN, "--as", "wang"))
+
+        [line] = ended(flask("reconcile", "days", "--as", "wang")).splitlines()
+        assert line.startswith(f"{DAY} 微信支付 ")
+        assert line.endswith("：已核对，没有待处理的差异")
+        assert "还没有" in ended(flask("reconcile", "days", "--channel", "支付宝", "--as", "wang"))
+
     def test_both_channels_without_a_word(self, flask, paid):
         said = ended(flask(*RUN[:4]))
 
