@@ -16,9 +16,10 @@ from domain.payment_states import HELD_MONEY, ONLINE, PaymentChannel
 from domain.periods import local_date, start_of_local_day
 from domain.refund_states import RefundKind, RefundSource, RefundState
 from domain.settling import AllocationKind
-from models import Allocation, ApprovalRequest, Bill, Community, Payment, Receipt, Staff
+from models import Allocation, ApprovalRequest, Bill, Community, Payment, Staff
 from services.approvals.requests import Payout, ask_about, check_payout, run_request
 from services.audit import record
+from services.payments.numbers import has_number
 from services.payments.refund_rows import (
     Part,
     begin_refund,
@@ -86,14 +87,9 @@ class PaymentRefundRequests:
         def work(tx: Transaction) -> RefundablePayment:
             payment = tx.session.scalars(
                 select(Payment)
-                .outerjoin(Receipt, Receipt.payment_id == Payment.id)
                 .where(
                     or_(Payment.community_id == community_id, Payment.community_id.is_(None)),
-                    or_(
-                        Receipt.receipt_no == number,
-                        Payment.out_trade_no == number,
-                        Payment.provider_transaction_id == number,
-                    ),
+                    has_number(number),
                 )
                 .order_by(Payment.id)
                 .limit(1)

@@ -11,8 +11,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from domain.actors import Actor, Permission
 from domain.errors import NotFound
-from models import Payment, PaymentOrder, PlatformNotice, Receipt, ReconciliationCase, Refund
+from models import Payment, PaymentOrder, PlatformNotice, ReconciliationCase, Refund
 from services.payments.life_lines import LifeLine, Traced, read_lines
+from services.payments.numbers import has_number
 from services.payments.order_rows import Asks
 from services.payments.views import read_payments
 from services.unit_of_work import UnitOfWork
@@ -139,17 +140,7 @@ def _find_roots(
     orders = select(PaymentOrder.id).where(
         PaymentOrder.out_trade_no == number, within(PaymentOrder.community_id)
     )
-    with_receipt = select(Receipt.payment_id).where(
-        Receipt.receipt_no == number, within(Receipt.community_id)
-    )
-    payments = select(Payment.id).where(
-        or_(
-            Payment.provider_transaction_id == number,
-            Payment.out_trade_no == number,
-            Payment.id.in_(with_receipt),
-        ),
-        within(Payment.community_id),
-    )
+    payments = select(Payment.id).where(has_number(number), within(Payment.community_id))
     refunds = select(Refund.id).where(Refund.refund_no == number, within(Refund.community_id))
     return (
         list(session.scalars(orders)),
