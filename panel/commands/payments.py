@@ -8,6 +8,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
+from domain.actors import Actor
 from domain.money import parse_yuan, show_yuan
 from domain.payment_states import CHANNEL_SHOWN, PaymentChannel
 from domain.refund_states import SurplusPolicy
@@ -98,7 +99,10 @@ def make_codes(building: str | None, house: str | None, code: str, login_name: s
     """Give houses their codes."""
     actor, community_id = find_actor_and_community(login_name, code)
     made = find_services().pay_codes.make(
-        actor=actor, community_id=community_id, building=building, house=house
+        actor=actor,
+        community_id=community_id,
+        building=building,
+        house_id=None if house is None else _find_house(actor, community_id, house),
     )
     click.echo(f"{made.live_count} 处房屋都有收款码了，其中新生成 {made.new_count} 个")
 
@@ -132,7 +136,7 @@ def show_code(house: str, code: str, login_name: str | None) -> None:
     """Tell the address behind a code."""
     actor, community_id = find_actor_and_community(login_name, code)
     token = find_services().pay_codes.show_token(
-        actor=actor, community_id=community_id, house=house
+        actor=actor, community_id=community_id, house_id=_find_house(actor, community_id, house)
     )
     click.echo(f"{current_app.config['PUBLIC_BASE_URL']}/p/{token}")
 
@@ -145,7 +149,9 @@ def show_code(house: str, code: str, login_name: str | None) -> None:
 def replace_code(house: str, code: str, login_name: str | None) -> None:
     """Revoke a code and make another."""
     actor, community_id = find_actor_and_community(login_name, code)
-    find_services().pay_codes.replace(actor=actor, community_id=community_id, house=house)
+    find_services().pay_codes.replace(
+        actor=actor, community_id=community_id, house_id=_find_house(actor, community_id, house)
+    )
     click.echo(f"{house} 的收款码已换发，旧码不能再用，请打印新码")
 
 
@@ -157,5 +163,11 @@ def replace_code(house: str, code: str, login_name: str | None) -> None:
 def revoke_code(house: str, code: str, login_name: str | None) -> None:
     """Revoke a code."""
     actor, community_id = find_actor_and_community(login_name, code)
-    find_services().pay_codes.revoke(actor=actor, community_id=community_id, house=house)
+    find_services().pay_codes.revoke(
+        actor=actor, community_id=community_id, house_id=_find_house(actor, community_id, house)
+    )
     click.echo(f"{house} 的收款码已作废")
+
+
+def _find_house(actor: Actor, community_id: int, house: str) -> int:
+    return find_services().estate.find_house(actor=actor, community_id=community_id, label=house)

@@ -60,7 +60,7 @@ def to_prepaid(
         actor=actor,
         community_id=community_id,
         suspense_id=suspense_id,
-        house_id=found.meter_lists.find_house(actor=actor, community_id=community_id, label=house),
+        house_id=found.estate.find_house(actor=actor, community_id=community_id, label=house),
         amount_fen=amount_fen,
         note=note,
     )

@@ -78,9 +78,9 @@ class PayCodes:
         actor: Actor,
         community_id: int,
         building: str | None = None,
-        house: str | None = None,
+        house_id: int | None = None,
     ) -> CodesMade:
-        """Give every house of a community, building or name that has no live code one.
+        """Give a house, or every one of a community or building, a code where it has no live one.
 
         Raises:
             NotFound: there are no such houses.
@@ -88,7 +88,7 @@ class PayCodes:
         actor.must(Permission.MANAGE_ESTATE)
 
         def work(tx: Transaction) -> CodesMade:
-            houses = _read_houses(tx.session, community_id, building, house)
+            houses = _read_houses(tx.session, community_id, building, house_id)
             if not houses:
                 raise NotFound("没有这样的房屋")
             ids = [one.id for one in houses]
@@ -107,23 +107,23 @@ class PayCodes:
 
         return self.unit_of_work.run(work)
 
-    def replace(self, *, actor: Actor, community_id: int, house: str) -> None:
+    def replace(self, *, actor: Actor, community_id: int, house_id: int) -> None:
         """Revoke the code of a house and give it a new one: the printed one works no more.
 
         Raises:
             NotFound: no such house.
         """
-        self._revoke(actor, community_id, house, and_replace=True)
+        self._revoke(actor, community_id, house_id, and_replace=True)
 
-    def revoke(self, *, actor: Actor, community_id: int, house: str) -> None:
+    def revoke(self, *, actor: Actor, community_id: int, house_id: int) -> None:
         """Revoke the code of a house, which has none then.
 
         Raises:
             NotFound: no such house, or it has no code.
         """
-        self._revoke(actor, community_id, house, and_replace=False)
+        self._revoke(actor, community_id, house_id, and_replace=False)
 
-    def show_token(self, *, actor: Actor, community_id: int, house: str) -> str:
+    def show_token(self, *, actor: Actor, community_id: int, house_id: int) -> str:
         """Tell the token of a house's live code.
 
         Raises:
@@ -132,9 +132,9 @@ class PayCodes:
         """
         actor.must(Permission.MANAGE_ESTATE)
         with self.unit_of_work.reading() as session:
-            if not _read_houses(session, community_id, None, house):
+            if not _read_houses(session, community_id, None, house_id):
                 raise NotFound("没有这样的房屋")
-            found = self._read_codes(session, community_id, None, house)
+            found = self._read_codes(session, community_id, None, house_id)
         if not found:
             raise NotFound("这处房屋没有收款码")
         return found[0][1]
@@ -164,9 +164,9 @@ class PayCodes:
         )
 
     def _read_codes(
-        self, session: Session, community_id: int, building: str | None, house: str | None
+        self, session: Session, community_id: int, building: str | None, house_id: int | None
     ) -> list[tuple[str, str]]:
-        houses = {one.id: one for one in _read_houses(session, community_id, building, house)}
+        houses = {one.id: one for one in _read_houses(session, community_id, building, house_id)}
         codes = session.scalars(
             select(PayCode).where(
                 PayCode.community_id == community_id,
@@ -186,25 +186,25 @@ class PayCodes:
             found.append((one.label, token))
         return found
 
-    def _revoke(self, actor: Actor, community_id: int, house: str, *, and_replace: bool) -> None:
+    def _revoke(self, actor: Actor, community_id: int, house_id: int, *, and_replace: bool) -> None:
         actor.must(Permission.MANAGE_ESTATE)
 
         def work(tx: Transaction) -> None:
-            houses = _read_houses(tx.session, community_id, None, house)
+            houses = _read_houses(tx.session, community_id, None, house_id)
             if not houses:
                 raise NotFound("没有这样的房屋")
             revoked = tx.session.scalars(
                 update(PayCode)
-                .where(PayCode.house_id == houses[0].id, PayCode.revoked_at.is_(None))
+                .where(PayCode.house_id == house_id, PayCode.revoked_at.is_(None))
                 .values(revoked_at=tx.now)
                 .returning(PayCode.id)
             ).all()
             if and_replace:
-                self._add(tx, community_id, [houses[0].id])
+                self._add(tx, community_id, [house_id])
             elif not revoked:
                 raise NotFound("这处房屋没有收款码")
             action = "pay_code_replaced" if and_replace else "pay_code_revoked"
-            self._record(tx, actor, community_id, action, 1, house_id=houses[0].id)
+            self._record(tx, actor, community_id, action, 1, house_id=house_id)
 
         self.unit_of_work.run(work)
 
@@ -258,7 +258,7 @@ class _HouseRow:
 
 
 def _read_houses(
-    session: Session, community_id: int, building: str | None, house: str | None
+    session: Session, community_id: int, building: str | None, house_id: int | None
 ) -> list[_HouseRow]:
     query = (
         select(House.id, Building.name, House.unit_no, House.room_no)
@@ -268,10 +268,9 @@ def _read_houses(
     )
     if building is not None:
         query = query.where(Building.name == building.strip())
-    rows = [
-        _HouseRow(house_id, house_label(name, unit_no, room_no))
-        for house_id, name, unit_no, room_no in session.execute(query)
+    if house_id is not None:
+        query = query.where(House.id == house_id)
+    return [
+        _HouseRow(found_id, house_label(name, unit_no, room_no))
+        for found_id, name, unit_no, room_no in session.execute(query)
     ]
-    if house is None:
-        return rows
-    return [one for one in rows if one.label == house.strip()]

@@ -8,7 +8,6 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from domain.actors import Role
-from domain.houses import house_label
 from tests import factories
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -33,11 +32,11 @@ def token(database, services):
         manager = factories.staff(session, Role.MANAGER)
         house = factories.make_house(session, building=factories.make_building(session))
         factories.make_bill(session, house=house, lines=(123456,))
-        building = session.get_one(factories.Building, house.building_id)
-        label = house_label(building.name, house.unit_no, house.room_no)
-        community_id = house.community_id
+        house_id, community_id = house.id, house.community_id
     services.pay_codes.make(actor=manager, community_id=community_id)
-    return services.pay_codes.show_token(actor=manager, community_id=community_id, house=label)
+    return services.pay_codes.show_token(
+        actor=manager, community_id=community_id, house_id=house_id
+    )
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import requests
 
 from domain.actors import Role, system_actor
 from domain.errors import NotFound
-from domain.houses import house_label
 from domain.payment_states import PaymentChannel
 from services.payments.money_in import MoneyIn
 from tests import factories
@@ -31,16 +30,10 @@ def code_of(services, manager, database):
     """Give every house of a community a code and tell the one of a house."""
 
     def code_of(house_id):
-        [house] = database.rows(
-            "SELECT house.community_id, name, unit_no, room_no FROM house"
-            " JOIN building ON building.id = building_id WHERE house.id = :id",
-            id=house_id,
-        )
-        services.pay_codes.make(actor=manager, community_id=house["community_id"])
+        community_id = database.value("SELECT community_id FROM house WHERE id = :id", id=house_id)
+        services.pay_codes.make(actor=manager, community_id=community_id)
         return services.pay_codes.show_token(
-            actor=manager,
-            community_id=house["community_id"],
-            house=house_label(house["name"], house["unit_no"], house["room_no"]),
+            actor=manager, community_id=community_id, house_id=house_id
         )
 
     return code_of

@@ -70,18 +70,11 @@ class Life:
         services.pay_codes.make(actor=self.manager, community_id=self.community_id)
         self.tokens = [
             services.pay_codes.show_token(
-                actor=self.manager, community_id=self.community_id, house=label
+                actor=self.manager, community_id=self.community_id, house_id=house_id
             )
-            for label in self._labels()
+            for house_id in self.house_ids
         ]
         self.month = 0
-
-    def _labels(self):
-        rows = self.database.rows(
-            "SELECT building.name || unit_no || '单元' || room_no AS label FROM house"
-            " JOIN building ON building.id = building_id ORDER BY house.id"
-        )
-        return [row["label"] for row in rows]
 
     def live(self, steps, *, after_each=lambda act: None):
         acts = {
