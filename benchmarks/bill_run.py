@@ -141,12 +141,12 @@ def _run() -> None:
     """Generate a batch, and again, and print seconds and peak memory as JSON."""
     from datetime import date
 
-    from domain.actors import Role, staff_actor
+    from domain.actors import EVERYWHERE, Role, staff_actor
     from services import assembly
     from wsgi import create_app
 
     found = assembly.of(create_app())
-    actor = staff_actor(staff_id=1, name="基准", role=Role.FINANCE)
+    actor = staff_actor(staff_id=1, name="基准", role=Role.FINANCE, scope=EVERYWHERE)
     batch_id = found.batches.draft(actor=actor, community_id=1, month=date(2026, 10, 1))
     began = time.perf_counter()
     made = found.generation.generate(actor=actor, batch_id=batch_id)
@@ -174,13 +174,13 @@ def _run_orm() -> None:
     from sqlalchemy import select
     from sqlalchemy.orm import Session
 
-    from domain.actors import Role, staff_actor
+    from domain.actors import EVERYWHERE, Role, staff_actor
     from models import Bill, BillLine, House
     from services import assembly
     from wsgi import create_app
 
     found = assembly.of(create_app())
-    actor = staff_actor(staff_id=1, name="基准", role=Role.FINANCE)
+    actor = staff_actor(staff_id=1, name="基准", role=Role.FINANCE, scope=EVERYWHERE)
     batch_id = found.batches.draft(actor=actor, community_id=1, month=date(2026, 10, 1))
     engine = found.batches.unit_of_work.engine
     with Session(engine) as session:

@@ -64,13 +64,13 @@ def _run() -> None:
     """Generate, review and approve a batch, then publish it and print the seconds as JSON."""
     from datetime import date
 
-    from domain.actors import Role, staff_actor
+    from domain.actors import EVERYWHERE, Role, staff_actor
     from services import assembly
     from wsgi import create_app
 
     found = assembly.of(create_app())
-    maker = staff_actor(staff_id=1, name="基准", role=Role.FINANCE)
-    manager = staff_actor(staff_id=2, name="经理", role=Role.MANAGER)
+    maker = staff_actor(staff_id=1, name="基准", role=Role.FINANCE, scope=EVERYWHERE)
+    manager = staff_actor(staff_id=2, name="经理", role=Role.MANAGER, scope=EVERYWHERE)
     batch_id = found.batches.draft(actor=maker, community_id=1, month=date(2026, 10, 1))
     found.generation.generate(actor=maker, batch_id=batch_id)
     findings = found.bill_findings.list_findings(actor=manager, batch_id=batch_id)

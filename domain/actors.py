@@ -142,6 +142,25 @@ class ActorKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class DataScope:
+    """Which communities, and of some only which buildings, a member of staff works for.
+
+    ``community_ids`` is None for the whole company. ``building_ids`` are of other communities:
+    there only houses of these buildings are in scope, and nothing that concerns the whole.
+    """
+
+    community_ids: frozenset[int] | None = None
+    building_ids: frozenset[int] = frozenset()
+
+    def has_community(self, community_id: int | None) -> bool:
+        """Tell whether all of a community is in scope; of none, only the whole company."""
+        return self.community_ids is None or community_id in self.community_ids
+
+
+EVERYWHERE = DataScope()
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """Whoever asks for a use-case: written to every audit row.
 
@@ -157,6 +176,8 @@ class Actor:
     """The mini-program's openid of the WeChat that opened an owner's session, if one did."""
     role: Role | None = None
     """The role of a member of staff."""
+    scope: DataScope = EVERYWHERE
+    """Which data a member of staff may touch; for others their use-cases say it."""
 
     def must(self, permission: Permission) -> None:
         """Refuse unless the actor holds the permission.
@@ -199,10 +220,12 @@ def owner_actor(*, account_id: int, request_id: str = "", openid: str = "") -> A
     return Actor(ActorKind.OWNER, account_id, f"账号{account_id}", may, request_id, openid)
 
 
-def staff_actor(*, staff_id: int, name: str, role: Role, request_id: str = "") -> Actor:
-    """A member of staff with the permissions of their role."""
+def staff_actor(
+    *, staff_id: int, name: str, role: Role, scope: DataScope, request_id: str = ""
+) -> Actor:
+    """A member of staff with the permissions of their role, within their data scope."""
     may = ROLE_PERMISSIONS[role]
-    return Actor(ActorKind.STAFF, staff_id, name, may, request_id, role=role)
+    return Actor(ActorKind.STAFF, staff_id, name, may, request_id, role=role, scope=scope)
 
 
 def staff_id_of(actor: Actor) -> int:

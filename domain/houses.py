@@ -16,6 +16,26 @@ class HouseState(StrEnum):
     RENTED = "rented"
 
 
+class BuildingType(StrEnum):
+    """How a community or a building is built; 高层/小高层/多层/别墅/商业/混合."""
+
+    HIGH_RISE = "high_rise"
+    MID_RISE = "mid_rise"
+    MULTI_STOREY = "multi_storey"
+    VILLA = "villa"
+    COMMERCIAL = "commercial"
+    MIXED = "mixed"
+
+
+class SpaceRight(StrEnum):
+    """By what right a parking space is used; 产权/租赁/公共/人防."""
+
+    OWNED = "owned"
+    RENTED = "rented"
+    PUBLIC = "public"
+    CIVIL_DEFENCE = "civil_defence"
+
+
 def house_label(building: str, unit_no: str, room_no: str) -> str:
     """Name a house the way its owners do: ``1栋2单元303``; without a unit ``1栋303``."""
     return f"{building}{unit_no}单元{room_no}" if unit_no else f"{building}{room_no}"

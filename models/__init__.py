@@ -7,6 +7,7 @@ from models.accounts import (
     LoginCode,
     SessionToken,
     Staff,
+    StaffScope,
     StaffToken,
     WechatIdentity,
 )
@@ -22,13 +23,21 @@ from models.bills import (
     NumberSeries,
 )
 from models.discounts import DiscountHouse, DiscountItem, DiscountRule
-from models.estate import Building, Community, House, HouseMeasure, Occupancy
+from models.estate import (
+    Building,
+    BuildingUnit,
+    Community,
+    House,
+    HouseMeasure,
+    Occupancy,
+)
 from models.fees import FeeItem, FeeStandard
 from models.imports import ImportBatch
 from models.late_fees import BillLateFee, LateFeePause, LateFeeRule
 from models.merchants import CommunityMerchant, PayCode
 from models.messages import ChannelPause, OutboxMessage
 from models.meters import Meter, MeterReading
+from models.parking import Car, ParkingSpace
 from models.payments import (
     Allocation,
     BillLock,
@@ -66,6 +75,8 @@ __all__ = [
     "BillLine",
     "BillLock",
     "Building",
+    "BuildingUnit",
+    "Car",
     "CashierShift",
     "ChannelCall",
     "ChannelPause",
@@ -98,6 +109,7 @@ __all__ = [
     "OneOffCharge",
     "OutboxMessage",
     "Owner",
+    "ParkingSpace",
     "PayCode",
     "Payment",
     "PaymentOrder",
@@ -117,6 +129,7 @@ __all__ = [
     "SharePoolWeight",
     "ShiftCount",
     "Staff",
+    "StaffScope",
     "StaffTask",
     "StaffToken",
     "Suspense",

@@ -128,7 +128,30 @@ class Staff(Model):
     name: Mapped[Words]
     role: Mapped[Words]
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    sees_all: Mapped[bool] = mapped_column(server_default=text("true"))
+    """Whether the data scope is the whole company; otherwise it is what `StaffScope` lists."""
     created_at: Mapped[Instant]
+
+
+class StaffScope(Model):
+    """One piece of a data scope: a community, or one building of it."""
+
+    __tablename__ = "staff_scope"
+    __table_args__ = (
+        Index(
+            "uq_staff_scope_piece",
+            "staff_id",
+            "community_id",
+            "building_id",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+        ),
+    )
+
+    id: Mapped[BigId]
+    staff_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("staff.id"))
+    community_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("community.id"))
+    building_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("building.id"))
 
 
 class StaffToken(Model):

@@ -1,4 +1,4 @@
-"""Communities, buildings, houses, and by dates how a house is occupied."""
+"""Communities, buildings, units, houses, and by dates how a house is occupied."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql import func
 
-from domain.houses import HouseState
+from domain.houses import BuildingType, HouseState
 from domain.periods import LiableFromRule
 from domain.refund_states import SurplusPolicy
 from models.base import BigId, Fen, Instant, Model, Words, one_of
@@ -34,12 +34,34 @@ class Community(Model):
         CheckConstraint("review_change_percent >= 0", name="review_change_percent_range"),
         one_of("surplus_policy", SurplusPolicy),
         CheckConstraint("refund_alone_fen >= 0", name="refund_alone_fen_range"),
+        one_of("building_type", ("", *BuildingType)),
+        CheckConstraint("land_area > 0", name="land_area_positive"),
+        CheckConstraint("built_area > 0", name="built_area_positive"),
+        CheckConstraint("green_percent BETWEEN 0 AND 100", name="green_percent_range"),
+        CheckConstraint("retired_on IS NULL OR NOT is_active", name="retired_is_inactive"),
     )
 
     id: Mapped[BigId]
     code: Mapped[Words] = mapped_column(unique=True)
     name: Mapped[Words]
     address: Mapped[Words] = mapped_column(server_default="")
+    """As letters carry it; the parts below are what it is made of where they are known."""
+    province: Mapped[Words] = mapped_column(server_default="")
+    city: Mapped[Words] = mapped_column(server_default="")
+    district: Mapped[Words] = mapped_column(server_default="")
+    street: Mapped[Words] = mapped_column(server_default="")
+    street_no: Mapped[Words] = mapped_column(server_default="")
+    land_area: Mapped[Decimal | None] = mapped_column(Numeric(14, 4))
+    built_area: Mapped[Decimal | None] = mapped_column(Numeric(14, 4))
+    building_type: Mapped[Words] = mapped_column(server_default="")
+    green_percent: Mapped[Decimal | None] = mapped_column(Numeric(5, 2))
+    completed_on: Mapped[date | None]
+    developer: Mapped[Words] = mapped_column(server_default="")
+    service_phone: Mapped[Words] = mapped_column(server_default="")
+    """The desk that owners call."""
+    note: Mapped[Words] = mapped_column(server_default="")
+    retired_on: Mapped[date | None]
+    """Since when we no longer manage it; money and history stay."""
     liable_from_rule: Mapped[Words] = mapped_column(server_default=LiableFromRule.HANDOVER_DATE)
     is_reviewer_other: Mapped[bool] = mapped_column(server_default=text("true"))
     """Whether a batch must be approved by somebody other than its maker."""
@@ -63,11 +85,37 @@ class Building(Model):
     """One 楼栋."""
 
     __tablename__ = "building"
-    __table_args__ = (UniqueConstraint("community_id", "name"),)
+    __table_args__ = (
+        UniqueConstraint("community_id", "name"),
+        one_of("building_type", ("", *BuildingType)),
+        CheckConstraint("floor_count BETWEEN 1 AND 200", name="floor_count_range"),
+    )
 
     id: Mapped[BigId]
     community_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("community.id"))
     name: Mapped[Words]
+    building_type: Mapped[Words] = mapped_column(server_default="")
+    floor_count: Mapped[int | None]
+    note: Mapped[Words] = mapped_column(server_default="")
+    retired_on: Mapped[date | None]
+
+
+class BuildingUnit(Model):
+    """What is known of one 单元 beyond its number; houses name it by ``unit_no``."""
+
+    __tablename__ = "building_unit"
+    __table_args__ = (
+        CheckConstraint("floor_count BETWEEN 1 AND 200", name="floor_count_range"),
+        CheckConstraint("lift_count BETWEEN 0 AND 20", name="lift_count_range"),
+    )
+
+    building_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("building.id"), primary_key=True
+    )
+    unit_no: Mapped[Words] = mapped_column(primary_key=True)
+    floor_count: Mapped[int | None]
+    lift_count: Mapped[int | None]
+    note: Mapped[Words] = mapped_column(server_default="")
 
 
 class House(Model):
@@ -100,6 +148,8 @@ class House(Model):
     household_size: Mapped[int | None]
     """How many people live here, for tiers that count them."""
     note: Mapped[Words] = mapped_column(server_default="")
+    retired_on: Mapped[date | None]
+    """Since when it is no house of its own any more, such as after a merger; it owes no longer."""
 
 
 class HouseMeasure(Model):

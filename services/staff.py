@@ -12,6 +12,7 @@ from domain.actors import Actor, Permission, Role, staff_actor
 from domain.errors import Conflict, InvalidInput, NotFound
 from models import Staff
 from services.audit import record
+from services.scopes import scope_of
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
 
@@ -96,8 +97,13 @@ class StaffAccounts:
             staff = session.execute(
                 select(Staff).where(Staff.login_name == login_name, Staff.is_active)
             ).scalar_one_or_none()
-        if staff is None:
-            raise NotFound(f"没有登录名为 {login_name} 的员工，可用 flask staff create 添加")
+            if staff is None:
+                raise NotFound(f"没有登录名为 {login_name} 的员工，可用 flask staff create 添加")
+            scope = scope_of(session, staff_id=staff.id, sees_all=staff.sees_all)
         return staff_actor(
-            staff_id=staff.id, name=staff.name, role=Role(staff.role), request_id=request_id
+            staff_id=staff.id,
+            name=staff.name,
+            role=Role(staff.role),
+            scope=scope,
+            request_id=request_id,
         )

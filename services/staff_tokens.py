@@ -14,6 +14,7 @@ from domain.actors import Actor, Permission, Role, staff_actor
 from domain.errors import InvalidInput, NotFound, NotSignedIn
 from models import Staff, StaffToken
 from services.audit import record
+from services.scopes import scope_of
 from services.unit_of_work import Transaction, UnitOfWork
 
 _NAME_LIMIT = 40
@@ -113,7 +114,7 @@ class StaffTokens:
         """
         with self.unit_of_work.reading() as session:
             found = session.execute(
-                select(Staff.id, Staff.name, Staff.role)
+                select(Staff.id, Staff.name, Staff.role, Staff.sees_all)
                 .join(StaffToken, StaffToken.staff_id == Staff.id)
                 .where(
                     StaffToken.token_sha256 == _hash(token),
@@ -121,10 +122,15 @@ class StaffTokens:
                     Staff.is_active,
                 )
             ).one_or_none()
-        if found is None:
-            raise NotSignedIn
+            if found is None:
+                raise NotSignedIn
+            scope = scope_of(session, staff_id=found.id, sees_all=found.sees_all)
         return staff_actor(
-            staff_id=found.id, name=found.name, role=Role(found.role), request_id=request_id
+            staff_id=found.id,
+            name=found.name,
+            role=Role(found.role),
+            scope=scope,
+            request_id=request_id,
         )
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sqlalchemy import func, select
 
-from domain.actors import Actor, ActorKind, Permission, owner_actor, staff_actor
+from domain.actors import EVERYWHERE, Actor, ActorKind, Permission, owner_actor, staff_actor
 from models import (
     Account,
     ApprovalRequest,
@@ -211,10 +211,10 @@ def make_bill(session, *, house, item=None, batch=None, lines=(21002,), **change
     return bill
 
 
-def staff(session, role="manager", **changes):
+def staff(session, role="manager", *, scope=EVERYWHERE, **changes):
     """A member of staff as somebody who acts."""
     row = make_staff(session, role=role, **changes)
-    return staff_actor(staff_id=row.id, name=row.name, role=role)
+    return staff_actor(staff_id=row.id, name=row.name, role=role, scope=scope)
 
 
 def owner(account):

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.actors import (
+    EVERYWHERE,
     ROLE_PERMISSIONS,
     Permission,
     Role,
@@ -138,7 +139,7 @@ class TestActors:
     def test_every_role_is_listed_and_no_staff_acts_as_owner_or_machine(self):
         assert set(ROLE_PERMISSIONS) == set(Role)
         for role in Role:
-            may = staff_actor(staff_id=1, name="李工", role=role).permissions
+            may = staff_actor(staff_id=1, name="李工", role=role, scope=EVERYWHERE).permissions
             assert Permission.PAY_OWN_BILLS not in may
             assert Permission.RUN_PLATFORM_WORK not in may
 

@@ -1,4 +1,4 @@
-from domain.actors import staff_actor, system_actor
+from domain.actors import EVERYWHERE, staff_actor, system_actor
 from services.audit import record
 from tests import factories
 
@@ -7,7 +7,9 @@ class TestRecord:
     def test_a_row_says_who_did_what_to_which(self, unit_of_work, database, clock):
         with database.session() as session:
             community = factories.make_community(session)
-        actor = staff_actor(staff_id=7, name="李工", role="manager", request_id="req-1")
+        actor = staff_actor(
+            staff_id=7, name="李工", role="manager", scope=EVERYWHERE, request_id="req-1"
+        )
 
         unit_of_work.run(
             lambda tx: record(
