@@ -134,6 +134,7 @@ class PaymentRefundRequests:
         Source: domain.md D5; reliability.md A5.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
+        actor.must_be_fresh()
         check_amount_and_reason(amount_fen, reason)
 
         def work(tx: Transaction) -> RefundAsked:

@@ -69,6 +69,7 @@ class MoneyRequests:
             InvalidInput: no amount or no reason.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
+        actor.must_be_fresh()
 
         def work(tx: Transaction) -> int:
             bill = _read_bill(tx, bill_id)
@@ -84,6 +85,7 @@ class MoneyRequests:
             NotFound, BillNotOpen, RequestPending, InvalidInput: as in `request_waiver`.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
+        actor.must_be_fresh()
 
         def work(tx: Transaction) -> int:
             bill = _read_bill(tx, bill_id)
@@ -101,6 +103,7 @@ class MoneyRequests:
             NotFound, BillNotOpen, RequestPending, InvalidInput: as in `request_waiver`.
         """
         actor.must(Permission.VOID_BILLS)
+        actor.must_be_fresh()
 
         def work(tx: Transaction) -> int:
             bill = _read_bill(tx, bill_id)
@@ -119,6 +122,7 @@ class MoneyRequests:
             NotFound, RequestPending, InvalidInput: as in `request_waiver`.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
+        actor.must_be_fresh()
 
         def work(tx: Transaction) -> int:
             bill = _read_bill(tx, bill_id)
@@ -139,6 +143,7 @@ class MoneyRequests:
             NotFound, BillNotOpen, RequestPending, InvalidInput: as in `request_waiver`.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
+        actor.must_be_fresh()
 
         def work(tx: Transaction) -> int:
             bill = _read_bill(tx, bill_id)
@@ -160,6 +165,7 @@ class MoneyRequests:
             RequestPending, InvalidInput: as in `request_waiver`; the payee must be named.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
+        actor.must_be_fresh()
         check_payout(payout)
 
         def work(tx: Transaction) -> int:
@@ -193,6 +199,7 @@ class MoneyRequests:
             RequestPending, InvalidInput: as in `request_prepaid_refund`.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
+        actor.must_be_fresh()
         check_payout(payout)
 
         def work(tx: Transaction) -> int:

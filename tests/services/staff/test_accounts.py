@@ -3,7 +3,7 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.actors import ROLE_PERMISSIONS, ActorKind, Permission, Role, operator
 from domain.errors import InvalidInput, NotAllowed, NotFound
-from services.staff import LoginNameTaken
+from services.staff.accounts import LoginNameTaken
 from tests.factories import actor_without
 
 
