@@ -44,10 +44,10 @@ def upgrade() -> None:
 
 
 def _widen_accounts() -> None:
-    op.add_column("account", sa.Column("login_name", sa.Text()))
+    op.add_column("account", sa.Column("login_name", sa.String()))
     op.create_unique_constraint(op.f("uq_account_login_name"), "account", ["login_name"])
     for name in ("phone", "email"):
-        op.add_column("staff", sa.Column(name, sa.Text()))
+        op.add_column("staff", sa.Column(name, sa.String()))
     op.create_check_constraint(
         op.f("ck_staff_phone_form"), "staff", "phone ~ '^1[3-9][0-9]{9}$'"
     )
