@@ -25,8 +25,8 @@ _NO_LETTER = re.compile(r"[\W_]")
 _TAIL = re.compile(r"\A(.*?)[0-9]+\Z", re.DOTALL)
 _LOOKALIKES = str.maketrans("013457@$!", "oleastasi")
 _RUNS = (
-    "01234567890" * 3,
-    "09876543210" * 3,
+    "1234567890" * 3,
+    "0987654321" * 3,
     "abcdefghijklmnopqrstuvwxyz" * 2,
     "zyxwvutsrqponmlkjihgfedcba" * 2,
     "qwertyuiopasdfghjklzxcvbnm" * 2,
@@ -82,13 +82,17 @@ def new_one_time_password() -> str:
 
 def _plain(password: str) -> str:
     """Bring a password to what people mean by it: no case, width, spaces or marks."""
-    return _NO_LETTER.sub("", unicodedata.normalize("NFKC", password).casefold())
+    return _NO_LETTER.sub("", _folded(password))
+
+
+def _folded(password: str) -> str:
+    return unicodedata.normalize("NFKC", password).casefold()
 
 
 def _cores(password: str) -> Iterator[str]:
     """Tell the words that a password is only a dress of."""
-    plain = _plain(password)
-    for dress in (plain, plain.translate(_LOOKALIKES)):
+    undressed = _NO_LETTER.sub("", _folded(password).translate(_LOOKALIKES))
+    for dress in (_plain(password), undressed):
         yield dress
         yield _unit(dress)
         tail = _TAIL.match(dress)
