@@ -1,11 +1,12 @@
 """Members of staff who sign in with real passwords, and what one asks of them."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pyotp
 import pytest
 
-from domain.actors import Actor, visitor
+from domain.actors import visitor
 from gateways.passwords import Argon2Hasher
 from models import Staff
 from services.sign_in_attempts import Visit
@@ -20,7 +21,7 @@ _HASHED = Argon2Hasher().hash(PASSWORD)
 class Member:
     """A member of staff at the doors."""
 
-    services: object
+    services: Any
     id: int
     login_name: str
 
@@ -33,7 +34,7 @@ class Member:
             **more,
         )
 
-    def signed_in(self, password=PASSWORD, **more) -> Actor:
+    def signed_in(self, password=PASSWORD, **more):
         token = self.sign_in(password, **more).token
         return self.services.staff_sessions.authenticate(token=token)
 
