@@ -34,6 +34,7 @@ from localstack.survivors import Seen
 ROOT = Path(__file__).resolve().parent.parent
 WEB_PORT = 8080
 SIMULATOR_PORT = 8090
+MAIL_PORT = 8025
 
 ENVIRONMENT = "environment.json"
 """Present while a stack runs: the variables that our app has there."""
@@ -63,7 +64,7 @@ class Stack:
         Args:
             data_dir: holds databases, files, secret and logs of this stack.
             is_fresh: empty the folder first.
-            takes_any_port: use free ports instead of 8080 and 8090 or the next free after them.
+            takes_any_port: use free ports instead of 8080, 8090 and 8025 or the next free.
             reloads: run Flask's development server, which restarts on a change of the source.
             say: is told each step, in a sentence for people.
         """
@@ -173,12 +174,13 @@ class Stack:
         self._take_folder()
         web_port = self._take_port(WEB_PORT)
         simulator_port = self._take_port(SIMULATOR_PORT)
+        mail_port = self._take_port(MAIL_PORT)
         self.web_url = f"http://127.0.0.1:{web_port}"
         postgres = self._add(start_postgres(self.data_dir / "postgres"))
         queue = self._add(start_redis(self.data_dir / "redis"))
         self._say("PostgreSQL 和 Redis 已就绪。")
         processes = self._open_processes(postgres, queue)
-        self.simulator_url = self._start_simulator(processes, simulator_port)
+        self.simulator_url = self._start_simulator(processes, simulator_port, mail_port)
         processes.env |= _credentials(self.simulator_url)
         self._say(f"模拟平台已就绪：{self.simulator_url}")
         processes.run("migrations", _flask("db", "upgrade"))
@@ -262,8 +264,9 @@ class Stack:
         self._processes = processes
         return processes
 
-    def _start_simulator(self, processes: Processes, port: int) -> str:
-        words = ["--port", str(port), "--state", str(self.data_dir / "simulator")]
+    def _start_simulator(self, processes: Processes, port: int, mail_port: int) -> str:
+        words = ["--port", str(port), "--mail-port", str(mail_port)]
+        words += ["--state", str(self.data_dir / "simulator")]
         words += ["--backend", self.web_url, "--parent-pid", str(os.getpid())]
         ready = ReadyLine()
         self._programs["simulator"] = lambda: Program(

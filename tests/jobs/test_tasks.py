@@ -4,6 +4,7 @@ from domain.actors import visitor
 from domain.errors import Conflict, NotFound, PlatformUnavailable
 from jobs import tasks
 from jobs.tasks import JOBS
+from services.sign_in_attempts import Visit
 from services.timetable import TIMETABLE
 from tests import factories
 
@@ -36,7 +37,7 @@ class TestJobs:
         assert {entry.job for entry in TIMETABLE} <= set(JOBS)
 
     def test_every_job_that_a_use_case_wakes_exists(self, app, services, queue, simulator):
-        services.login.request_code(actor=visitor(), phone=PHONE, ip="127.0.0.1")
+        services.login.request_code(actor=visitor(), phone=PHONE, visit=Visit("127.0.0.1"))
         services.accounts.follow(actor=tasks._actor("测试"), openid="o1")
 
         assert {name for name, _ in queue.jobs} == {"deliver_messages", "learn_followers"}
@@ -68,7 +69,7 @@ class TestForgiving:
 
 class TestDeliver:
     def test_sends_what_is_due_once(self, run, services, simulator):
-        services.login.request_code(actor=visitor(), phone=PHONE, ip="127.0.0.1")
+        services.login.request_code(actor=visitor(), phone=PHONE, visit=Visit("127.0.0.1"))
 
         assert [run("deliver_messages"), run("deliver_messages")] == [1, 0]
 
@@ -76,7 +77,7 @@ class TestDeliver:
 
     def test_the_sweep_does_what_a_lost_job_would_have_done(self, run, services, simulator, queue):
         queue.is_away = True
-        services.login.request_code(actor=visitor(), phone=PHONE, ip="127.0.0.1")
+        services.login.request_code(actor=visitor(), phone=PHONE, visit=Visit("127.0.0.1"))
         assert queue.jobs == []
 
         assert run("sweep_messages") == 1

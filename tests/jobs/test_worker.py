@@ -18,6 +18,7 @@ from jobs.queue import QUEUE_NAME
 from jobs.worker import Ticker, make_worker
 from localstack.engines import start_redis
 from services.outbox import queue_message
+from services.sign_in_attempts import Visit
 from services.timetable import TIMETABLE, Entry
 
 PHONE = "19900000001"
@@ -28,7 +29,9 @@ SYSTEM = system_actor("测试")
 @pytest.fixture
 def ask_for_code(services):
     """Make a short message due."""
-    return lambda: services.login.request_code(actor=visitor(), phone=PHONE, ip="127.0.0.1")
+    return lambda: services.login.request_code(
+        actor=visitor(), phone=PHONE, visit=Visit("127.0.0.1")
+    )
 
 
 @pytest.fixture

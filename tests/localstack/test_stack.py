@@ -24,7 +24,7 @@ from tests.localstack.watching import (
 SIMULATOR = """
     import argparse, http.server, json, sys
     parser = argparse.ArgumentParser()
-    for name in ("--port", "--state", "--backend", "--parent-pid"):
+    for name in ("--port", "--mail-port", "--state", "--backend", "--parent-pid"):
         parser.add_argument(name, required=True)
     options = parser.parse_args()
     class Answer(http.server.BaseHTTPRequestHandler):

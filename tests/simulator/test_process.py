@@ -52,6 +52,12 @@ CONSOLE = {
     "SMS_TEMPLATE_BILL_PUBLISHED",
     "SMS_TEMPLATE_PAYMENT_RECEIVED",
     "SMS_API_BASE",
+    "MAIL_HOST",
+    "MAIL_PORT",
+    "MAIL_SECURITY",
+    "MAIL_USERNAME",
+    "MAIL_PASSWORD",
+    "MAIL_SENDER",
 }
 
 
@@ -168,6 +174,7 @@ class TestLife:
             "WECHATPAY_API_BASE",
             "ALIPAY_API_BASE",
             "SMS_API_BASE",
+            "MAIL_PORT",
         }
         assert set(changed) <= bases
         assert again.look("people") == [person]
