@@ -89,6 +89,11 @@ def drop_old_slots() -> int:
     return _services().timetable.drop_old_slots()
 
 
+def drop_old_doors() -> int:
+    """Forget old attempts to sign in, sessions of staff and links for new passwords."""
+    return _services().staff_sessions.drop_old(actor=_actor("清理登录记录"))
+
+
 def _forgiving(job: Callable[..., Any]) -> Callable[..., Any]:
     """End a job quietly when there is nothing left to do.
 
@@ -121,6 +126,7 @@ JOBS: dict[str, Callable[..., Any]] = {
         reconcile_channels,
         verify_ledger,
         drop_old_slots,
+        drop_old_doors,
     )
 }
 """Every job by the name it has on the queue and in the timetable."""

@@ -44,6 +44,7 @@ TIMETABLE = (
     Entry("reconcile_channels", timedelta(minutes=15)),
     Entry("verify_ledger", timedelta(hours=1)),
     Entry("drop_old_slots", timedelta(hours=1)),
+    Entry("drop_old_doors", timedelta(hours=24)),
 )
 SLOTS_KEPT = timedelta(days=7)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from domain.actors import (
     MONEY_ROLES,
@@ -21,10 +21,10 @@ from domain.actors import (
     staff_id_of,
 )
 from domain.errors import NotFound, NotSignedIn
-from models import Staff, StaffSession
+from models import PasswordReset, SignInAttempt, Staff, StaffSession
 from services.audit import record
 from services.passwords import Passwords
-from services.sign_in_attempts import Visit
+from services.sign_in_attempts import KNOWN_FOR, Visit
 from services.staff.proofs import StaffProofs
 from services.staff.rows import actor_of, end_sessions, own_words_of, set_password
 from services.unit_of_work import Transaction, UnitOfWork
@@ -279,6 +279,25 @@ class StaffSessions:
             _note(tx, actor, "staff_signed_out_everywhere", staff_id_of(actor))
 
         self.unit_of_work.run(work)
+
+    def drop_old(self, *, actor: Actor) -> int:
+        """Forget attempts, sessions and links of more than 90 days ago and return how many."""
+        actor.must(Permission.RUN_PLATFORM_WORK)
+
+        def work(tx: Transaction) -> int:
+            before = tx.now - KNOWN_FOR
+            return sum(
+                len(
+                    tx.session.scalars(delete(table).where(when < before).returning(table.id)).all()
+                )
+                for table, when in (
+                    (SignInAttempt, SignInAttempt.at),
+                    (StaffSession, StaffSession.expires_at),
+                    (PasswordReset, PasswordReset.expires_at),
+                )
+            )
+
+        return self.unit_of_work.run(work)
 
     def _must_first(self, staff: Staff) -> MustFirst | None:
         if staff.must_change_password:

@@ -13,6 +13,7 @@ from domain.actors import (
     Role,
     TotpSetupNeeded,
     operator,
+    system_actor,
     visitor,
 )
 from domain.errors import NotAllowed, NotFound, NotSignedIn
@@ -412,3 +413,20 @@ class TestOwnSessions:
         with pytest.raises(NotAllowed):
             services.staff_sessions.list_own(actor=actor)
         assert not actor.is_fresh
+
+
+class TestDropOld:
+    def test_what_is_older_than_ninety_days_is_forgotten(
+        self, services, wang, clock, database, is_out
+    ):
+        wang.sign_in()
+        services.staff_resets.ask_by_mail(actor=visitor(), login_name="wang", visit=HOME)
+        clock.advance(days=91)
+        token = wang.sign_in().token
+
+        assert services.staff_sessions.drop_old(actor=system_actor("测试")) == 3
+
+        assert not is_out(token)
+        assert database.value("SELECT count(*) FROM sign_in_attempt") == 1
+        with pytest.raises(NotAllowed):
+            services.staff_sessions.drop_old(actor=visitor())
