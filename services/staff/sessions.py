@@ -285,17 +285,15 @@ class StaffSessions:
         actor.must(Permission.RUN_PLATFORM_WORK)
 
         def work(tx: Transaction) -> int:
-            before = tx.now - KNOWN_FOR
-            return sum(
-                len(
-                    tx.session.scalars(delete(table).where(when < before).returning(table.id)).all()
-                )
-                for table, when in (
-                    (SignInAttempt, SignInAttempt.at),
-                    (StaffSession, StaffSession.expires_at),
-                    (PasswordReset, PasswordReset.expires_at),
-                )
-            )
+            gone = 0
+            for table, when in (
+                (SignInAttempt, SignInAttempt.at),
+                (StaffSession, StaffSession.expires_at),
+                (PasswordReset, PasswordReset.expires_at),
+            ):
+                old = delete(table).where(when < tx.now - KNOWN_FOR).returning(table.id)
+                gone += len(tx.session.scalars(old).all())
+            return gone
 
         return self.unit_of_work.run(work)
 
