@@ -22,6 +22,7 @@ from domain.errors import Conflict, NotAllowed, NotFound
 from domain.houses import house_label
 from models import BillBatch, BillBatchTick, Community, FeeItem
 from services.audit import record
+from services.scopes import find_batch, in_scope
 from services.unit_of_work import Transaction, UnitOfWork
 
 PAGE = 200
@@ -245,7 +246,7 @@ class BillFindings:
         """
         actor.must(Permission.VIEW_ESTATE)
         with self.unit_of_work.reading() as session:
-            if session.get(BillBatch, batch_id) is None:
+            if find_batch(session, actor, batch_id) is None:
                 raise NotFound
             return _read(session, batch_id)
 
@@ -259,9 +260,15 @@ class BillFindings:
         after_house_id: int = 0,
         limit: int = PAGE,
     ) -> Sequence[FindingRow]:
-        """List the houses of one finding by house id, from above ``after_house_id``."""
+        """List the houses of one finding by house id, from above ``after_house_id``.
+
+        Raises:
+            NotFound: no such batch.
+        """
         actor.must(Permission.VIEW_ESTATE)
         with self.unit_of_work.reading() as session:
+            if find_batch(session, actor, batch_id) is None:
+                raise NotFound
             rows = session.execute(
                 _ROWS,
                 {
@@ -300,7 +307,11 @@ class BillFindings:
         def work(tx: Transaction) -> None:
             batch = tx.session.execute(
                 select(BillBatch)
-                .where(BillBatch.id == batch_id, BillBatch.state == BatchState.PENDING_REVIEW)
+                .where(
+                    BillBatch.id == batch_id,
+                    BillBatch.state == BatchState.PENDING_REVIEW,
+                    in_scope(BillBatch.community_id, actor),
+                )
                 .with_for_update()
             ).scalar_one_or_none()
             found = _summaries(tx.session, batch_id).get((kind, fee_item_id)) if batch else None

@@ -24,6 +24,7 @@ from services.bills.runs import (
     reserve_ids,
     write_chunk,
 )
+from services.scopes import find_batch
 from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -96,7 +97,7 @@ class Generation:
 
     def _generate(self, actor: Actor, batch_id: int, progress: Progress) -> int:
         with self.unit_of_work.reading() as session:
-            batch = session.get(BillBatch, batch_id)
+            batch = find_batch(session, actor, batch_id)
         if batch is None:
             raise NotFound
         # While this name is held nobody else bills the month, so what is billed already can be
