@@ -60,11 +60,18 @@ def communities_reached(actor: Actor) -> ColumnElement[bool]:
     return Community.id.in_(sorted(actor.scope.community_ids | actor.scope.part_community_ids))
 
 
-def find_batch(session: Session, actor: Actor, batch_id: int) -> BillBatch | None:
-    """Find a batch of a community that is in scope; None answers as if there were none."""
-    return session.execute(
+def find_batch(session: Session, actor: Actor, batch_id: int) -> BillBatch:
+    """Find a batch of a community that is in scope.
+
+    Raises:
+        NotFound: there is none.
+    """
+    batch = session.execute(
         select(BillBatch).where(BillBatch.id == batch_id, in_scope(BillBatch.community_id, actor))
     ).scalar_one_or_none()
+    if batch is None:
+        raise NotFound
+    return batch
 
 
 def must_see(

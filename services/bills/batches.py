@@ -204,8 +204,6 @@ class BillBatches:
         actor.must(Permission.VIEW_ESTATE)
         with self.unit_of_work.reading() as session:
             batch = find_batch(session, actor, batch_id)
-            if batch is None:
-                raise NotFound
             items = _sums(session, batch_id)
             buildings = _sums_by_building(session, batch_id)
             exception_count = session.execute(

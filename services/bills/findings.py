@@ -246,8 +246,7 @@ class BillFindings:
         """
         actor.must(Permission.VIEW_ESTATE)
         with self.unit_of_work.reading() as session:
-            if find_batch(session, actor, batch_id) is None:
-                raise NotFound
+            find_batch(session, actor, batch_id)
             return _read(session, batch_id)
 
     def list_rows(
@@ -267,8 +266,7 @@ class BillFindings:
         """
         actor.must(Permission.VIEW_ESTATE)
         with self.unit_of_work.reading() as session:
-            if find_batch(session, actor, batch_id) is None:
-                raise NotFound
+            find_batch(session, actor, batch_id)
             rows = session.execute(
                 _ROWS,
                 {
@@ -307,11 +305,8 @@ class BillFindings:
         def work(tx: Transaction) -> None:
             batch = tx.session.execute(
                 select(BillBatch)
-                .where(
-                    BillBatch.id == batch_id,
-                    BillBatch.state == BatchState.PENDING_REVIEW,
-                    in_scope(BillBatch.community_id, actor),
-                )
+                .where(BillBatch.id == batch_id, BillBatch.state == BatchState.PENDING_REVIEW)
+                .where(in_scope(BillBatch.community_id, actor))
                 .with_for_update()
             ).scalar_one_or_none()
             found = _summaries(tx.session, batch_id).get((kind, fee_item_id)) if batch else None

@@ -9,7 +9,7 @@ from sqlalchemy import text, update
 
 from domain.actors import Actor, Permission
 from domain.bill_states import BillState
-from domain.errors import InvalidInput, NotFound
+from domain.errors import InvalidInput
 from models import Bill
 from services.audit import record
 from services.bills.freshness import content_of, key_of, read_made
@@ -72,8 +72,6 @@ class Regeneration:
         actor.must(Permission.GENERATE_BILLS)
         with self.unit_of_work.reading() as session:
             batch = find_batch(session, actor, batch_id)
-        if batch is None:
-            raise NotFound
         chosen = sorted(set(house_ids))
         with self.unit_of_work.reading() as session:
             if len(read_chosen_houses(session, batch.community_id, chosen)) != len(chosen):
