@@ -8,6 +8,8 @@ from typing import Any
 
 _SECRET_MIN_LENGTH = 16
 _AES_KEY_LENGTH = 43
+_MAIL_SECURITIES = ("tls", "starttls", "none")
+_YES_OR_NO = ("yes", "no")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _NEVER_INSIDE = ("change-me", "changeme")
 _PLACEHOLDERS = ("change-me", "changeme", "secret", "dev", "test", "password")
@@ -85,6 +87,15 @@ class Settings:
     sms_template_payment_received: str
     sms_daily_cap: int = 5000
 
+    mail_host: str = ""
+    mail_port: int = 465
+    mail_security: str = "tls"
+    mail_username: str = ""
+    mail_password: str = _secret(default="")
+    mail_sender: str = ""
+
+    require_totp: str = "no"
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
         """Read every field from its variable.
@@ -136,6 +147,12 @@ def _unusable(found: Mapping[str, Any], *, production: bool) -> list[str]:
     ]
     if found.get("log_level", "INFO") not in _LOG_LEVELS:
         wrong.append(f"LOG_LEVEL ({', '.join(_LOG_LEVELS)})")
+    if found.get("mail_security", "tls") not in _MAIL_SECURITIES:
+        wrong.append(f"MAIL_SECURITY ({', '.join(_MAIL_SECURITIES)})")
+    if production and "mail_host" in found and found.get("mail_security") == "none":
+        wrong.append("MAIL_SECURITY (tls, starttls)")
+    if found.get("require_totp", "no") not in _YES_OR_NO:
+        wrong.append(f"REQUIRE_TOTP ({', '.join(_YES_OR_NO)})")
     if production:
         wrong += [
             f"{name.upper()} (https)"
@@ -147,10 +164,13 @@ def _unusable(found: Mapping[str, Any], *, production: bool) -> list[str]:
 
 
 def _incomplete_accounts(found: Mapping[str, Any]) -> list[str]:
-    """Name what the accounts lack: Alipay has all or nothing, WeChat Pay one kind of key."""
+    """Name what the accounts lack: Alipay and mail all or nothing, WeChat Pay one kind of key."""
     pair = ("wechatpay_public_key", "wechatpay_public_key_id")
     alipay = ("alipay_app_id", "alipay_seller_id", "alipay_private_key", "alipay_public_key")
-    needed = list(alipay) if any(name in found for name in alipay) else []
+    needed = ["mail_sender"] if "mail_host" in found else []
+    if "mail_username" in found:
+        needed.append("mail_password")
+    needed += list(alipay) if any(name in found for name in alipay) else []
     if any(name in found for name in pair):
         needed += pair
     elif "wechatpay_platform_certificates" not in found:

@@ -122,6 +122,8 @@ def _wire(
             sms_daily_cap=settings.sms_daily_cap,
             delivery_width=settings.delivery_width,
             migration_heads=_migration_heads(),
+            public_base_url=settings.public_base_url,
+            requires_totp=settings.require_totp == "yes",
         ),
         more_probes=(QueueProbe(redis),),
     )

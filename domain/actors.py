@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from domain.errors import NotAllowed, NotFound
@@ -20,6 +20,9 @@ class Permission(StrEnum):
     CHECK_LEDGER = "check_ledger"
     VIEW_ESTATE = "view_estate"
     MANAGE_STAFF = "manage_staff"
+    APPROVE_ROLES = "approve_roles"
+    MANAGE_OWN_STAFF_SESSION = "manage_own_staff_session"
+    HAND_OUT_OWNER_ACCOUNTS = "hand_out_owner_accounts"
     MANAGE_ESTATE = "manage_estate"
     IMPORT_OWNERS = "import_owners"
     MANAGE_FEES = "manage_fees"
@@ -64,11 +67,23 @@ ROLE_SHOWN = {
     Role.ENGINEER: "工程",
     Role.AUDITOR: "审计",
 }
+MONEY_ROLES = frozenset({Role.ADMINISTRATOR, Role.MANAGER, Role.FINANCE, Role.CASHIER})
+"""Roles that take or give money, or that make those who do: two people hand them out."""
 _P = Permission
+_OWN_SESSION = frozenset({_P.MANAGE_OWN_SESSION, _P.MANAGE_OWN_STAFF_SESSION})
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    Role.ADMINISTRATOR: frozenset({_P.MANAGE_STAFF, _P.MANAGE_ESTATE, _P.VIEW_ESTATE}),
+    Role.ADMINISTRATOR: frozenset(
+        {
+            _P.MANAGE_STAFF,
+            _P.APPROVE_ROLES,
+            _P.HAND_OUT_OWNER_ACCOUNTS,
+            _P.MANAGE_ESTATE,
+            _P.VIEW_ESTATE,
+        }
+    ),
     Role.MANAGER: frozenset(
         {
+            _P.APPROVE_ROLES,
             _P.VIEW_ESTATE,
             _P.MANAGE_ESTATE,
             _P.IMPORT_OWNERS,
@@ -120,6 +135,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         {
             _P.VIEW_ESTATE,
             _P.IMPORT_OWNERS,
+            _P.HAND_OUT_OWNER_ACCOUNTS,
             _P.READ_METERS,
             _P.REQUEST_MONEY_OUT,
             _P.VIEW_HOUSE_MONEY,
@@ -130,6 +146,34 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         {_P.VIEW_ESTATE, _P.CHECK_LEDGER, _P.VIEW_HOUSE_MONEY, _P.VIEW_REPORTS}
     ),
 }
+
+
+class PasswordChangeNeeded(NotAllowed):
+    """The password was given by somebody else: nothing else goes before it is changed."""
+
+    code = "password_change_needed"
+    message = "请先设置新密码"
+
+
+class TotpSetupNeeded(NotAllowed):
+    """The role must have a second factor: nothing else goes before it is set up."""
+
+    code = "totp_setup_needed"
+    message = "请先开通动态验证码"
+
+
+class ReauthenticationNeeded(NotAllowed):
+    """The act gives money or power away, and the password was given too long ago or is a key."""
+
+    code = "reauthentication_needed"
+    message = "请重新输入密码后再操作"
+
+
+class MustFirst(StrEnum):
+    """What somebody who is signed in must do before anything else."""
+
+    CHANGE_PASSWORD = "change_password"  # noqa: S105 - no password
+    SET_UP_TOTP = "set_up_totp"
 
 
 class ActorKind(StrEnum):
@@ -183,15 +227,37 @@ class Actor:
     """The role of a member of staff."""
     scope: DataScope = EVERYWHERE
     """Which data a member of staff may touch; for others their use-cases say it."""
+    is_fresh: bool = True
+    """Proved who they are a moment ago; whoever sits at the machine's shell always does."""
+    must_first: MustFirst | None = None
+    """What goes before everything but one's own session."""
+    session_id: int | None = None
+    """The session of a member of staff who is signed in; none at the shell or with a key."""
 
     def must(self, permission: Permission) -> None:
         """Refuse unless the actor holds the permission.
 
         Raises:
             NotAllowed: they do not.
+            PasswordChangeNeeded, TotpSetupNeeded: that goes first.
         """
         if permission not in self.permissions:
             raise NotAllowed(permission=permission)
+        if permission in _OWN_SESSION:
+            return
+        if self.must_first is MustFirst.CHANGE_PASSWORD:
+            raise PasswordChangeNeeded
+        if self.must_first is MustFirst.SET_UP_TOTP:
+            raise TotpSetupNeeded
+
+    def must_be_fresh(self) -> None:
+        """Refuse unless the actor proved who they are a moment ago.
+
+        Raises:
+            ReauthenticationNeeded: the session is older, or it is a key of a program.
+        """
+        if not self.is_fresh:
+            raise ReauthenticationNeeded
 
     def must_cover(self, community_id: int | None) -> None:
         """Refuse what concerns a community, or none, that is not in scope as a whole.
@@ -229,7 +295,13 @@ def visitor(request_id: str = "") -> Actor:
     return Actor(ActorKind.VISITOR, None, "访客", may, request_id)
 
 
-def owner_actor(*, account_id: int, request_id: str = "", openid: str = "") -> Actor:
+def owner_actor(
+    *,
+    account_id: int,
+    request_id: str = "",
+    openid: str = "",
+    must_first: MustFirst | None = None,
+) -> Actor:
     """An owner who is signed in."""
     may = frozenset(
         {
@@ -240,7 +312,15 @@ def owner_actor(*, account_id: int, request_id: str = "", openid: str = "") -> A
             _P.VERIFY_RECEIPT,
         }
     )
-    return Actor(ActorKind.OWNER, account_id, f"账号{account_id}", may, request_id, openid)
+    return Actor(
+        ActorKind.OWNER,
+        account_id,
+        f"账号{account_id}",
+        may,
+        request_id,
+        openid,
+        must_first=must_first,
+    )
 
 
 def staff_actor(
@@ -249,6 +329,19 @@ def staff_actor(
     """A member of staff with the permissions of their role, within their data scope."""
     may = ROLE_PERMISSIONS[role]
     return Actor(ActorKind.STAFF, staff_id, name, may, request_id, role=role, scope=scope)
+
+
+def signed_in_staff(
+    actor: Actor, *, session_id: int, is_fresh: bool, must_first: MustFirst | None
+) -> Actor:
+    """Make of a member of staff somebody who acts through a session of theirs."""
+    return replace(
+        actor,
+        permissions=actor.permissions | {_P.MANAGE_OWN_STAFF_SESSION},
+        session_id=session_id,
+        is_fresh=is_fresh,
+        must_first=must_first,
+    )
 
 
 def staff_id_of(actor: Actor) -> int:
@@ -276,6 +369,7 @@ def operator(request_id: str = "") -> Actor:
     may = frozenset(
         {
             _P.MANAGE_STAFF,
+            _P.HAND_OUT_OWNER_ACCOUNTS,
             _P.CHECK_LEDGER,
             _P.VIEW_ESTATE,
             _P.MANAGE_ESTATE,

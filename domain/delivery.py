@@ -56,6 +56,12 @@ _REACTIONS: dict[Channel, dict[str, Reaction]] = {
         "LimitExceeded.DailyLimit": Reaction.REST_UNTIL_MIDNIGHT,
         "RequestLimitExceeded": Reaction.WAIT_A_MINUTE,
     },
+    Channel.MAIL: {
+        "530": Reaction.ALARM,
+        "534": Reaction.ALARM,
+        "535": Reaction.ALARM,
+        "off": Reaction.ALARM,
+    },
 }
 
 ATTEMPTS_CAP = 9
@@ -66,7 +72,7 @@ _PAUSES_S = (5, 15, 30, 60, 300, 900, 3600, 3 * 3600)
 def react(channel: Channel, vendor_code: str) -> Reaction:
     """Tell what a refusal means; an unknown code means that this message will never be taken.
 
-    Source: platforms.md 4.4.
+    Source: platforms.md 4.4; of mail the reply codes of RFC 4954, 6: who we are was not accepted.
     """
     if vendor_code in _ALARM_CODES:
         return Reaction.ALARM

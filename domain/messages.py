@@ -12,6 +12,7 @@ class Channel(StrEnum):
 
     OFFICIAL_TEMPLATE = "official_template"
     SMS = "sms"
+    MAIL = "mail"
 
 
 class MessageKind(StrEnum):
@@ -20,6 +21,7 @@ class MessageKind(StrEnum):
     LOGIN_CODE = "login_code"
     BILL_PUBLISHED = "bill_published"
     PAYMENT_RECEIVED = "payment_received"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind, no password
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +29,19 @@ class MessageShape:
     """The payload keys a message carries, and where each goes on a channel.
 
     ``template_fields`` maps a payload key to the official-account template's field key;
-    ``sms_params`` lists payload keys in the order of the SMS template's numbers.
+    ``sms_params`` lists payload keys in the order of the SMS template's numbers. ``mail_subject``
+    and ``mail_text`` have payload keys in braces. What ``is_secret`` is wiped once it was sent.
     """
 
     sms_params: tuple[str, ...]
     template_fields: dict[str, str]
+    is_secret: bool = False
+    mail_subject: str = ""
+    mail_text: str = ""
 
 
 MESSAGES: dict[MessageKind, MessageShape] = {
-    MessageKind.LOGIN_CODE: MessageShape(("code", "minutes"), {}),
+    MessageKind.LOGIN_CODE: MessageShape(("code", "minutes"), {}, is_secret=True),
     MessageKind.BILL_PUBLISHED: MessageShape(
         ("house", "amount", "due_on"),
         {"house": "thing1", "items": "thing2", "amount": "amount3", "due_on": "time4"},
@@ -48,6 +54,17 @@ MESSAGES: dict[MessageKind, MessageShape] = {
             "paid_at": "time3",
             "receipt_no": "character_string4",
         },
+    ),
+    MessageKind.PASSWORD_RESET: MessageShape(
+        (),
+        {},
+        is_secret=True,
+        mail_subject="安居：设置新密码",
+        mail_text=(
+            "您好，{name}：\n\n有人为您的账号申请设置新密码。如果是您本人，请在 {minutes} 分钟内"
+            "打开下面的链接，链接只能使用一次：\n\n{url}\n\n如果不是您本人，请不要打开，"
+            "也不要转发这封邮件，您的密码没有改变。\n"
+        ),
     ),
 }
 

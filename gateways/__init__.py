@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from redis import Redis
@@ -9,9 +10,16 @@ from redis import Redis
 from domain.messages import MessageKind
 from domain.payment_states import CHANNEL_SHOWN
 from gateways.documents import OfficeDocuments
+from gateways.mail import MailAccount, MailProbe, SmtpMail
 from gateways.merchant_accounts import read_accounts
 from gateways.mini_program import TokenProbe, WechatMiniProgram
 from gateways.official_account import WechatOfficialAccount
+from gateways.passwords import (
+    Argon2Hasher,
+    AuthenticatorCodes,
+    FernetBox,
+    common_passwords,
+)
 from gateways.pay_channels import MerchantChannels
 from gateways.pay_probes import PayProbe
 from gateways.slips import PrintedSlips
@@ -22,10 +30,14 @@ from services.pay_ports import PayChannels
 from services.ports import (
     Clock,
     DocumentWriter,
+    MailSender,
     MiniProgram,
     OfficialAccount,
+    PasswordHasher,
     Probe,
+    SecretBox,
     SmsSender,
+    TotpCodes,
     WorkbookReader,
 )
 from services.printing import SlipWriter
@@ -41,6 +53,11 @@ class Gateways:
     mini_program: MiniProgram
     official_account: OfficialAccount
     sms: SmsSender
+    mail: MailSender
+    password_hasher: PasswordHasher
+    common_passwords: Container[str]
+    secret_box: SecretBox
+    totp: TotpCodes
     pay_channels: PayChannels
     workbooks: WorkbookReader
     documents: DocumentWriter
@@ -73,6 +90,7 @@ def build(settings: Settings, redis: Redis, clock: Clock) -> Gateways:
         width=settings.delivery_width,
     )
     sms_account = _sms_account(settings)
+    mail = SmtpMail(_mail_account(settings))
     pay_channels = MerchantChannels(accounts=read_accounts(settings), clock=clock)
     return Gateways(
         mini_program=WechatMiniProgram(client=mini_client),
@@ -85,6 +103,11 @@ def build(settings: Settings, redis: Redis, clock: Clock) -> Gateways:
             },
         ),
         sms=TencentSms(account=sms_account, base_url=settings.sms_api_base),
+        mail=mail,
+        password_hasher=Argon2Hasher(),
+        common_passwords=common_passwords(),
+        secret_box=FernetBox(settings.secret_key.encode()),
+        totp=AuthenticatorCodes(),
         pay_channels=pay_channels,
         workbooks=XlsxReader(),
         documents=OfficeDocuments(),
@@ -94,6 +117,7 @@ def build(settings: Settings, redis: Redis, clock: Clock) -> Gateways:
             TokenProbe("微信公众号", official_client),
             *_pay_probes(pay_channels, clock),
             SmsProbe(sms_account),
+            MailProbe(mail),
         ),
     )
 
@@ -123,4 +147,15 @@ def _sms_account(settings: Settings) -> SmsAccount:
             MessageKind.BILL_PUBLISHED: settings.sms_template_bill_published,
             MessageKind.PAYMENT_RECEIVED: settings.sms_template_payment_received,
         },
+    )
+
+
+def _mail_account(settings: Settings) -> MailAccount:
+    return MailAccount(
+        host=settings.mail_host,
+        port=settings.mail_port,
+        security=settings.mail_security,
+        username=settings.mail_username,
+        password=settings.mail_password,
+        sender=settings.mail_sender,
     )

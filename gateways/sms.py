@@ -133,7 +133,11 @@ class SmsProbe:
         Raises:
             PlatformRefused: something is missing.
         """
-        missing = [kind.value for kind in MessageKind if not self.account.template_ids.get(kind)]
+        missing = [
+            kind.value
+            for kind, shape in MESSAGES.items()
+            if shape.sms_params and not self.account.template_ids.get(kind)
+        ]
         if missing:
             raise PlatformRefused("短信缺少模板：" + "、".join(missing))
         return f"腾讯云短信已配置，签名「{self.account.sign_name}」；没有试发"

@@ -19,12 +19,16 @@ from miniapp_api import (
     errors,
     health,
     limits,
+    owner_passwords,
     pages,
     payments,
     receipt_pages,
     sessions,
+    staff_accounts,
+    staff_own,
     staff_payments,
     staff_readings,
+    staff_sessions,
     statements,
 )
 from miniapp_api.documentation import describe_security, make_api
@@ -90,9 +94,13 @@ def register(
     api = make_api(app)
     for blueprint in (
         sessions.bp,
+        owner_passwords.bp,
         bills.bp,
         payments.bp,
         statements.bp,
+        staff_sessions.bp,
+        staff_own.bp,
+        staff_accounts.bp,
         staff_readings.bp,
         staff_payments.bp,
     ):

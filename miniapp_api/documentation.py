@@ -15,7 +15,7 @@ from miniapp_api.schemas import ErrorOut
 from miniapp_api.security import open_to_all
 from miniapp_api.strict_json import StrictParser
 
-_SCHEMES = {"owner": "session", "staff": "staff_key"}
+_SCHEMES = {"owner": "session", "staff": "staff_session_or_key"}
 """What a route that carries a mark asks for."""
 _REFUSALS = {
     401: "没有登录或登录已失效",

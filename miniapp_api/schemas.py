@@ -7,6 +7,7 @@ from typing import ClassVar
 from marshmallow import Schema, fields
 
 from domain.bill_states import OWNER_SEES
+from domain.passwords import LENGTH_CAP
 from domain.payment_states import OrderState, PayWay
 from domain.prepaid import PrepaidMove
 from miniapp_api.fields import Count, Day, Flag, Input, ListOf, NestedIn, OneOf, RowId, Words
@@ -40,6 +41,27 @@ class PhoneCodeIn(PhoneIn):
     wechat_code = Words(limit=128, pattern=_WECHAT_CODE)
 
 
+class PasswordIn(Input):
+    """Signing in by login name and password, exactly as they were handed out or chosen."""
+
+    login_name = Words(limit=40, required=True)
+    password = Words(limit=LENGTH_CAP, required=True)
+
+
+class NewPasswordIn(Input):
+    """A new password, with the one of before."""
+
+    password = Words(limit=LENGTH_CAP, required=True)
+    new_password = Words(limit=LENGTH_CAP, required=True)
+
+
+class ResetByCodeIn(PhoneIn):
+    """A new password, by the code that was sent."""
+
+    code = Words(limit=6, pattern=r"^[0-9]{6}$", required=True)
+    new_password = Words(limit=LENGTH_CAP, required=True)
+
+
 class WechatCodeIn(Input):
     """Signing in by a WeChat that is bound already."""
 
@@ -59,6 +81,7 @@ class SessionOut(Schema):
     expires_at = fields.AwareDateTime(required=True)
     phone_masked = fields.String(required=True)
     house_count = fields.Integer(required=True)
+    must_change_password = fields.Boolean(required=True)
 
 
 class HouseOut(Schema):

@@ -13,10 +13,13 @@ from domain.actors import Actor, visitor
 from domain.errors import NotSignedIn
 from services import assembly
 from services.logs import request_id
+from services.sign_in_attempts import Visit
+from services.staff.sessions import TOKEN_PREFIX
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_DEVICE = re.compile(r"\A[A-Za-z0-9_-]{16,64}\Z", re.ASCII)
 _BEARER = re.compile(r"\ABearer ([A-Za-z0-9_-]{20,100})\Z", re.ASCII)
 
 
@@ -37,19 +40,24 @@ def signed_in(view: Callable[P, R]) -> Callable[P, R]:
 
 
 def staff_only(view: Callable[P, R]) -> Callable[P, R]:
-    """Let only keys of members of staff in; ``g.actor`` is whose key it is.
+    """Let only sessions and keys of members of staff in; ``g.actor`` is whose it is.
 
     What their role may do is for the use-case to ask. It stands where `signed_in` does.
     """
 
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-        g.actor = own_services().staff_tokens.authenticate(
-            token=bearer_token(), request_id=request_id.get()
-        )
+        g.actor = _staff_of(bearer_token())
         return view(*args, **kwargs)
 
     return _mark(guarded, "staff")
+
+
+def _staff_of(token: str) -> Actor:
+    services = own_services()
+    if token.startswith(TOKEN_PREFIX):
+        return services.staff_sessions.authenticate(token=token, request_id=request_id.get())
+    return services.staff_tokens.authenticate(token=token, request_id=request_id.get())
 
 
 def open_to_all(view: Callable[P, R]) -> Callable[P, R]:
@@ -78,6 +86,16 @@ def bearer_token() -> str:
     if not match:
         raise NotSignedIn
     return match[1]
+
+
+def visit() -> Visit:
+    """Tell where a request comes from; a nonce of the wrong form counts as none."""
+    device = request.headers.get("X-Device-Id", "")
+    return Visit(
+        ip=request.remote_addr or "",
+        device=device if _DEVICE.match(device) else "",
+        device_words=request.user_agent.string.replace("\0", ""),
+    )
 
 
 def actor() -> Actor:

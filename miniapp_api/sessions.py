@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import request
-
 from miniapp_api.documentation import ApiBlueprint
 from miniapp_api.limits import SIGNING_IN, limited
 from miniapp_api.schemas import (
@@ -16,8 +14,16 @@ from miniapp_api.schemas import (
     WechatCodeIn,
     WechatPhoneIn,
 )
-from miniapp_api.security import actor, bearer_token, open_to_all, own_services, signed_in
-from services.login import CODE_LIFE, CODE_PAUSE, SignedIn
+from miniapp_api.security import (
+    actor,
+    bearer_token,
+    open_to_all,
+    own_services,
+    signed_in,
+    visit,
+)
+from services.owner_sessions import SignedIn
+from services.phone_codes import CODE_LIFE, CODE_PAUSE
 
 bp = ApiBlueprint("sessions", __name__, description="登录与退出")
 
@@ -30,13 +36,8 @@ bp = ApiBlueprint("sessions", __name__, description="登录与退出")
 @bp.refusals(422, 429, 503)
 def request_code(form: dict[str, Any]) -> dict[str, int]:
     """Send a sign-in code by SMS. The answer is the same for every phone."""
-    own_services().login.request_code(
-        actor=actor(), phone=form["phone"], ip=request.remote_addr or ""
-    )
-    return {
-        "resend_after_s": int(CODE_PAUSE.total_seconds()),
-        "expires_in_s": int(CODE_LIFE.total_seconds()),
-    }
+    own_services().login.request_code(actor=actor(), phone=form["phone"], visit=visit())
+    return code_sent()
 
 
 @bp.route("/sessions/by-phone-code", methods=["POST"])
@@ -51,6 +52,7 @@ def sign_in_by_code(form: dict[str, Any]) -> SignedIn:
         actor=actor(),
         phone=form["phone"],
         code=form["code"],
+        visit=visit(),
         wechat_code=form.get("wechat_code"),
     )
 
@@ -95,3 +97,11 @@ def sign_out() -> None:
 def sign_out_everywhere() -> None:
     """End every session of the account, on all devices."""
     own_services().login.sign_out_everywhere(actor=actor())
+
+
+def code_sent() -> dict[str, int]:
+    """Tell how long a code lives and when the next may be asked for."""
+    return {
+        "resend_after_s": int(CODE_PAUSE.total_seconds()),
+        "expires_in_s": int(CODE_LIFE.total_seconds()),
+    }

@@ -23,6 +23,13 @@ from models.bills import (
     NumberSeries,
 )
 from models.discounts import DiscountHouse, DiscountItem, DiscountRule
+from models.doors import (
+    PasswordReset,
+    RecoveryCode,
+    RoleGrant,
+    SignInAttempt,
+    StaffSession,
+)
 from models.estate import (
     Building,
     BuildingUnit,
@@ -110,6 +117,7 @@ __all__ = [
     "OutboxMessage",
     "Owner",
     "ParkingSpace",
+    "PasswordReset",
     "PayCode",
     "Payment",
     "PaymentOrder",
@@ -122,14 +130,18 @@ __all__ = [
     "ReceiptMark",
     "ReconciliationCase",
     "ReconciliationRun",
+    "RecoveryCode",
     "Refund",
     "RefundPart",
+    "RoleGrant",
     "SessionToken",
     "SharePool",
     "SharePoolWeight",
     "ShiftCount",
+    "SignInAttempt",
     "Staff",
     "StaffScope",
+    "StaffSession",
     "StaffTask",
     "StaffToken",
     "Suspense",

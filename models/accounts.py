@@ -22,6 +22,10 @@ class Account(Model):
     phone: Mapped[Words] = mapped_column(unique=True)
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     created_at: Mapped[Instant]
+    login_name: Mapped[str | None] = mapped_column(unique=True)
+    """Handed out by staff, together with a password; most owners have none."""
+    password_hash: Mapped[Words] = mapped_column(server_default="")
+    must_change_password: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class WechatIdentity(Model):
@@ -60,6 +64,8 @@ class LoginCode(Model):
     __table_args__ = (
         Index("ix_login_code_phone", "phone", "purpose", "created_at"),
         Index("ix_login_code_ip", "ip", "created_at"),
+        Index("ix_login_code_network", "network", "created_at"),
+        Index("ix_login_code_device", "device_sha256", "created_at"),
         CheckConstraint("tries_left >= 0", name="tries_left_range"),
     )
 
@@ -68,6 +74,11 @@ class LoginCode(Model):
     purpose: Mapped[Words]
     code_hmac: Mapped[Words]
     ip: Mapped[Words]
+    """The address; of IPv6 the /64, which is one home."""
+    network: Mapped[Words] = mapped_column(server_default="")
+    """The /24 of IPv4, the /48 of IPv6."""
+    device_sha256: Mapped[Words] = mapped_column(server_default="")
+    """Of the nonce that the client sent, if it did: the code opens nothing elsewhere."""
     tries_left: Mapped[int]
     created_at: Mapped[Instant]
     expires_at: Mapped[Instant]
@@ -85,6 +96,7 @@ class SessionToken(Model):
     account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("account.id"))
     openid: Mapped[Words] = mapped_column(server_default="")
     """The mini-program's openid of the WeChat that opened it: payments go to that pay sheet."""
+    by_password: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[Instant]
     expires_at: Mapped[Instant]
     revoked_at: Mapped[Instant | None]
@@ -118,10 +130,13 @@ class HouseBinding(Model):
 
 
 class Staff(Model):
-    """A member of staff. Passwords come with the panel; until then the command line names them."""
+    """A member of staff; without a password only the command line can name them."""
 
     __tablename__ = "staff"
-    __table_args__ = (one_of("role", Role),)
+    __table_args__ = (
+        one_of("role", Role),
+        CheckConstraint("phone ~ '^1[3-9][0-9]{9}$'", name="phone_form"),
+    )
 
     id: Mapped[BigId]
     login_name: Mapped[Words] = mapped_column(unique=True)
@@ -131,6 +146,16 @@ class Staff(Model):
     sees_all: Mapped[bool] = mapped_column(server_default=text("true"))
     """Whether the data scope is the whole company; otherwise it is what `StaffScope` lists."""
     created_at: Mapped[Instant]
+    phone: Mapped[str | None]
+    email: Mapped[str | None]
+    password_hash: Mapped[Words] = mapped_column(server_default="")
+    must_change_password: Mapped[bool] = mapped_column(server_default=text("false"))
+    totp_sealed: Mapped[Words] = mapped_column(server_default="")
+    """The sealed secret of the second factor; empty while there is none."""
+    totp_offered_sealed: Mapped[Words] = mapped_column(server_default="")
+    """A secret that was shown and not yet proven."""
+    totp_last_step: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """The step of the newest code that was taken: each is taken once."""
 
 
 class StaffScope(Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -43,6 +43,8 @@ from services.meters.lists import MeterLists
 from services.meters.readings import MeterReadings
 from services.meters.register import MeterRegister
 from services.outbox import Outbox
+from services.owner_passwords import OwnerPasswords
+from services.passwords import Passwords
 from services.pay_ports import PayChannels
 from services.payments.channel_calls import ChannelCalls
 from services.payments.community_rules import CommunityPaymentRules
@@ -62,14 +64,19 @@ from services.payments.suspense import SuspenseMoney
 from services.payments.sweep import PaymentSweep
 from services.payments.tickets import OrderTickets
 from services.payments.watch import PaymentWatch
+from services.phone_codes import PhoneCodes
 from services.ports import (
     Clock,
     DocumentWriter,
     JobQueue,
+    MailSender,
     MiniProgram,
     OfficialAccount,
+    PasswordHasher,
     Probe,
+    SecretBox,
     SmsSender,
+    TotpCodes,
     WorkbookReader,
 )
 from services.prepaid.accounts import PrepaidAccounts
@@ -78,7 +85,12 @@ from services.reconciliation.cases import ReconciliationCases
 from services.reconciliation.cash import CashReconciliation
 from services.reconciliation.runs import Reconciliation
 from services.reports.reporting import Reports
-from services.staff import StaffAccounts
+from services.staff.accounts import StaffAccounts
+from services.staff.grants import RoleGrants
+from services.staff.proofs import StaffProofs
+from services.staff.resets import StaffResets
+from services.staff.sessions import StaffSessions
+from services.staff.totp import StaffTotp
 from services.staff_tokens import StaffTokens
 from services.statements import Statements
 from services.tasks import StaffTasks
@@ -123,6 +135,7 @@ class Services:
     one_offs: OneOffCharges
     outbox: Outbox
     own_bills: OwnBills
+    owner_passwords: OwnerPasswords
     pay_channels: PayChannels
     pay_codes: PayCodes
     payment_rules: CommunityPaymentRules
@@ -142,11 +155,15 @@ class Services:
     refunds: Refunds
     reports: Reports
     reversals: Reversals
+    role_grants: RoleGrants
     settlement: Settlement
     shifts: Shifts
     slips: SlipWriter
     share_pools: SharePools
     staff: StaffAccounts
+    staff_resets: StaffResets
+    staff_sessions: StaffSessions
+    staff_totp: StaffTotp
     staff_tokens: StaffTokens
     statements: Statements
     sweep: PaymentSweep
@@ -170,6 +187,31 @@ class World(Protocol):
     @property
     def sms(self) -> SmsSender:
         """Short messages."""
+        ...
+
+    @property
+    def mail(self) -> MailSender:
+        """E-mail."""
+        ...
+
+    @property
+    def password_hasher(self) -> PasswordHasher:
+        """Slow hashes."""
+        ...
+
+    @property
+    def common_passwords(self) -> Container[str]:
+        """Passwords that many people have, in lower case."""
+        ...
+
+    @property
+    def secret_box(self) -> SecretBox:
+        """Secrets that must be read again."""
+        ...
+
+    @property
+    def totp(self) -> TotpCodes:
+        """Authenticator apps."""
         ...
 
     @property
@@ -206,6 +248,8 @@ class Policy:
     sms_daily_cap: int
     delivery_width: int
     migration_heads: frozenset[str]
+    public_base_url: str
+    requires_totp: bool
 
 
 def build(
@@ -226,6 +270,9 @@ def build(
     refunds = Refunds(unit_of_work, world.pay_channels, calls)
     door_key = hmac.digest(policy.code_key, b"door codes", hashlib.sha256)
     tickets = OrderTickets(unit_of_work, world.pay_channels, calls)
+    passwords = Passwords(world.password_hasher, world.common_passwords)
+    codes = PhoneCodes(policy.code_key, policy.sms_daily_cap)
+    proofs = StaffProofs(unit_of_work, passwords, world.secret_box, world.totp, policy.code_key)
     return Services(
         accounts=Accounts(unit_of_work, world.official_account),
         batches=BillBatches(unit_of_work),
@@ -248,7 +295,7 @@ def build(
         inbox=inbox,
         late_fees=LateFees(unit_of_work),
         ledger=Ledger(unit_of_work),
-        login=Login(unit_of_work, world.mini_program, policy.code_key, policy.sms_daily_cap),
+        login=Login(unit_of_work, world.mini_program, codes),
         merchants=MerchantAccounts(unit_of_work, world.pay_channels),
         meter_lists=MeterLists(unit_of_work),
         meter_reading_import=MeterReadingImport(unit_of_work, world.workbooks),
@@ -258,8 +305,11 @@ def build(
         money_requests=MoneyRequests(unit_of_work),
         notices=PaymentNotices(unit_of_work, world.pay_channels, inbox, settlement, refunds),
         one_offs=OneOffCharges(unit_of_work),
-        outbox=Outbox(unit_of_work, world.official_account, world.sms, policy.delivery_width),
+        outbox=Outbox(
+            unit_of_work, world.official_account, world.sms, world.mail, policy.delivery_width
+        ),
         own_bills=OwnBills(unit_of_work),
+        owner_passwords=OwnerPasswords(unit_of_work, passwords, codes, policy.code_key),
         payment_rules=CommunityPaymentRules(unit_of_work),
         pay_channels=world.pay_channels,
         pay_codes=PayCodes(unit_of_work, world.slips, door_key),
@@ -279,11 +329,17 @@ def build(
         refunds=refunds,
         reports=Reports(unit_of_work, world.documents),
         reversals=Reversals(unit_of_work),
+        role_grants=RoleGrants(unit_of_work),
         settlement=settlement,
         shifts=Shifts(unit_of_work),
         slips=world.slips,
         share_pools=SharePools(unit_of_work),
-        staff=StaffAccounts(unit_of_work),
+        staff=StaffAccounts(unit_of_work, passwords),
+        staff_resets=StaffResets(
+            unit_of_work, proofs, passwords, codes, world.mail, policy.public_base_url
+        ),
+        staff_sessions=StaffSessions(unit_of_work, proofs, passwords, policy.requires_totp),
+        staff_totp=StaffTotp(unit_of_work, proofs),
         staff_tokens=StaffTokens(unit_of_work),
         statements=Statements(unit_of_work, world.documents),
         sweep=sweep,

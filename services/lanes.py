@@ -11,6 +11,7 @@ from domain.messages import Channel, MessageKind
 LANES: dict[str, Channel] = {
     MessageKind.LOGIN_CODE: Channel.SMS,
     Channel.SMS: Channel.SMS,
+    Channel.MAIL: Channel.MAIL,
     Channel.OFFICIAL_TEMPLATE: Channel.OFFICIAL_TEMPLATE,
 }
 """Lanes and their channels. Somebody waits for a login code: it queues behind nothing but codes."""

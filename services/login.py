@@ -2,58 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select, text, true, update
+from sqlalchemy import select, update
 
-from domain.actors import Actor, Permission, owner_actor
-from domain.errors import (
-    InvalidInput,
-    NotAllowed,
-    NotSignedIn,
-    PlatformRefused,
-    PropertyError,
-    TooMany,
-)
-from domain.messages import Channel, MessageKind
-from domain.periods import local_date, start_of_local_day
-from domain.phones import mask_phone, normalise_phone
-from models import Account, LoginCode, SessionToken, WechatIdentity
-from services.accounts import bind_houses, bind_identity, open_account
+from domain.actors import Actor, MustFirst, Permission, owner_actor
+from domain.errors import InvalidInput, NotSignedIn, PlatformRefused, PropertyError
+from domain.phones import normalise_phone
+from models import Account, SessionToken, WechatIdentity
 from services.audit import record
-from services.outbox import queue_message
+from services.owner_sessions import (
+    SignedIn,
+    end_owner_sessions,
+    hash_of_token,
+    open_owner_session,
+)
+from services.phone_codes import SIGN_IN, PhoneCodes, WrongCode
 from services.ports import MiniProgram, WechatLogin
+from services.sign_in_attempts import Visit
 from services.unit_of_work import Transaction, UnitOfWork
 
-CODE_LIFE = timedelta(minutes=5)
-CODE_TRIES = 5
-CODE_PAUSE = timedelta(seconds=60)
-CODES_PER_PHONE_AND_HOUR = 5
-CODES_PER_PHONE_AND_DAY = 10
-CODES_PER_IP_AND_DAY = 20
-"""Source: domain.md D11."""
-SESSION_LIFE = timedelta(days=30)
-SIGN_IN = "sign_in"
 _CODE_SPENT = {"40029", "40163"}
 """Source: platforms.md 4.4: invalid, or used already."""
-
-
-class WrongCode(InvalidInput):
-    """The code is wrong, used, expired, or for another phone or purpose: never told which."""
-
-    code = "wrong_code"
-    message = "验证码不正确或已过期"
-
-
-class CodeTooSoon(TooMany):
-    """A phone, an address or all of us together asked for too many codes."""
-
-    code = "code_too_soon"
-    message = "获取验证码太频繁，请稍后再试"
 
 
 class WechatNotBound(NotSignedIn):
@@ -70,33 +40,15 @@ class WechatCodeUsed(InvalidInput):
     message = "微信授权已失效，请重试"
 
 
-class AccountDisabled(NotAllowed):
-    """The account was switched off."""
-
-    code = "account_disabled"
-    message = "账号已停用，请联系物业"
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """A new session. ``token`` is shown this once; only its hash is kept."""
-
-    token: str
-    expires_at: datetime
-    phone_masked: str
-    house_count: int
-
-
 @dataclass(frozen=True)
 class Login:
     """The doors of owners."""
 
     unit_of_work: UnitOfWork
     mini_program: MiniProgram
-    code_key: bytes
-    daily_cap: int
+    codes: PhoneCodes
 
-    def request_code(self, *, actor: Actor, phone: str, ip: str) -> None:
+    def request_code(self, *, actor: Actor, phone: str, visit: Visit) -> None:
         """Send a sign-in code by SMS; the answer and the work are the same for every phone.
 
         Raises:
@@ -105,67 +57,22 @@ class Login:
         """
         actor.must(Permission.SIGN_IN)
         phone = normalise_phone(phone)
-        code = f"{secrets.randbelow(1_000_000):06d}"
-
-        def work(tx: Transaction) -> None:
-            for key in sorted((f"code:{phone}", f"code:{ip}")):
-                tx.session.execute(
-                    text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key}
-                )
-            self._check_limits(tx, phone=phone, ip=ip)
-            row = LoginCode(
-                phone=phone,
-                purpose=SIGN_IN,
-                code_hmac=self._hmac(phone, SIGN_IN, code),
-                ip=ip,
-                tries_left=CODE_TRIES,
-                created_at=tx.now,
-                expires_at=tx.now + CODE_LIFE,
+        too_soon = self.unit_of_work.run(
+            lambda tx: self.codes.send(
+                tx, phone=phone, purpose=SIGN_IN, visit=visit, recipient=phone
             )
-            tx.session.add(row)
-            tx.session.flush()
-            queue_message(
-                tx,
-                kind=MessageKind.LOGIN_CODE,
-                channel=Channel.SMS,
-                recipient=phone,
-                payload={"code": code, "minutes": str(CODE_LIFE // timedelta(minutes=1))},
-                dedup_key=f"login_code:{row.id}",
-                expires_at=row.expires_at,
-            )
-
-        self.unit_of_work.run(work)
-
-    def _check_limits(self, tx: Transaction, *, phone: str, ip: str) -> None:
-        by_phone = LoginCode.phone == phone
-        midnight = start_of_local_day(local_date(tx.now))
-        newest = tx.session.execute(
-            select(func.max(LoginCode.created_at)).where(by_phone)
-        ).scalar_one()
-        if newest is not None and tx.now - newest < CODE_PAUSE:
-            left = CODE_PAUSE - (tx.now - newest)
-            raise CodeTooSoon(retry_after_s=int(left.total_seconds()) + 1)
-        tomorrow_s = int((midnight + timedelta(days=1) - tx.now).total_seconds()) + 1
-        for condition, since, limit, retry_after_s in (
-            (by_phone, tx.now - timedelta(hours=1), CODES_PER_PHONE_AND_HOUR, 3600),
-            (by_phone, midnight, CODES_PER_PHONE_AND_DAY, tomorrow_s),
-            (LoginCode.ip == ip, midnight, CODES_PER_IP_AND_DAY, tomorrow_s),
-            (true(), midnight, self.daily_cap, tomorrow_s),
-        ):
-            asked = tx.session.execute(
-                select(func.count())
-                .select_from(LoginCode)
-                .where(condition, LoginCode.created_at >= since)
-            ).scalar_one()
-            if asked >= limit:
-                raise CodeTooSoon(retry_after_s=retry_after_s)
-
-    def _hmac(self, phone: str, purpose: str, code: str) -> str:
-        words = f"{purpose}:{phone}:{code}".encode()
-        return hmac.new(self.code_key, words, hashlib.sha256).hexdigest()
+        )
+        if too_soon:
+            raise too_soon
 
     def sign_in_by_code(
-        self, *, actor: Actor, phone: str, code: str, wechat_code: str | None = None
+        self,
+        *,
+        actor: Actor,
+        phone: str,
+        code: str,
+        visit: Visit,
+        wechat_code: str | None = None,
     ) -> SignedIn:
         """Open a session for a phone that proves itself by the newest code sent to it.
 
@@ -183,40 +90,26 @@ class Login:
         if wechat_code:
             # Guessed at first, so that nobody can have us ask WeChat without a code of ours.
             if not self.unit_of_work.run(
-                lambda tx: self._try_code(tx, phone=phone, code=code, spends=False)
+                lambda tx: self._take(tx, phone, code, visit, spends=False)
             ):
                 raise WrongCode
             wechat = self._ask_wechat(wechat_code)
 
         def work(tx: Transaction) -> SignedIn | None:
             # A wrong guess must be committed, so it is an answer and not an exception in here.
-            if not self._try_code(tx, phone=phone, code=code, spends=True):
+            if not self._take(tx, phone, code, visit, spends=True):
                 return None
-            return self._open_session(tx, actor, phone=phone, wechat=wechat)
+            return open_owner_session(tx, actor, phone=phone, wechat=wechat)
 
         signed_in = self.unit_of_work.run(work)
         if signed_in is None:
             raise WrongCode
         return signed_in
 
-    def _try_code(self, tx: Transaction, *, phone: str, code: str, spends: bool) -> bool:
-        row = tx.session.execute(
-            select(LoginCode)
-            .where(LoginCode.phone == phone, LoginCode.purpose == SIGN_IN)
-            .order_by(LoginCode.created_at.desc(), LoginCode.id.desc())
-            .limit(1)
-            .with_for_update()
-        ).scalar_one_or_none()
-        given = self._hmac(phone, SIGN_IN, code)
-        matches = hmac.compare_digest(given, row.code_hmac if row else "")
-        if row is None or row.used_at or row.expires_at <= tx.now or row.tries_left == 0:
-            return False
-        if not matches:
-            row.tries_left -= 1
-            return False
-        if spends:
-            row.used_at = tx.now
-        return True
+    def _take(self, tx: Transaction, phone: str, code: str, visit: Visit, *, spends: bool) -> bool:
+        return self.codes.take(
+            tx, phone=phone, purpose=SIGN_IN, code=code, visit=visit, spends=spends
+        )
 
     def sign_in_by_wechat(self, *, actor: Actor, wechat_code: str) -> SignedIn:
         """Open a session for a WeChat identity that was bound before; no phone code needed.
@@ -237,7 +130,7 @@ class Login:
             ).scalar_one_or_none()
             if phone is None:
                 raise WechatNotBound
-            return self._open_session(tx, actor, phone=phone, wechat=wechat)
+            return open_owner_session(tx, actor, phone=phone, wechat=wechat)
 
         return self.unit_of_work.run(work)
 
@@ -257,7 +150,7 @@ class Login:
         except PlatformRefused as refusal:
             raise _as_input(refusal) from refusal
         return self.unit_of_work.run(
-            lambda tx: self._open_session(tx, actor, phone=phone, wechat=wechat)
+            lambda tx: open_owner_session(tx, actor, phone=phone, wechat=wechat)
         )
 
     def _ask_wechat(self, wechat_code: str) -> WechatLogin:
@@ -265,43 +158,6 @@ class Login:
             return self.mini_program.sign_in(code=wechat_code)
         except PlatformRefused as refusal:
             raise _as_input(refusal) from refusal
-
-    def _open_session(
-        self, tx: Transaction, actor: Actor, *, phone: str, wechat: WechatLogin | None
-    ) -> SignedIn:
-        account = open_account(tx, phone=phone)
-        if not account.is_active:
-            raise AccountDisabled
-        if wechat:
-            bind_identity(
-                tx,
-                actor,
-                account_id=account.id,
-                appid=wechat.appid,
-                openid=wechat.openid,
-                unionid=wechat.unionid,
-            )
-        bind_houses(tx, actor, account_id=account.id)
-        token = secrets.token_urlsafe(32)
-        expires_at = tx.now + SESSION_LIFE
-        tx.session.add(
-            SessionToken(
-                token_sha256=_sha256(token),
-                account_id=account.id,
-                openid=wechat.openid if wechat else "",
-                created_at=tx.now,
-                expires_at=expires_at,
-            )
-        )
-        record(tx, actor, "signed_in", subject_type="account", subject_id=account.id)
-        houses = tx.session.execute(
-            text(
-                "SELECT count(*) FROM house_binding"
-                " WHERE account_id = :account_id AND status = 'active'"
-            ),
-            {"account_id": account.id},
-        ).scalar_one()
-        return SignedIn(token, expires_at, mask_phone(phone), houses)
 
     def authenticate(self, *, token: str, request_id: str = "") -> Actor:
         """Tell which owner holds a session token.
@@ -311,10 +167,14 @@ class Login:
         """
         with self.unit_of_work.reading() as session:
             found = session.execute(
-                select(Account.id, SessionToken.openid)
+                select(
+                    Account.id,
+                    SessionToken.openid,
+                    (SessionToken.by_password & Account.must_change_password).label("must_change"),
+                )
                 .join(SessionToken, SessionToken.account_id == Account.id)
                 .where(
-                    SessionToken.token_sha256 == _sha256(token),
+                    SessionToken.token_sha256 == hash_of_token(token),
                     SessionToken.revoked_at.is_(None),
                     SessionToken.expires_at > self.unit_of_work.clock.now(),
                     Account.is_active,
@@ -322,14 +182,21 @@ class Login:
             ).one_or_none()
         if found is None:
             raise NotSignedIn
-        return owner_actor(account_id=found.id, request_id=request_id, openid=found.openid)
+        return owner_actor(
+            account_id=found.id,
+            request_id=request_id,
+            openid=found.openid,
+            must_first=MustFirst.CHANGE_PASSWORD if found.must_change else None,
+        )
 
     def sign_out(self, *, actor: Actor, token: str) -> None:
         """End the session of this device at once."""
         actor.must(Permission.MANAGE_OWN_SESSION)
 
         def work(tx: Transaction) -> None:
-            _revoke(tx, SessionToken.token_sha256 == _sha256(token), actor)
+            end_owner_sessions(
+                tx, actor.account_id, SessionToken.token_sha256 == hash_of_token(token)
+            )
             record(tx, actor, "signed_out", subject_type="account", subject_id=actor.account_id)
 
         self.unit_of_work.run(work)
@@ -342,7 +209,7 @@ class Login:
         actor.must(Permission.MANAGE_OWN_SESSION)
 
         def work(tx: Transaction) -> None:
-            _revoke(tx, true(), actor)
+            end_owner_sessions(tx, actor.account_id)
             tx.session.execute(
                 update(WechatIdentity)
                 .where(
@@ -362,22 +229,6 @@ class Login:
         self.unit_of_work.run(work)
 
 
-def _revoke(tx: Transaction, which: ColumnElement[bool], actor: Actor) -> None:
-    tx.session.execute(
-        update(SessionToken)
-        .where(
-            which,
-            SessionToken.account_id == actor.account_id,
-            SessionToken.revoked_at.is_(None),
-        )
-        .values(revoked_at=tx.now)
-    )
-
-
 def _as_input(refusal: PlatformRefused) -> PropertyError:
     """Tell a code that the client must renew from a refusal that is our own trouble."""
     return WechatCodeUsed() if refusal.vendor_code in _CODE_SPENT else refusal
-
-
-def _sha256(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -20,7 +20,7 @@ from domain.periods import local_date, start_of_local_day
 from models import ChannelPause, OutboxMessage
 from services.accounts import note_identity
 from services.lanes import LANES, Lanes
-from services.ports import OfficialAccount, SmsSender
+from services.ports import MailSender, OfficialAccount, SmsSender
 from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -118,6 +118,7 @@ class Outbox:
     unit_of_work: UnitOfWork
     official_account: OfficialAccount
     sms: SmsSender
+    mail: MailSender
     width: int
 
     def deliver_due(self, *, actor: Actor) -> int:
@@ -179,6 +180,13 @@ class Outbox:
                 provider_id = self.sms.send(
                     phone=message.recipient, kind=message.kind, payload=message.payload
                 )
+            elif message.channel is Channel.MAIL:
+                provider_id = self.mail.send(
+                    address=message.recipient,
+                    kind=message.kind,
+                    payload=message.payload,
+                    message_id=f"anju{message.id}",
+                )
             else:
                 provider_id = self.official_account.send_template(
                     openid=message.recipient,
@@ -209,7 +217,7 @@ class Outbox:
             "provider_id": sent.provider_id,
             "last_error": "",
         }
-        if message.kind is MessageKind.LOGIN_CODE:
+        if MESSAGES[message.kind].is_secret:
             values["payload"] = {}
         _update(tx, lease, message, **values)
 
@@ -341,7 +349,7 @@ def _take_other_channel(tx: Transaction, message: _Claimed) -> None:
 
 
 def _tell_staff(tx: Transaction, message: _Claimed) -> None:
-    if message.kind is not MessageKind.LOGIN_CODE:
+    if not MESSAGES[message.kind].is_secret:
         open_task(
             tx,
             kind="message_not_delivered",

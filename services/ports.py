@@ -133,6 +133,69 @@ class SmsSender(Protocol):
         ...
 
 
+class MailSender(Protocol):
+    """Sends one e-mail of plain text."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a mail server is configured at all."""
+        ...
+
+    def send(
+        self, *, address: str, kind: MessageKind, payload: Mapping[str, str], message_id: str
+    ) -> str:
+        """Send one message and return its Message-ID; the same ``message_id`` gives the same."""
+        ...
+
+
+class PasswordHasher(Protocol):
+    """Keeps passwords as hashes that are slow to guess."""
+
+    def hash(self, password: str) -> str:
+        """Hash with a salt of its own; the parameters stand in the hash. Slow on purpose."""
+        ...
+
+    def verify(self, password_hash: str, password: str) -> bool:
+        """Tell whether it is the password; an empty hash takes as long and is never right."""
+        ...
+
+    def needs_rehash(self, password_hash: str) -> bool:
+        """Tell whether the hash was made with other parameters than those of today."""
+        ...
+
+
+class SecretBox(Protocol):
+    """Seals what must be read again, under a key that is not in the database."""
+
+    def seal(self, words: str) -> str:
+        """Seal; the same words never look the same twice."""
+        ...
+
+    def open(self, sealed: str) -> str:
+        """Open what was sealed.
+
+        Raises:
+            ValueError: it was changed, or sealed under another key.
+        """
+        ...
+
+
+class TotpCodes(Protocol):
+    """Codes of an authenticator app, RFC 6238: six digits, 30 seconds."""
+
+    def new_secret(self) -> str:
+        """Make a secret of 160 bits, in base 32."""
+        ...
+
+    def uri(self, *, secret: str, login_name: str) -> str:
+        """Tell the ``otpauth:`` address that an app reads from a QR code."""
+        ...
+
+    def step_of(self, *, secret: str, code: str, at: datetime) -> int | None:
+        """Tell which step a code is of, one before and after the present; None for a wrong one."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """One sheet of a workbook: rows from the first, row 1 at index 0; short rows may occur."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
 from sqlalchemy import select, update
 
-from domain.actors import Actor, Permission, Role, staff_actor
+from domain.actors import Actor, MustFirst, Permission
 from domain.errors import InvalidInput, NotFound, NotSignedIn
 from models import Staff, StaffToken
 from services.audit import record
-from services.scopes import scope_of
+from services.staff.rows import actor_of
 from services.unit_of_work import Transaction, UnitOfWork
 
 _NAME_LIMIT = 40
@@ -50,8 +50,10 @@ class StaffTokens:
         Raises:
             NotFound: nobody active has this login name.
             InvalidInput: the name is empty or too long.
+            ReauthenticationNeeded: the password was given too long ago.
         """
         actor.must(Permission.MANAGE_STAFF)
+        actor.must_be_fresh()
         name = name.strip()
         if not 1 <= len(name) <= _NAME_LIMIT or not name.isprintable():
             raise InvalidInput(fields={"name": [f"请填写用途，{_NAME_LIMIT} 字以内"]})
@@ -109,29 +111,27 @@ class StaffTokens:
     def authenticate(self, *, token: str, request_id: str = "") -> Actor:
         """Tell which member of staff a key belongs to.
 
+        A key is never fresh, so it gives no money or power away, and it does nothing while its
+        owner must change their password.
+
         Raises:
             NotSignedIn: unknown or revoked, or the member of staff was switched off.
         """
         with self.unit_of_work.reading() as session:
-            found = session.execute(
-                select(Staff.id, Staff.name, Staff.role, Staff.sees_all)
+            staff = session.execute(
+                select(Staff)
                 .join(StaffToken, StaffToken.staff_id == Staff.id)
                 .where(
                     StaffToken.token_sha256 == _hash(token),
                     StaffToken.revoked_at.is_(None),
                     Staff.is_active,
                 )
-            ).one_or_none()
-            if found is None:
+            ).scalar_one_or_none()
+            if staff is None:
                 raise NotSignedIn
-            scope = scope_of(session, staff_id=found.id, sees_all=found.sees_all)
-        return staff_actor(
-            staff_id=found.id,
-            name=found.name,
-            role=Role(found.role),
-            scope=scope,
-            request_id=request_id,
-        )
+            actor = actor_of(session, staff, request_id=request_id)
+        must_first = MustFirst.CHANGE_PASSWORD if staff.must_change_password else None
+        return replace(actor, is_fresh=False, must_first=must_first)
 
 
 def _hash(token: str) -> str:

@@ -13,6 +13,7 @@ from types import FrameType
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from simulator.app import create_app
+from simulator.mail import MailServer
 from simulator.outbox import Outbox
 from simulator.world import World
 
@@ -28,6 +29,7 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="simulator", description=__doc__)
     parser.add_argument("--port", type=int, default=8090, help="0 picks a free one")
+    parser.add_argument("--mail-port", type=int, default=0, help="of SMTP; 0 picks a free one")
     parser.add_argument("--state", type=Path, help="folder that keeps accounts and state")
     parser.add_argument("--backend", default="http://127.0.0.1:8080", help="where pushes go")
     parser.add_argument("--seed", type=int, help="makes ids repeatable")
@@ -74,6 +76,9 @@ def main(arguments: list[str]) -> int:
         request_handler=QuietHandler,
     )
     world.base_url = f"http://127.0.0.1:{server.server_port}"
+    mail = MailServer(world, options.mail_port)
+    mail.start()
+    world.mail_port = mail.port
     outbox.start()
     threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
     if options.parent_pid:
@@ -82,6 +87,7 @@ def main(arguments: list[str]) -> int:
         ).start()
     print(json.dumps({"ready": True, "url": world.base_url}), flush=True)
     stop.wait()
+    mail.close()
     outbox.close()
     server.shutdown()
     world.close()

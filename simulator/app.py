@@ -13,6 +13,7 @@ from simulator import (
     control_alipay,
     control_bills,
     control_keys,
+    control_mail,
     control_pay,
     control_people,
     control_refunds,
@@ -72,6 +73,7 @@ def create_app(world: World, outbox: Outbox) -> Flask:
         alipay_bills,
         control_alipay,
         control_keys,
+        control_mail,
     ):
         app.register_blueprint(room.bp)
     app.register_error_handler(HTTPException, _http_error)

@@ -40,7 +40,11 @@ def credentials() -> Response:
     if tenant not in ("main", "foreign"):
         raise BadAsk("tenant is main or foreign")
     pems = pay_keys.pems(world, world.credentials.merchant(tenant))
-    return jsonify(world.credentials.as_console(world.base_url, tenant, platform_certificates=pems))
+    return jsonify(
+        world.credentials.as_console(
+            world.base_url, tenant, platform_certificates=pems, mail_port=world.mail_port
+        )
+    )
 
 
 @bp.get("/templates")

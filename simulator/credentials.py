@@ -59,6 +59,14 @@ class SmsAccount:
 
 
 @dataclass(frozen=True)
+class MailAccount:
+    """An account at the mail server."""
+
+    username: str
+    password: str
+
+
+@dataclass(frozen=True)
 class Credentials:
     """All accounts of the platform."""
 
@@ -68,6 +76,7 @@ class Credentials:
     templates: dict[str, str]
     identity_salt: str
     alipay: dict[str, AlipayApp]
+    mail: MailAccount
 
     def app(self, kind: str, tenant: str = "main") -> App:
         """Return the tenant's mini-program or official account."""
@@ -82,7 +91,12 @@ class Credentials:
         return next(a for a in self.alipay.values() if a.tenant == tenant)
 
     def as_console(
-        self, base_url: str, tenant: str = "main", *, platform_certificates: str = ""
+        self,
+        base_url: str,
+        tenant: str = "main",
+        *,
+        platform_certificates: str = "",
+        mail_port: int = 0,
     ) -> dict[str, str]:
         """Return what one copies from the platforms' consoles, named as the settings are.
 
@@ -121,6 +135,12 @@ class Credentials:
             "SMS_TEMPLATE_BILL_PUBLISHED": self.templates["sms_bill_published"],
             "SMS_TEMPLATE_PAYMENT_RECEIVED": self.templates["sms_payment_received"],
             "SMS_API_BASE": base_url,
+            "MAIL_HOST": "127.0.0.1",
+            "MAIL_PORT": str(mail_port),
+            "MAIL_SECURITY": "none",
+            "MAIL_USERNAME": self.mail.username,
+            "MAIL_PASSWORD": self.mail.password,
+            "MAIL_SENDER": self.mail.username,
         }
 
 
@@ -178,7 +198,12 @@ def make(chance: Chance) -> dict[str, Any]:
         },
         "identity_salt": chance.text(32),
         "alipay": alipay_accounts.make(chance),
+        "mail": _new_mail(chance),
     }
+
+
+def _new_mail(chance: Chance) -> dict[str, str]:
+    return {"username": f"anju{chance.digits(4)}@mail.example", "password": chance.text(24)}
 
 
 def read(data: dict[str, Any]) -> Credentials:
@@ -202,6 +227,7 @@ def read(data: dict[str, Any]) -> Credentials:
         templates=data["templates"],
         identity_salt=data["identity_salt"],
         alipay=alipay_accounts.read(data["alipay"]),
+        mail=MailAccount(**data["mail"]),
     )
 
 
@@ -213,7 +239,10 @@ def _complete(data: dict[str, Any], chance: Chance) -> bool:
     lacks_alipay = "alipay" not in data
     if lacks_alipay:
         data["alipay"] = alipay_accounts.make(chance)
-    return bool(lacking) or lacks_alipay
+    lacks_mail = "mail" not in data
+    if lacks_mail:
+        data["mail"] = _new_mail(chance)
+    return bool(lacking) or lacks_alipay or lacks_mail
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:

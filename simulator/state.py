@@ -195,6 +195,8 @@ class State:
     sent_ids: dict[str, list[Any]] = field(default_factory=dict)
     menus: dict[str, Any] = field(default_factory=dict)
     sms: list[dict[str, Any]] = field(default_factory=list)
+    mails: list[dict[str, Any]] = field(default_factory=list)
+    mail_answers: dict[str, int] = field(default_factory=dict)
     chat: list[dict[str, Any]] = field(default_factory=list)
     pushes: list[dict[str, Any]] = field(default_factory=list)
     trades: dict[str, Trade] = field(default_factory=dict)

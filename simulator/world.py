@@ -29,6 +29,7 @@ class World:
         self.folder = folder
         self.backend = backend.rstrip("/")
         self.base_url = ""
+        self.mail_port = 0
         self.seed = seed
         self.clock = VirtualClock()
         self.lock = threading.RLock()

@@ -7,7 +7,15 @@ from decimal import Decimal
 
 from sqlalchemy import func, select
 
-from domain.actors import EVERYWHERE, Actor, ActorKind, Permission, owner_actor, staff_actor
+from domain.actors import (
+    EVERYWHERE,
+    Actor,
+    ActorKind,
+    DataScope,
+    Permission,
+    owner_actor,
+    staff_actor,
+)
 from models import (
     Account,
     ApprovalRequest,
@@ -215,6 +223,11 @@ def staff(session, role="manager", *, scope=EVERYWHERE, **changes):
     """A member of staff as somebody who acts."""
     row = make_staff(session, role=role, **changes)
     return staff_actor(staff_id=row.id, name=row.name, role=role, scope=scope)
+
+
+def scope_of_community(*communities):
+    """The data scope of whole communities."""
+    return DataScope(frozenset(community.id for community in communities))
 
 
 def owner(account):

@@ -8,7 +8,7 @@ from panel.commands.approvals import approvals_cli
 from panel.commands.bills import bills_cli
 from panel.commands.charges import discount_cli, house_cli, one_off_cli, pool_cli
 from panel.commands.checks import doctor, verify_cli
-from panel.commands.estate import community_cli, import_cli, staff_cli
+from panel.commands.estate import community_cli, import_cli
 from panel.commands.fees import fees_cli
 from panel.commands.late_fees import late_fee_cli
 from panel.commands.meters import meters_cli
@@ -19,6 +19,7 @@ from panel.commands.reconciliation import reconcile_cli, show_life, tasks_cli
 from panel.commands.refunds import money_cli
 from panel.commands.reports import report_cli, statement
 from panel.commands.shifts import shift_cli
+from panel.commands.staff import staff_cli
 from panel.commands.staff_tokens import token_cli
 from panel.commands.suspense import suspense_cli
 

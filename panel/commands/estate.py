@@ -1,4 +1,4 @@
-"""``flask staff|community|fees|import``: base data at the shell."""
+"""``flask community|import``: base data at the shell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-from domain.actors import ROLE_SHOWN, Role, operator
 from domain.periods import LiableFromRule
 from panel.commands.acting import (
     act_as,
@@ -25,39 +24,8 @@ from services.imports.plans import ImportReport
 
 _PRICE = re.compile(r"\A[0-9]{1,9}(\.[0-9]{1,9})?\Z", re.ASCII)
 
-staff_cli = AppGroup("staff", help="员工账号。")
 community_cli = AppGroup("community", help="小区。")
 import_cli = AppGroup("import", help="导入表格。")
-
-
-@staff_cli.command("create", help="添加一名员工。")
-@click.argument("login_name", metavar="登录名")
-@click.option("--name", required=True, help="姓名。")
-@click.option(
-    "--role",
-    required=True,
-    type=click.Choice([str(role) for role in Role]),
-    help="，".join(f"{role} {shown}" for role, shown in ROLE_SHOWN.items()) + "。",
-)
-@telling
-def create_staff(login_name: str, name: str, role: str) -> None:
-    """Hand out a staff account."""
-    staff_id = find_services().staff.create(
-        actor=operator(), login_name=login_name, name=name, role=Role(role)
-    )
-    click.echo(f"已添加员工 {login_name}（{name}，{ROLE_SHOWN[Role(role)]}），编号 {staff_id}")
-
-
-@staff_cli.command("list", help="列出员工账号：登录名、姓名、角色。")
-@telling
-def list_staff() -> None:
-    """List who has an account."""
-    staff = find_services().staff.list_all(actor=operator())
-    for one in staff:
-        ended = "" if one.is_active else "，已停用"
-        click.echo(f"{one.login_name}：{one.name}，{ROLE_SHOWN[one.role]}（{one.role}）{ended}")
-    if not staff:
-        click.echo("没有员工，可用 flask staff create 添加")
 
 
 @community_cli.command("add", help="添加一个小区。")

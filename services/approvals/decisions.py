@@ -83,6 +83,7 @@ class MoneyDecisions:
         Source: domain.md D3, D13; reliability.md A5.
         """
         actor.must(Permission.APPROVE_MONEY_OUT)
+        actor.must_be_fresh()
 
         def work(tx: Transaction) -> None:
             request = _lock(tx, actor, request_id)
@@ -101,6 +102,7 @@ class MoneyDecisions:
             InvalidInput: no reason given.
         """
         actor.must(Permission.APPROVE_MONEY_OUT)
+        actor.must_be_fresh()
         if not note.strip():
             raise InvalidInput(fields={"note": ["请填写驳回原因"]})
 

@@ -136,6 +136,7 @@ class PaymentRefundRequests:
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
         actor.must_cover(community_id)
+        actor.must_be_fresh()
         check_amount_and_reason(amount_fen, reason)
 
         def work(tx: Transaction) -> RefundAsked:

@@ -70,6 +70,7 @@ class MoneyRequests:
             InvalidInput: no amount or no reason.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
+        actor.must_be_fresh()
 
         def work(tx: Transaction) -> int:
             bill = _read_bill(tx, actor, bill_id)
@@ -85,6 +86,7 @@ class MoneyRequests:
             NotFound, BillNotOpen, RequestPending, InvalidInput: as in `request_waiver`.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
+        actor.must_be_fresh()
 
         def work(tx: Transaction) -> int:
             bill = _read_bill(tx, actor, bill_id)
@@ -102,6 +104,7 @@ class MoneyRequests:
             NotFound, BillNotOpen, RequestPending, InvalidInput: as in `request_waiver`.
         """
         actor.must(Permission.VOID_BILLS)
+        actor.must_be_fresh()
 
         def work(tx: Transaction) -> int:
             bill = _read_bill(tx, actor, bill_id)
@@ -120,6 +123,7 @@ class MoneyRequests:
             NotFound, RequestPending, InvalidInput: as in `request_waiver`.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
+        actor.must_be_fresh()
 
         def work(tx: Transaction) -> int:
             bill = _read_bill(tx, actor, bill_id)
@@ -140,6 +144,7 @@ class MoneyRequests:
             NotFound, BillNotOpen, RequestPending, InvalidInput: as in `request_waiver`.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
+        actor.must_be_fresh()
 
         def work(tx: Transaction) -> int:
             bill = _read_bill(tx, actor, bill_id)
@@ -161,6 +166,7 @@ class MoneyRequests:
             RequestPending, InvalidInput: as in `request_waiver`; the payee must be named.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
+        actor.must_be_fresh()
         check_payout(payout)
 
         def work(tx: Transaction) -> int:
@@ -197,6 +203,7 @@ class MoneyRequests:
             RequestPending, InvalidInput: as in `request_prepaid_refund`.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
+        actor.must_be_fresh()
         check_payout(payout)
 
         def work(tx: Transaction) -> int:

@@ -65,6 +65,7 @@ class Reversals:
         """
         actor.must(Permission.REVERSE_MONEY)
         actor.must_cover(community_id)
+        actor.must_be_fresh()
         staff_id = staff_id_of(actor)
         check_reason(reason)
 

@@ -134,6 +134,18 @@ async function refreshSms() {
     : [empty("没有短信", "验证码和账单短信会出现在这里。")]);
 }
 
+// --- mail ---
+
+async function refreshMail() {
+  const inbox = await call("GET", "mails");
+  draw("mail", inbox, () => inbox.length
+    ? inbox.map((one) => h("article", {className: "text"},
+        h("header", {}, h("strong", {}, one.to), h("time", {}, dayTime(one.at))),
+        h("p", {}, one.subject),
+        h("p", {}, one.text)))
+    : [empty("没有邮件", "找回密码的邮件会出现在这里，不分收件人。")]);
+}
+
 // --- pay ---
 
 const STATE_TEXTS = {NOTPAY: "待支付", SUCCESS: "支付成功", REFUND: "已退款", CLOSED: "已关闭"};
@@ -240,7 +252,7 @@ async function refresh() {
   byId("clock").textContent = clockTime(clock.now);
   sim.clock = clock;
   drawPeople();
-  const work = {chat: refreshChat, sms: refreshSms, platform: () => refreshPlatform()}[sim.tab];
+  const work = {chat: refreshChat, sms: refreshSms, mail: refreshMail, platform: () => refreshPlatform()}[sim.tab];
   await Promise.all([refreshPay(), work && work()]);
 }
 

@@ -104,7 +104,7 @@ byId("reset").addEventListener("click", () => {
     note("模拟器没有应答");
   }
   sim.phone = asked.get("phone") || (sim.people[0] && sim.people[0].phone) || null;
-  openTab(["chat", "sms", "pay", "platform"].includes(asked.get("tab")) ? asked.get("tab") : "chat");
+  openTab(["chat", "sms", "mail", "pay", "platform"].includes(asked.get("tab")) ? asked.get("tab") : "chat");
   const pulse = async () => {
     if (!document.hidden) await attempt(refresh);
     setTimeout(pulse, 1500);

@@ -14,6 +14,7 @@ REVIEWED = {
     "Accounts.who": "turns a WeChat identity into an actor",
     "StaffAccounts.act_as": "turns a login name into an actor, at the machine's own shell",
     "StaffTokens.authenticate": "turns a key into an actor",
+    "StaffSessions.authenticate": "turns a token into an actor",
     "Inbox.keep": "evidence is kept whoever sends it",
     "Inbox.judge": "part of keeping evidence",
     "Inbox.take_once": "part of keeping evidence",

@@ -119,7 +119,8 @@ class TestEnvironment:
         secrets = {
             field.name.upper()
             for field in fields(Settings)
-            if field.metadata.get("secret") and not field.name.startswith(("metrics_", "alipay_"))
+            if field.metadata.get("secret")
+            and not field.name.startswith(("metrics_", "alipay_", "mail_"))
         }
         assert secrets - {"DATABASE_URL", "REDIS_URL"} <= set(refused.value.names)
 

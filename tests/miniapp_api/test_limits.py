@@ -20,7 +20,28 @@ OPEN = [
     "/api/v1/sessions/by-phone-code",
     SIGN_IN,
     "/api/v1/sessions/by-wechat-phone",
+    "/api/v1/sessions/by-password",
+    "/api/v1/password-resets",
+    "/api/v1/password-resets/by-code",
+    "/api/v1/staff/sessions",
+    "/api/v1/staff/password-resets",
+    "/api/v1/staff/password-resets/by-code",
+    "/api/v1/staff/password-resets/by-link",
 ]
+_ACCOUNT = "/api/v1/staff/accounts/{staff_id}"
+_GRANT = "/api/v1/staff/role-grants/{grant_id}"
+DOORS = {
+    "/api/v1/password",
+    "/api/v1/staff/sessions/current/proof",
+    "/api/v1/staff/password",
+    "/api/v1/staff/totp",
+    "/api/v1/staff/totp/confirmation",
+    "/api/v1/staff/accounts",
+    _ACCOUNT,
+    *(f"{_ACCOUNT}/{act}" for act in ("role", "scope", "disable", "enable", "password-reset")),
+    *(f"{_GRANT}/{act}" for act in ("grant", "refuse")),
+    "/api/v1/staff/owner-accounts",
+}
 
 
 def ask(client, path=SIGN_IN, address="127.0.0.1", body=b"{}"):
@@ -132,6 +153,7 @@ class TestDescription:
             "/api/v1/receipts/{receipt_no}.pdf",
             "/api/v1/houses/{house_id}/statement.xlsx",
             *OPEN,
+            *DOORS,
             "/api/v1/payments",
             "/api/v1/payments/{payment_id}/refresh",
             "/api/v1/payments/{payment_id}/cancel",

@@ -51,6 +51,31 @@ ACCESS_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/sessions/by-phone-code": {"phone": "19900000001", "code": "123456"},
     "/api/v1/sessions/by-wechat": {"wechat_code": "abc"},
     "/api/v1/sessions/by-wechat-phone": {"wechat_code": "abc", "phone_code": "def"},
+    "/api/v1/sessions/by-password": {"login_name": "x", "password": "x"},
+    "/api/v1/password": {"password": "x", "new_password": "y"},
+    "/api/v1/password-resets": {"phone": "19900000001"},
+    "/api/v1/password-resets/by-code": {
+        "phone": "19900000001",
+        "code": "123456",
+        "new_password": "x",
+    },
+    "/api/v1/staff/sessions": {"login_name": "x", "password": "x"},
+    "/api/v1/staff/password-resets": {"login_name": "x", "by": "phone"},
+    "/api/v1/staff/password-resets/by-code": {
+        "login_name": "x",
+        "code": "123456",
+        "new_password": "x",
+    },
+    "/api/v1/staff/password-resets/by-link": {"token": "x", "new_password": "x"},
+    "/api/v1/staff/sessions/current/proof": {"password": "x"},
+    "/api/v1/staff/password": {"password": "x", "new_password": "y"},
+    "/api/v1/staff/totp/confirmation": {"code": "123456"},
+    "/api/v1/staff/accounts": {"login_name": "x", "name": "x", "role": "engineer"},
+    "/api/v1/staff/accounts/{staff_id}": {"name": "x"},
+    "/api/v1/staff/accounts/{staff_id}/role": {"role": "engineer"},
+    "/api/v1/staff/accounts/{staff_id}/scope": {},
+    "/api/v1/staff/accounts/{staff_id}/password-reset": {},
+    "/api/v1/staff/owner-accounts": {"phone": "19900000001", "login_name": "x"},
     "/api/v1/payments": {"bill_ids": [1]},
     "/api/v1/staff/meter-readings": {
         "community": "CH",
@@ -231,11 +256,13 @@ class TestMassAssignment:
     def test_a_field_too_many_is_refused(self, owner, staff_key, path, field, money):
         if "/staff/" in path:
             owner.token = staff_key
+        if field in ACCESS_BODIES[path]:
+            pytest.skip("this field is one of its own")
         body, before = ACCESS_BODIES[path] | {field: EXTRA_FIELDS[field]}, money()
 
         answer = owner.call(
             "POST",
-            path.removeprefix("/api/v1"),
+            path.removeprefix("/api/v1").format(staff_id=1),
             json=body,
             headers={"Idempotency-Key": "key-00000001"},
         )

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from models import Account
-from services.login import SESSION_LIFE
+from services.owner_sessions import SESSION_LIFE
 from tests import factories
 from tests.miniapp_api.answers import facts, refusal
 

@@ -112,6 +112,25 @@ OTHERS = (
         "INSERT INTO staff (login_name, name, role, created_at)"
         " VALUES ('other', '另一位', 'finance', now())"
     ),
+    "UPDATE account SET login_name = 'yezhu'",
+    (
+        "INSERT INTO staff_session (staff_id, token_sha256, device, ip, is_remembered, created_at,"
+        " seen_at, expires_at, reauthenticated_at)"
+        " SELECT max(id), 'x', '', '', false, now(), now(), now(), now() FROM staff"
+    ),
+    (
+        "INSERT INTO sign_in_attempt (door, login_hmac, ip, device_sha256, at, outcome, is_known)"
+        " VALUES ('staff', 'x', '', '', now(), 'failed', false)"
+    ),
+    (
+        "INSERT INTO password_reset (staff_id, login_hmac, ip, token_sha256, created_at,"
+        " expires_at) VALUES (NULL, 'x', '', 'x', now(), now())"
+    ),
+    ("INSERT INTO recovery_code (staff_id, code_hmac) SELECT max(id), 'x' FROM staff"),
+    (
+        "INSERT INTO role_grant (staff_id, role, state, opens_account, requested_by_staff_id,"
+        " requested_at) SELECT min(id), 'finance', 'requested', false, min(id), now() FROM staff"
+    ),
     (
         "INSERT INTO staff_token (staff_id, name, token_sha256, created_at)"
         " SELECT id, 't', 'x', now() FROM staff WHERE login_name = 'other'"
@@ -290,6 +309,7 @@ ASKED = {
     "decided_by_staff_id": "NULL",
 }
 DECIDED = ASKED | {"state": "'approved'", "decided_by_staff_id": "(SELECT max(id) FROM staff)"}
+GRANTED = {"state": "'granted'", "decided_by_staff_id": "(SELECT max(id) FROM staff)"}
 CHECKS = [
     ("community", {"building_type": UNKNOWN}, "ck_community_building_type_known"),
     ("community", {"land_area": 0}, "ck_community_land_area_positive"),
@@ -306,6 +326,26 @@ CHECKS = [
     ("building_unit", {"lift_count": 21}, "ck_building_unit_lift_count_range"),
     ("parking_space", {"right_kind": UNKNOWN}, "ck_parking_space_right_kind_known"),
     ("parking_space", {"area": 0}, "ck_parking_space_area_positive"),
+    ("role_grant", {"role": UNKNOWN}, "ck_role_grant_role_known"),
+    ("role_grant", GRANTED | {"state": UNKNOWN}, "ck_role_grant_state_known"),
+    ("role_grant", {"state": "'granted'"}, "ck_role_grant_decided_by_somebody"),
+    (
+        "role_grant",
+        GRANTED | {"decided_by_staff_id": "requested_by_staff_id"},
+        "ck_role_grant_two_people",
+    ),
+    (
+        "role_grant",
+        GRANTED
+        | {
+            "decided_by_staff_id": "staff_id",
+            "requested_by_staff_id": "(SELECT max(id) FROM staff)",
+        },
+        "ck_role_grant_two_people",
+    ),
+    ("sign_in_attempt", {"door": UNKNOWN}, "ck_sign_in_attempt_door_known"),
+    ("sign_in_attempt", {"outcome": UNKNOWN}, "ck_sign_in_attempt_outcome_known"),
+    ("staff", {"phone": "'1990000'"}, "ck_staff_phone_form"),
     ("account", {"phone": "'1990000'"}, "ck_account_phone_form"),
     ("account", {"phone": "'19900000001 '"}, "ck_account_phone_form"),
     ("allocation", {"amount_fen": 0}, "ck_allocation_amount_fen_not_zero"),
@@ -645,6 +685,11 @@ REPEATS = [
     ("reconciliation_run", {}, "uq_reconciliation_run_channel"),
     ("session_token", {}, "uq_session_token_token_sha256"),
     ("share_pool", {"amount_fen": 5}, "uq_share_pool_open"),
+    ("account", {"phone": "'19900000099'"}, "uq_account_login_name"),
+    ("password_reset", {}, "uq_password_reset_token_sha256"),
+    ("recovery_code", {}, "uq_recovery_code_staff_id"),
+    ("role_grant", {}, "uq_role_grant_open"),
+    ("staff_session", {}, "uq_staff_session_token_sha256"),
     ("staff", {}, "uq_staff_login_name"),
     ("staff_task", {}, "uq_staff_task_open"),
     ("staff_token", {}, "uq_staff_token_token_sha256"),
@@ -677,6 +722,7 @@ OVERLAPS = [
 ]
 REFUSALS = CHECKS + REPEATS + OVERLAPS
 ALLOWED = [
+    ("role_grant", GRANTED),
     ("bill", {"bill_no": "'other'", "state": "'cancelled'"}),
     ("bill", {"bill_no": "'other'", "state": "'voided'"}),
     ("bill", {"bill_no": "'other'", "period_from": "date '2026-09-01'"}),

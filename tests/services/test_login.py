@@ -9,15 +9,10 @@ from sqlalchemy import text
 from domain.actors import ActorKind, Permission, operator, visitor
 from domain.errors import NotAllowed, NotSignedIn, PlatformUnavailable
 from domain.phones import NotAPhone
-from services.login import (
-    CODE_TRIES,
-    AccountDisabled,
-    CodeTooSoon,
-    Login,
-    WechatCodeUsed,
-    WechatNotBound,
-    WrongCode,
-)
+from services.login import Login, WechatCodeUsed, WechatNotBound
+from services.owner_sessions import AccountDisabled
+from services.phone_codes import CODE_TRIES, CodeTooSoon, PhoneCodes, WrongCode
+from services.sign_in_attempts import Visit
 from tests import factories
 from tests.factories import actor_without
 
@@ -32,8 +27,8 @@ SHANGHAI_MIDNIGHT = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
 def ask(services):
     """Ask for a code."""
 
-    def ask(phone=PHONE, ip=IP, actor=None):
-        services.login.request_code(actor=actor or visitor(), phone=phone, ip=ip)
+    def ask(phone=PHONE, ip=IP, actor=None, device=""):
+        services.login.request_code(actor=actor or visitor(), phone=phone, visit=Visit(ip, device))
 
     return ask
 
@@ -54,9 +49,9 @@ def told(database):
 
 @pytest.fixture
 def sign_in(services):
-    def sign_in(code, phone=PHONE, actor=None, **more):
+    def sign_in(code, phone=PHONE, actor=None, device="", **more):
         return services.login.sign_in_by_code(
-            actor=actor or visitor(), phone=phone, code=code, **more
+            actor=actor or visitor(), phone=phone, code=code, visit=Visit(IP, device), **more
         )
 
     return sign_in
@@ -129,15 +124,16 @@ class TestRequestCode:
         ask(OTHER_PHONE)
         code = told()
 
-        other_key = Login(services.login.unit_of_work, services.login.mini_program, b"x", 9)
+        codes = services.login.codes
         hashes = {
-            services.login._hmac(PHONE, "sign_in", code),
-            services.login._hmac(OTHER_PHONE, "sign_in", code),
-            services.login._hmac(PHONE, "change_phone", code),
-            other_key._hmac(PHONE, "sign_in", code),
+            codes.hmac_of(PHONE, "sign_in", "", code),
+            codes.hmac_of(OTHER_PHONE, "sign_in", "", code),
+            codes.hmac_of(PHONE, "change_phone", "", code),
+            codes.hmac_of(PHONE, "sign_in", "another device", code),
+            PhoneCodes(b"x", 9).hmac_of(PHONE, "sign_in", "", code),
         }
 
-        assert len(hashes) == 4
+        assert len(hashes) == 5
         stored = database.value("SELECT code_hmac FROM login_code WHERE phone = :p", p=PHONE)
         assert stored in hashes
 
@@ -227,14 +223,21 @@ class TestLimits:
 
         ask("19900000020", ip="203.0.113.6")
 
-    def test_a_daily_cap_for_all_of_us_together(self, services, ask):
+    def test_a_daily_cap_sends_no_more_and_calls_a_person(self, services, ask, database):
         login = services.login
-        capped = Login(login.unit_of_work, login.mini_program, login.code_key, daily_cap=2)
+        codes = PhoneCodes(login.codes.code_key, daily_cap=2)
+        capped = Login(login.unit_of_work, login.mini_program, codes)
         ask("19900000003", ip="203.0.113.3")
-        capped.request_code(actor=visitor(), phone=PHONE, ip=IP)
+        capped.request_code(actor=visitor(), phone=PHONE, visit=Visit(IP))
 
-        with pytest.raises(CodeTooSoon):
-            capped.request_code(actor=visitor(), phone=OTHER_PHONE, ip="203.0.113.6")
+        for _ in range(2):
+            with pytest.raises(CodeTooSoon):
+                capped.request_code(actor=visitor(), phone=OTHER_PHONE, visit=Visit("198.51.100.6"))
+
+        assert database.value("SELECT count(*) FROM outbox_message") == 2
+        assert database.rows("SELECT kind, subject FROM staff_task") == [
+            {"kind": "sms_cap_reached", "subject": "2026-11-24"}
+        ]
 
     def test_many_taps_at_once_send_one_code(self, ask, together, database):
         results = together(*[ask] * 8)
@@ -714,7 +717,7 @@ def test_codes_are_spread_over_all_six_digits(unit_of_work, services, clock, dat
     clock.set(SHANGHAI_TEN_AM)
     for number in range(60):
         services.login.request_code(
-            actor=visitor(), phone=f"199{number:08d}", ip=f"203.0.113.{number}"
+            actor=visitor(), phone=f"199{number:08d}", visit=Visit(f"203.0.113.{number}")
         )
 
     firsts = unit_of_work.run(
