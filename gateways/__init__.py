@@ -8,7 +8,9 @@ from redis import Redis
 
 from domain.messages import MessageKind
 from domain.payment_states import CHANNEL_SHOWN
+from gateways.child_reader import ChildReader
 from gateways.documents import OfficeDocuments
+from gateways.import_sheets import ImportWorkbooks
 from gateways.merchant_accounts import read_accounts
 from gateways.mini_program import TokenProbe, WechatMiniProgram
 from gateways.official_account import WechatOfficialAccount
@@ -17,11 +19,11 @@ from gateways.pay_probes import PayProbe
 from gateways.slips import PrintedSlips
 from gateways.sms import SmsAccount, SmsProbe, TencentSms
 from gateways.wechat_client import AppClient
-from gateways.workbooks import XlsxReader
 from services.pay_ports import PayChannels
 from services.ports import (
     Clock,
     DocumentWriter,
+    ImportSheetWriter,
     MiniProgram,
     OfficialAccount,
     Probe,
@@ -43,6 +45,7 @@ class Gateways:
     sms: SmsSender
     pay_channels: PayChannels
     workbooks: WorkbookReader
+    import_sheets: ImportSheetWriter
     documents: DocumentWriter
     slips: SlipWriter
     probes: tuple[Probe, ...]
@@ -86,7 +89,8 @@ def build(settings: Settings, redis: Redis, clock: Clock) -> Gateways:
         ),
         sms=TencentSms(account=sms_account, base_url=settings.sms_api_base),
         pay_channels=pay_channels,
-        workbooks=XlsxReader(),
+        workbooks=ChildReader(),
+        import_sheets=ImportWorkbooks(),
         documents=OfficeDocuments(),
         slips=PrintedSlips(),
         probes=(

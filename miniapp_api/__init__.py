@@ -23,6 +23,7 @@ from miniapp_api import (
     payments,
     receipt_pages,
     sessions,
+    staff_imports,
     staff_payments,
     staff_readings,
     statements,
@@ -95,6 +96,7 @@ def register(
         statements.bp,
         staff_readings.bp,
         staff_payments.bp,
+        staff_imports.bp,
     ):
         api.register_blueprint(blueprint)
     describe_security(app, api)

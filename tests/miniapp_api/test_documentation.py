@@ -49,6 +49,13 @@ class TestDescription:
             for _, path, operation in operations(description)
             if operation.get("security") == [{"staff_key": []}]
         } == {
+            "/api/v1/staff/imports",
+            "/api/v1/staff/imports/template.xlsx",
+            "/api/v1/staff/imports/{batch_id}",
+            "/api/v1/staff/imports/{batch_id}/commit",
+            "/api/v1/staff/imports/{batch_id}/errors.xlsx",
+            "/api/v1/staff/imports/{batch_id}/problems",
+            "/api/v1/staff/imports/{batch_id}/undo",
             "/api/v1/staff/meter-readings",
             "/api/v1/staff/payments/{number}/ask",
             "/api/v1/staff/payments/{number}/life",
