@@ -143,6 +143,8 @@ class Table:
     def blame(self, row: int, column: str, value: object, why: str, suggestion: str) -> Problem:
         """Make a problem that calls its column as the sheet does."""
         title = self._titles.get(column, self._names[column][0])
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         # What cannot be printed cannot be stored either: PostgreSQL takes no NUL in JSON.
         shown = "".join(mark if mark.isprintable() else "�" for mark in str(value)[:60])
         return Problem(row, title, shown, why, suggestion)

@@ -6,15 +6,16 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Response, request
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, fields
 
 from domain.imports import FILE_LIMIT, ImportKind, ImportState
 from miniapp_api.documentation import ApiBlueprint
-from miniapp_api.fields import Input, RowId, Words
+from miniapp_api.fields import Count, Input, OneOf, Words
 from miniapp_api.limits import HANDING_IN, IMPORTING, limited
 from miniapp_api.paging import make_page
+from miniapp_api.schemas import PageIn
 from miniapp_api.security import actor, own_services, staff_only
-from services.imports.workbench import PAGE, BatchView
+from services.imports.workbench import BatchView
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FILE = {"type": "string", "format": "binary"}
@@ -22,6 +23,7 @@ _FORM = {"type": "object", "properties": {"file": _FILE}}
 _FORM_ROOM = 64 * 1024
 """What a form may hold around its file."""
 _PROBLEMS_PAGE = 500
+_PROBLEMS_CAP = 10_000_000
 
 bp = ApiBlueprint("staff_imports", __name__, description="员工：导入表格")
 
@@ -30,22 +32,20 @@ class UploadQuery(Input):
     """Into which community, by code or name, and which sheet it is."""
 
     community = Words(limit=50, required=True, metadata={"example": "CH"})
-    kind = fields.Enum(ImportKind, by_value=True, required=True)
+    kind = OneOf([str(kind) for kind in ImportKind], required=True)
 
 
-class BatchesQuery(Input):
+class BatchesQuery(PageIn):
     """Of which community, and from where on."""
 
-    community = Words(limit=50, metadata={"example": "CH"})
-    before_id = RowId(strict=False, load_default=None)
-    limit = fields.Integer(load_default=20, validate=validate.Range(1, PAGE))
+    community = Words(limit=50, load_default=None, metadata={"example": "CH"})
 
 
 class ProblemsQuery(Input):
     """Behind how many problems to go on."""
 
-    after = fields.Integer(load_default=0, validate=validate.Range(0, 10_000_000))
-    limit = fields.Integer(load_default=100, validate=validate.Range(1, _PROBLEMS_PAGE))
+    after = Count(most=_PROBLEMS_CAP, load_default=0)
+    limit = Count(most=_PROBLEMS_PAGE, load_default=100)
 
 
 class BatchOut(Schema):
@@ -111,7 +111,7 @@ def upload(query: dict[str, Any]) -> BatchView:
     batch_id = services.import_workbench.upload(
         actor=actor(),
         community_id=community_id,
-        kind=query["kind"],
+        kind=ImportKind(query["kind"]),
         content=given.read(FILE_LIMIT + 1) if given else b"",
         file_name=(given.filename or "") if given else "",
     )
@@ -128,7 +128,7 @@ def list_batches(query: dict[str, Any]) -> dict[str, Any]:
     """List batches, newest first."""
     workbench = own_services().import_workbench
     community_id = None
-    if code := query.get("community"):
+    if code := query["community"]:
         community_id = workbench.find_community(actor=actor(), code=code)
     found = workbench.list_batches(
         actor=actor(),

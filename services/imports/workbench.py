@@ -36,7 +36,6 @@ from services.ports import ImportSheetWriter
 from services.scopes import in_scope
 from services.unit_of_work import Transaction, UnitOfWork
 
-PAGE = 100
 _PROBLEMS = text(
     """
     SELECT problem.value FROM import_batch,
