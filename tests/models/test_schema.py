@@ -86,6 +86,7 @@ OTHERS = (
         "INSERT INTO import_batch (community_id, sheet, file_name, file_sha256, state, rows_total,"
         " created_at) SELECT id, '', '', '', 'finished', 0, now() FROM community"
     ),
+    "INSERT INTO import_file (batch_id, content) SELECT id, 'x' FROM import_batch",
     "INSERT INTO channel_pause VALUES ('sms', now(), '')",
     "INSERT INTO building_unit (building_id, unit_no) SELECT min(id), '1' FROM building",
     (
@@ -383,6 +384,12 @@ CHECKS = [
     ("house_person", {"share_ratio": "1.00000001"}, "ck_house_person_share_ratio_range"),
     ("house_person", {"person_until": "person_from"}, "ck_house_person_span_not_empty"),
     ("import_batch", {"state": UNKNOWN}, "ck_import_batch_state_known"),
+    ("import_file", {"content": "''::bytea"}, "ck_import_file_content_size"),
+    (
+        "import_file",
+        {"content": "convert_to(repeat('x', 10485761), 'UTF8')"},
+        "ck_import_file_content_size",
+    ),
     ("login_code", {"tries_left": -1}, "ck_login_code_tries_left_range"),
     ("occupancy", {"occupied_until": "occupied_from"}, "ck_occupancy_span_not_empty"),
     ("occupancy", {"state": UNKNOWN}, "ck_occupancy_state_known"),
