@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from domain.errors import NotAllowed
+from domain.errors import NotAllowed, NotFound
 
 
 class Permission(StrEnum):
@@ -189,16 +189,21 @@ class ActorKind(StrEnum):
 class DataScope:
     """Which communities, and of some only which buildings, a member of staff works for.
 
-    ``community_ids`` is None for the whole company. ``building_ids`` are of other communities:
-    there only houses of these buildings are in scope, and nothing that concerns the whole.
+    ``community_ids`` is None for the whole company. Of ``part_community_ids`` only the houses of
+    ``building_ids`` are in scope, and nothing that concerns the whole community.
     """
 
     community_ids: frozenset[int] | None = None
+    part_community_ids: frozenset[int] = frozenset()
     building_ids: frozenset[int] = frozenset()
 
-    def has_community(self, community_id: int | None) -> bool:
-        """Tell whether all of a community is in scope; of none, only the whole company."""
+    def covers(self, community_id: int | None) -> bool:
+        """Tell whether all of a community is in scope; of no community: the whole company."""
         return self.community_ids is None or community_id in self.community_ids
+
+    def reaches(self, community_id: int | None) -> bool:
+        """Tell whether at least a building of a community is in scope."""
+        return self.covers(community_id) or community_id in self.part_community_ids
 
 
 EVERYWHERE = DataScope()
@@ -253,6 +258,24 @@ class Actor:
         """
         if not self.is_fresh:
             raise ReauthenticationNeeded
+
+    def must_cover(self, community_id: int | None) -> None:
+        """Refuse what concerns a community, or none, that is not in scope as a whole.
+
+        Raises:
+            NotFound: out of scope answers exactly as what does not exist.
+        """
+        if not self.scope.covers(community_id):
+            raise NotFound
+
+    def must_reach(self, community_id: int | None) -> None:
+        """Refuse a community of which nothing is in scope; its houses are asked for themselves.
+
+        Raises:
+            NotFound: out of scope answers exactly as what does not exist.
+        """
+        if not self.scope.reaches(community_id):
+            raise NotFound
 
     @property
     def account_id(self) -> int:

@@ -16,6 +16,8 @@ _EXCEL_DAY_ZERO = date(1899, 12, 30)
 _EXCEL_DAYS = range(18_264, 73_051)
 """Serial numbers of 1950 to 2099."""
 _DATE = re.compile(r"\A([0-9]{4})[-./年]([0-9]{1,2})[-./月]([0-9]{1,2})日?\Z", re.ASCII)
+_MIDNIGHT = re.compile(r"[ T]00?:00(:00)?(\.0+)?\Z", re.ASCII)
+"""What programs write behind a day when they export it as text."""
 _COMPACT_DATE = re.compile(r"\A([0-9]{4})([0-9]{2})([0-9]{2})\Z", re.ASCII)
 _NUMBER = re.compile(r"\A[0-9]{1,7}(\.[0-9]{1,4})?\Z", re.ASCII)
 _LONG_NUMBER = re.compile(r"\A[0-9]{1,10}(\.[0-9]{1,4})?\Z", re.ASCII)
@@ -55,7 +57,9 @@ def read_text(cell: Cell, *, limit: int) -> str:
     text = unicodedata.normalize("NFKC", str(cell)).strip()
     if len(text) > limit:
         raise BadCell(f"超过 {limit} 个字", "请缩短")
-    if any(unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs") for character in text):
+    if not text.isprintable() and any(
+        unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs") for character in text
+    ):
         raise BadCell("含有不可见字符", "请重新输入")
     if text.startswith(("=", "@")):
         raise BadCell("是公式而不是文字", "请粘贴为数值")
@@ -124,8 +128,9 @@ def read_date(cell: Cell) -> date:
         is_whole = isinstance(cell, int) or cell.is_integer()
         if is_whole and int(cell) in _EXCEL_DAYS:
             return _EXCEL_DAY_ZERO + timedelta(days=int(cell))
-        raise BadCell("不是日期", "例如 2020-06-01")
-    text = _plain(cell)
+        # 20200501 typed as a number
+        cell = str(int(cell)) if is_whole else ""
+    text = _MIDNIGHT.sub("", _plain(cell))
     match = _DATE.match(text) or _COMPACT_DATE.match(text)
     if not match:
         raise BadCell("不是日期", "例如 2020-06-01")

@@ -110,6 +110,7 @@ class HouseSheet:
     houses: tuple[SheetHouse, ...]
     problems: tuple[Problem, ...]
     row_count: int
+    header_row: int = 0
 
 
 def read_house_sheet(rows: Sequence[Row], *, today: date) -> HouseSheet:
@@ -142,7 +143,7 @@ class _Reader:
         self._check_shares()
         problems = sorted(self._table.problems, key=lambda problem: problem.row)
         houses = [house for house in self._houses.values() if house.row]
-        return HouseSheet(tuple(houses), tuple(problems), len(data))
+        return HouseSheet(tuple(houses), tuple(problems), len(data), self._table.header_row)
 
     def _median_area(self, rows: Sequence[Row]) -> Decimal:
         areas = []

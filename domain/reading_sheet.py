@@ -84,6 +84,11 @@ class ReadingSheet:
     row_count: int
     table: Table = field(repr=False, compare=False)
 
+    @property
+    def header_row(self) -> int:
+        """Where the header stands, counted from 0."""
+        return self.table.header_row
+
     def blame(self, reading: SheetReading, column: str, why: str, suggestion: str) -> Problem:
         """Make a problem of a row that reads well and cannot be taken all the same."""
         return self.table.blame(reading.row, column, _shown(reading, column), why, suggestion)

@@ -13,6 +13,10 @@ from domain.errors import InvalidInput
 HouseKey = tuple[str, str, str]
 """Building, unit and room number: what tells a house from others of its community."""
 Row = Sequence[Cell]
+Merge = tuple[int, int, int, int]
+"""Cells that are one: first row, first column, last row, last column, counted from 0."""
+PROBLEM_TITLE = "问题"
+"""The last column of an error file; whoever hands the file in again need not remove it."""
 
 HOUSE_NAMES: dict[str, tuple[str, ...]] = {
     "building": ("楼栋", "楼号", "栋号", "幢", "幢号", "楼幢", "栋"),
@@ -60,7 +64,9 @@ class Table:
         self._names = names
         self._columns: dict[str, int] = {}
         self._titles: dict[str, str] = {}
-        self._first = self._find_header(needed) + 1
+        self.header_row = self._find_header(needed)
+        """Where the header stands, counted from 0."""
+        self._first = self.header_row + 1
         self.problems: list[Problem] = []
 
     def _find_header(self, needed: Sequence[str]) -> int:
@@ -81,12 +87,29 @@ class Table:
     def data(self) -> Iterator[tuple[int, Row]]:
         """Give the rows that are data with their numbers as Excel counts them.
 
-        Blank rows and totals rows are none.
+        Blank rows, totals rows and the header once more, as on every printed page, are none.
         """
+        header = self._rows[self.header_row]
+        aside = {
+            position
+            for position, cell in enumerate(header)
+            if _NOT_TITLE.sub("", str(cell)) == PROBLEM_TITLE
+        }
+        known = sorted(self._columns.values())
         for number, row in enumerate(self._rows[self._first :], start=self._first + 1):
-            words = [str(cell).strip() for cell in row if str(cell).strip()]
-            if words and not words[0].startswith(_TOTALS):
-                yield number, row
+            first = next(
+                (
+                    text
+                    for position, cell in enumerate(row)
+                    if cell != "" and position not in aside and (text := str(cell).strip())
+                ),
+                "",
+            )
+            if not first or first.startswith(_TOTALS):
+                continue
+            if len(row) > known[-1] and all(row[column] == header[column] for column in known):
+                continue
+            yield number, row
 
     def cell(self, row: Row, column: str) -> Cell:
         """Tell what stands in a column; nothing where the row or the sheet has no such cell."""
@@ -120,9 +143,29 @@ class Table:
     def blame(self, row: int, column: str, value: object, why: str, suggestion: str) -> Problem:
         """Make a problem that calls its column as the sheet does."""
         title = self._titles.get(column, self._names[column][0])
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         # What cannot be printed cannot be stored either: PostgreSQL takes no NUL in JSON.
         shown = "".join(mark if mark.isprintable() else "�" for mark in str(value)[:60])
         return Problem(row, title, shown, why, suggestion)
+
+
+def fill_merged(rows: Sequence[Row], merged: Sequence[Merge]) -> Sequence[Row]:
+    """Write what stands in cells that were merged downwards into each of their rows.
+
+    The reader gives it in the first cell only; a building beside all its houses is meant for all.
+    """
+    if not merged:
+        return rows
+    filled = [list(row) for row in rows]
+    for first_row, column, last_row, _ in merged:
+        if first_row >= len(filled) or column >= len(filled[first_row]):
+            continue
+        value = filled[first_row][column]
+        for row in filled[first_row + 1 : last_row + 1]:
+            if column < len(row) and row[column] == "":
+                row[column] = value
+    return filled
 
 
 def required(what: str, limit: int) -> Callable[[Cell], str]:

@@ -9,7 +9,9 @@ from redis import Redis
 
 from domain.messages import MessageKind
 from domain.payment_states import CHANNEL_SHOWN
+from gateways.child_reader import ChildReader
 from gateways.documents import OfficeDocuments
+from gateways.import_sheets import ImportWorkbooks
 from gateways.mail import MailAccount, MailProbe, SmtpMail
 from gateways.merchant_accounts import read_accounts
 from gateways.mini_program import TokenProbe, WechatMiniProgram
@@ -25,11 +27,11 @@ from gateways.pay_probes import PayProbe
 from gateways.slips import PrintedSlips
 from gateways.sms import SmsAccount, SmsProbe, TencentSms
 from gateways.wechat_client import AppClient
-from gateways.workbooks import XlsxReader
 from services.pay_ports import PayChannels
 from services.ports import (
     Clock,
     DocumentWriter,
+    ImportSheetWriter,
     MailSender,
     MiniProgram,
     OfficialAccount,
@@ -60,6 +62,7 @@ class Gateways:
     totp: TotpCodes
     pay_channels: PayChannels
     workbooks: WorkbookReader
+    import_sheets: ImportSheetWriter
     documents: DocumentWriter
     slips: SlipWriter
     probes: tuple[Probe, ...]
@@ -109,7 +112,8 @@ def build(settings: Settings, redis: Redis, clock: Clock) -> Gateways:
         secret_box=FernetBox(settings.secret_key.encode()),
         totp=AuthenticatorCodes(),
         pay_channels=pay_channels,
-        workbooks=XlsxReader(),
+        workbooks=ChildReader(),
+        import_sheets=ImportWorkbooks(),
         documents=OfficeDocuments(),
         slips=PrintedSlips(),
         probes=(

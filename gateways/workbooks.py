@@ -6,28 +6,39 @@ import io
 import re
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from math import isfinite
 from posixpath import join, normpath
 from xml.sax import SAXException
-from xml.sax.handler import ContentHandler
-from xml.sax.xmlreader import AttributesImpl
 
 from defusedxml.common import DefusedXmlException  # type: ignore[import-untyped]  # no types
 from defusedxml.expatreader import DefusedExpatParser  # type: ignore[import-untyped]  # no types
 from python_calamine import CalamineError, load_workbook
 
-from domain.errors import InvalidInput
+from domain.imports import FILE_LIMIT
+from domain.sheets import Merge
+from gateways.workbook_refusals import (
+    NotXlsx,
+    OldWorkbook,
+    SheetMissing,
+    SheetTooBig,
+    WorkbookDamaged,
+    WorkbookEncrypted,
+    WorkbookTooLarge,
+    WorkbookUnpacksTooLarge,
+    WorkbookUnsafe,
+)
 from services.ports import Cell, Sheet
 
-_FILE_LIMIT = 10 * 1024 * 1024
 _UNPACKED_LIMIT = 50 * 1024 * 1024
 _RATIO_LIMIT = 100
 _MEMBER_LIMIT = 200
-_ROW_LIMIT = 20_000
+_ROW_LIMIT = 60_000
 _COLUMN_LIMIT = 60
-"""Source: reliability.md, bad-input matrix, xlsx."""
+_AREA_LIMIT = 1_200_000
+"""Source: reliability.md, bad-input matrix, xlsx; 60,000 rows are for P7, the area is as before."""
 
 _CHUNK = 64 * 1024
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -39,74 +50,10 @@ _WORKBOOK = "xl/workbook.xml"
 _LINKS = "xl/_rels/workbook.xml.rels"
 _NEEDED = (_WORKBOOK, _LINKS)
 _WANTED = ("[Content_Types].xml", "_rels/.rels", "xl/sharedStrings.xml", "xl/styles.xml")
+_MERGE = re.compile(r"([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})", re.ASCII)
 _REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})", re.ASCII)
 _ROW = re.compile(r"[0-9]{1,7}", re.ASCII)
 _WORKSHEET_LINK = "/worksheet"
-
-
-class WorkbookTooLarge(InvalidInput):
-    """The file is larger than 10 MB."""
-
-    code = "workbook_too_large"
-    message = "文件超过 10 MB，请拆成几个文件再导入"
-
-
-class NotXlsx(InvalidInput):
-    """The file is no .xlsx workbook, whatever its name says."""
-
-    code = "not_xlsx"
-    message = "这不是 Excel 工作簿（.xlsx），请用 Excel 或 WPS 另存为 .xlsx 后再导入"
-
-
-class OldWorkbook(InvalidInput):
-    """The file is an .xls of Excel 97 to 2003."""
-
-    code = "old_workbook"
-    message = "这是旧版 Excel 文件（.xls），请另存为 .xlsx 后再导入"
-
-
-class WorkbookEncrypted(InvalidInput):
-    """The workbook has a password."""
-
-    code = "workbook_encrypted"
-    message = "工作簿设有密码，请取消密码后再导入"
-
-
-class WorkbookDamaged(InvalidInput):
-    """The file begins like a workbook and cannot be read to its end."""
-
-    code = "workbook_damaged"
-    message = "工作簿已损坏，请用 Excel 或 WPS 打开后另存一份再导入"
-
-
-class WorkbookUnpacksTooLarge(InvalidInput):
-    """The file unpacks to more than we take: too much, too dense or too many parts."""
-
-    code = "workbook_unpacks_too_large"
-    message = "工作簿解开后太大，请只保留要导入的内容再试"
-
-
-class WorkbookUnsafe(InvalidInput):
-    """The workbook declares entities or a document type, which no spreadsheet program writes."""
-
-    code = "workbook_unsafe"
-    message = "工作簿含有不安全的内容，不能导入"
-
-
-class SheetTooBig(InvalidInput):
-    """The sheet reaches beyond 20,000 rows or 60 columns."""
-
-    code = "sheet_too_big"
-    message = "表格超过 20000 行或 60 列，请删去多余的行列再导入"
-
-
-class SheetMissing(InvalidInput):
-    """The workbook has no sheet of that name, and not just one."""
-
-    code = "sheet_missing"
-
-    def __init__(self, wanted: str) -> None:
-        super().__init__(f"工作簿里没有名为「{wanted}」的工作表")
 
 
 class XlsxReader:
@@ -156,7 +103,7 @@ class XlsxReader:
 
 
 def _check_container(content: bytes) -> None:
-    if len(content) > _FILE_LIMIT:
+    if len(content) > FILE_LIMIT:
         raise WorkbookTooLarge
     if content.startswith(_OLE_MAGIC):
         raise WorkbookEncrypted if _ENCRYPTED_STREAM in content else OldWorkbook
@@ -172,20 +119,22 @@ def _read_package(package: zipfile.ZipFile, sheet_name: str) -> Sheet:
     copy = io.BytesIO()
     with zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as safe:
         sheets, links = _SheetList(), _LinkList()
-        _transfer(package, safe, _WORKBOOK, sheets)
-        _transfer(package, safe, _LINKS, links)
+        _transfer(package, safe, _WORKBOOK, sheets.start)
+        _transfer(package, safe, _LINKS, links.start)
         chosen = _choose([one for one in sheets.found if one.link in links.targets], sheet_name)
         part = links.targets[chosen.link]
         if part not in names or part in _NEEDED or part in _WANTED:
             raise WorkbookDamaged
         for name in _WANTED:
             if name in names:
-                _transfer(package, safe, name, ContentHandler())
-        _transfer(package, safe, part, _CellLimits())
+                _transfer(package, safe, name, None)
+        limits = _CellLimits()
+        _transfer(package, safe, part, limits.start)
     copy.seek(0)
     with load_workbook(copy) as workbook:
         rows = workbook.get_sheet_by_name(chosen.name).to_python(skip_empty_area=False)
-    return Sheet(chosen.name, [[_cell(value) for value in row] for row in rows])
+    cells = [[value if type(value) is str else _cell(value) for value in row] for row in rows]
+    return Sheet(chosen.name, cells, limits.merged)
 
 
 def _check_directory(members: list[zipfile.ZipInfo]) -> None:
@@ -204,12 +153,33 @@ def _check_directory(members: list[zipfile.ZipInfo]) -> None:
         raise WorkbookDamaged
 
 
+_Start = Callable[[str, dict[str, str]], None]
+"""Called with the name and the attributes of each element as it begins."""
+
+
+class _Parser(DefusedExpatParser):  # type: ignore[misc]  # no types
+    """The defused parser, with only the one handler that we need: a sheet has a million elements.
+
+    SAX would wrap the attributes of each of them.
+    """
+
+    def __init__(self, start: _Start | None) -> None:
+        self._start = start
+        super().__init__(forbid_dtd=True)
+
+    def reset(self) -> None:
+        """Begin a document."""
+        super().reset()
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = None
+        self._parser.CharacterDataHandler = None
+
+
 def _transfer(
-    package: zipfile.ZipFile, safe: zipfile.ZipFile, name: str, handler: ContentHandler
+    package: zipfile.ZipFile, safe: zipfile.ZipFile, name: str, start: _Start | None
 ) -> None:
     """Copy one part, parsing it on the way; the handler may stop it early by raising."""
-    parser = DefusedExpatParser(forbid_dtd=True)
-    parser.setContentHandler(handler)
+    parser = _Parser(start)
     with package.open(name) as source, safe.open(name, "w") as target:
         # zipfile gives no more than the directory promised, and checks the checksum at the end.
         while chunk := source.read(_CHUNK):
@@ -225,73 +195,122 @@ class _Listed:
     is_visible: bool
 
 
-class _SheetList(ContentHandler):
+class _SheetList:
     """Collects the sheets that ``workbook.xml`` lists."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.found: list[_Listed] = []
 
-    def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802  # SAX's name
+    def start(self, name: str, attrs: dict[str, str]) -> None:
+        """Look at an element."""
         if _local(name) != "sheet":
             return
-        links = [attrs.getValue(key) for key in attrs.getNames() if _local(key) == "id"]
+        links = [value for key, value in attrs.items() if _local(key) == "id"]
         if links:
             is_visible = attrs.get("state", "visible") == "visible"
             self.found.append(_Listed(attrs.get("name", ""), links[0], is_visible))
 
 
-class _LinkList(ContentHandler):
+class _LinkList:
     """Collects where the workbook's links to worksheets lead, as names in the zip."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.targets: dict[str, str] = {}
 
-    def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802  # SAX's name
+    def start(self, name: str, attrs: dict[str, str]) -> None:
+        """Look at an element."""
         if _local(name) == "Relationship" and attrs.get("Type", "").endswith(_WORKSHEET_LINK):
             target = attrs.get("Target", "")
             full = target.lstrip("/") if target.startswith("/") else normpath(join("xl", target))
             self.targets[attrs.get("Id", "")] = full
 
 
-class _CellLimits(ContentHandler):
+class _CellLimits:
     """Stops as soon as a cell with content lies beyond the limits, or there are too many cells.
 
     Cells that only carry a style do not count towards the area: clerks colour whole columns.
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self._cells = 0
-        self._row = 0
+        self._row, self._row_text = 0, ""
+        self._place_of = (0, 0)
         self._reach = 0
-        self._is_outside = False
+        self._last_row = self._last_column = 0
+        self._columns: dict[str, int] = {}
+        self._merged_rows = 0
+        self.merged: list[Merge] = []
+        """What is merged downwards."""
 
-    def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802  # SAX's name
-        local = _local(name)
+    def start(self, name: str, attrs: dict[str, str]) -> None:
+        """Look at an element."""
+        if name == "c":
+            self._place(attrs.get("r"))
+        elif name == "v":
+            row, column = self._place_of
+            if row > self._last_row or column > self._last_column:
+                self._reach_out(row, column)
+        else:
+            self._look(_local(name), attrs)
+
+    def _look(self, local: str, attrs: dict[str, str]) -> None:
         if local == "row":
             reference = attrs.get("r")
             self._row = self._row + 1 if reference is None else _row_number(reference)
+            self._row_text = reference or ""
             self._reach = 0
+        elif local in ("v", "is"):
+            self._reach_out(*self._place_of)
         elif local == "c":
             self._place(attrs.get("r"))
-        elif local in ("v", "is") and self._is_outside:
+        elif local == "mergeCell":
+            self._merge(attrs.get("ref", ""))
+
+    def _reach_out(self, row: int, column: int) -> None:
+        """Look how far cells with content reach."""
+        self._last_row = max(row, self._last_row)
+        self._last_column = max(column, self._last_column)
+        is_outside = self._last_row > _ROW_LIMIT or self._last_column > _COLUMN_LIMIT
+        if is_outside or self._last_row * self._last_column > _AREA_LIMIT:
             raise SheetTooBig
 
     def _place(self, reference: str | None) -> None:
         self._cells += 1
-        if self._cells > _ROW_LIMIT * _COLUMN_LIMIT:
+        if self._cells > _AREA_LIMIT:
             raise SheetTooBig
         row, column = self._row, self._reach + 1
         if reference is not None:
-            match = _REFERENCE.fullmatch(reference)
-            if match is None:
-                raise WorkbookDamaged
-            # Where a cell and its row disagree, readers do too: the farther one counts.
-            row, column = max(self._row, _row_number(match[2])), _column_number(match[1])
-        self._reach = max(self._reach, column)
-        self._is_outside = row > _ROW_LIMIT or column > _COLUMN_LIMIT
+            known = 0
+            if self._row_text and reference.endswith(self._row_text):
+                known = self._columns.get(reference[: -len(self._row_text)], 0)
+            if known:
+                column = known
+            else:
+                row, column = self._read(reference)
+        if column > self._reach:
+            self._reach = column
+        self._place_of = row, column
+
+    def _read(self, reference: str) -> tuple[int, int]:
+        match = _REFERENCE.fullmatch(reference)
+        if match is None:
+            raise WorkbookDamaged
+        column = self._columns[match[1]] = _column_number(match[1])
+        # Where a cell and its row disagree, readers do too: the farther one counts.
+        return max(self._row, _row_number(match[2])), column
+
+    def _merge(self, reference: str) -> None:
+        match = _MERGE.fullmatch(reference)
+        if match is None:
+            return  # A single cell: nothing is merged.
+        first_row, last_row = int(match[2]) - 1, min(int(match[4]), self._last_row) - 1
+        first_column, last_column = _column_number(match[1]) - 1, _column_number(match[3]) - 1
+        if last_row <= first_row or first_column >= self._last_column:
+            return
+        self._merged_rows += last_row - first_row
+        if self._merged_rows > _AREA_LIMIT:
+            raise SheetTooBig
+        self.merged.append((first_row, first_column, last_row, last_column))
 
 
 def _row_number(digits: str) -> int:
@@ -322,13 +341,15 @@ def _choose(found: list[_Listed], wanted: str) -> _Listed:
 
 def _cell(value: object) -> Cell:
     match value:
+        case str():
+            return value
         case float() if not isfinite(value):
             return str(value)
         case time():
             return value.isoformat()
         case timedelta():
             return str(value)
-        case str() | bool() | int() | float() | datetime() | date():
+        case bool() | int() | float() | datetime() | date():
             return value
         case _:
             raise WorkbookDamaged

@@ -18,7 +18,8 @@ _MADE_AT = datetime(2000, 1, 1, tzinfo=UTC)
 _FONT = "微软雅黑"
 _NAME_LIMIT = 31
 _NOT_IN_NAMES = re.compile(r"[\[\]:*?/\\]")
-_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What no XML file may hold."""
 _A4 = 9
 _FIRST_YEAR = 1900
 """Earlier days are no dates to a spreadsheet: they are written as text."""
@@ -60,7 +61,7 @@ def _sheet_name(title: str, taken: set[str]) -> str:
 
 def _clean(text: str) -> str:
     """Replace what no XML file may hold."""
-    return _NOT_IN_XML.sub(" ", text)
+    return NOT_IN_XML.sub(" ", text)
 
 
 class _Formats:

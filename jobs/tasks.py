@@ -54,6 +54,11 @@ def resume_generation() -> int:
     return _services().generation.resume(actor=_actor("账单生成"))
 
 
+def work_imports() -> int:
+    """Check, import and undo what was handed in, and go on with what was cut off."""
+    return _services().import_work.work_due(actor=_actor("表格导入"))
+
+
 def fold_summary() -> int:
     """Fold what changed into the sums that report pages read."""
     return _services().reports.fold_summary(actor=_actor("报表汇总"))
@@ -120,6 +125,7 @@ JOBS: dict[str, Callable[..., Any]] = {
         sweep_messages,
         resume_generation,
         offset_prepaid,
+        work_imports,
         fold_summary,
         reconcile_cash,
         watch_payments,

@@ -25,6 +25,7 @@ from miniapp_api import (
     receipt_pages,
     sessions,
     staff_accounts,
+    staff_imports,
     staff_own,
     staff_payments,
     staff_readings,
@@ -103,6 +104,7 @@ def register(
         staff_accounts.bp,
         staff_readings.bp,
         staff_payments.bp,
+        staff_imports.bp,
     ):
         api.register_blueprint(blueprint)
     describe_security(app, api)

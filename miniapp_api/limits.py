@@ -58,13 +58,28 @@ MANAGING_STAFF = Rate("managing_staff", 60, _staff)
 """Some of these hash a password, which takes a tenth of a second of a core."""
 TRACING = Rate("tracing", 60, _staff)
 """Each may ask a channel about an order and its refunds."""
+IMPORTING = Rate("importing", 120, _staff)
+"""A page that watches a batch looks every second."""
+HANDING_IN = Rate("handing_in", 20, _staff)
+"""Each keeps a file of up to 10 MB and costs a worker some seconds."""
 PRINTING = Rate("printing", 30, _account)
 """A file of three years takes some 100 ms; an owner prints a handful."""
 DOOR = Rate("door", 60, _address)
 """Anybody with a code may ask these; a page that waits for the money looks every four seconds."""
 VERIFYING = Rate("verifying", 30, _address)
 """Anybody with a paper may ask these; whoever checks a pile of papers scans one in two seconds."""
-RATES = (SIGNING_IN, PAYING, READING_METERS, MANAGING_STAFF, TRACING, PRINTING, DOOR, VERIFYING)
+RATES = (
+    SIGNING_IN,
+    PAYING,
+    READING_METERS,
+    MANAGING_STAFF,
+    TRACING,
+    IMPORTING,
+    HANDING_IN,
+    PRINTING,
+    DOOR,
+    VERIFYING,
+)
 
 
 def limited(rate: Rate) -> Callable[[Callable[P, R]], Callable[P, R]]:

@@ -39,7 +39,7 @@ from models.estate import (
     Occupancy,
 )
 from models.fees import FeeItem, FeeStandard
-from models.imports import ImportBatch
+from models.imports import ImportBatch, ImportFile, ImportStep
 from models.late_fees import BillLateFee, LateFeePause, LateFeeRule
 from models.merchants import CommunityMerchant, PayCode
 from models.messages import ChannelPause, OutboxMessage
@@ -105,6 +105,8 @@ __all__ = [
     "HouseState",
     "IdempotencyKey",
     "ImportBatch",
+    "ImportFile",
+    "ImportStep",
     "JobSlot",
     "LateFeePause",
     "LateFeeRule",

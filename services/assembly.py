@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Engine
 
+from domain.imports import ImportKind
 from services.accounts import Accounts
 from services.approvals.decisions import MoneyDecisions
 from services.approvals.payment_refunds import PaymentRefundRequests
@@ -35,6 +36,9 @@ from services.fees.trials import FeeTrials
 from services.houses import Houses
 from services.imports.house_owners import HouseOwnerImport
 from services.imports.meter_readings import MeterReadingImport
+from services.imports.parking_spaces import ParkingSpaceImport
+from services.imports.work import ImportWork
+from services.imports.workbench import ImportWorkbench
 from services.inbox import Inbox
 from services.late_fees import LateFees
 from services.ledger import Ledger
@@ -68,6 +72,7 @@ from services.phone_codes import PhoneCodes
 from services.ports import (
     Clock,
     DocumentWriter,
+    ImportSheetWriter,
     JobQueue,
     MailSender,
     MiniProgram,
@@ -118,6 +123,8 @@ class Services:
     fees: Fees
     generation: Generation
     house_owner_import: HouseOwnerImport
+    import_work: ImportWork
+    import_workbench: ImportWorkbench
     house_bills: HouseBills
     houses: Houses
     inbox: Inbox
@@ -136,6 +143,7 @@ class Services:
     outbox: Outbox
     own_bills: OwnBills
     owner_passwords: OwnerPasswords
+    parking_space_import: ParkingSpaceImport
     pay_channels: PayChannels
     pay_codes: PayCodes
     payment_rules: CommunityPaymentRules
@@ -230,6 +238,11 @@ class World(Protocol):
         ...
 
     @property
+    def import_sheets(self) -> ImportSheetWriter:
+        """Spreadsheets for clerks to fill in."""
+        ...
+
+    @property
     def documents(self) -> DocumentWriter:
         """Tables as files."""
         ...
@@ -273,6 +286,9 @@ def build(
     passwords = Passwords(world.password_hasher, world.common_passwords)
     codes = PhoneCodes(policy.code_key, policy.sms_daily_cap)
     proofs = StaffProofs(unit_of_work, passwords, world.secret_box, world.totp, policy.code_key)
+    house_owners = HouseOwnerImport(unit_of_work, world.workbooks)
+    parking_spaces = ParkingSpaceImport(unit_of_work, world.workbooks)
+    meter_readings = MeterReadingImport(unit_of_work, world.workbooks)
     return Services(
         accounts=Accounts(unit_of_work, world.official_account),
         batches=BillBatches(unit_of_work),
@@ -289,7 +305,18 @@ def build(
         fee_trials=FeeTrials(unit_of_work),
         fees=Fees(unit_of_work),
         generation=Generation(unit_of_work),
-        house_owner_import=HouseOwnerImport(unit_of_work, world.workbooks),
+        house_owner_import=house_owners,
+        import_workbench=ImportWorkbench(unit_of_work, world.import_sheets),
+        import_work=ImportWork(
+            unit_of_work,
+            world.workbooks,
+            world.import_sheets,
+            {
+                ImportKind.OWNERS: house_owners,
+                ImportKind.SPACES: parking_spaces,
+                ImportKind.READINGS: meter_readings,
+            },
+        ),
         house_bills=HouseBills(unit_of_work),
         houses=Houses(unit_of_work),
         inbox=inbox,
@@ -298,7 +325,7 @@ def build(
         login=Login(unit_of_work, world.mini_program, codes),
         merchants=MerchantAccounts(unit_of_work, world.pay_channels),
         meter_lists=MeterLists(unit_of_work),
-        meter_reading_import=MeterReadingImport(unit_of_work, world.workbooks),
+        meter_reading_import=meter_readings,
         meter_readings=MeterReadings(unit_of_work),
         meter_register=MeterRegister(unit_of_work),
         money_decisions=MoneyDecisions(unit_of_work),
@@ -311,6 +338,7 @@ def build(
         own_bills=OwnBills(unit_of_work),
         owner_passwords=OwnerPasswords(unit_of_work, passwords, codes, policy.code_key),
         payment_rules=CommunityPaymentRules(unit_of_work),
+        parking_space_import=parking_spaces,
         pay_channels=world.pay_channels,
         pay_codes=PayCodes(unit_of_work, world.slips, door_key),
         payment_refund_requests=PaymentRefundRequests(unit_of_work),

@@ -43,6 +43,7 @@ from services.payments.taking import (
 from services.prepaid.deposit_ledger import DepositTooLow as DepositTooLow
 from services.prepaid.deposit_ledger import spend as spend
 from services.reasons import check_amount_and_reason
+from services.scopes import houses_in_scope, must_see
 from services.unit_of_work import Transaction, UnitOfWork
 
 _TAKE, _DEDUCT = "deposit_take", "deposit_deduct"
@@ -84,6 +85,7 @@ class Deposits:
             NotAllowed: whoever acts is no member of staff, or may not enter money of another day.
         """
         actor.must(Permission.TAKE_MONEY)
+        actor.must_cover(community_id)
         check_money(money, client_key)
         if len(name.strip()) not in _NAME_LENGTHS:
             raise InvalidInput(fields={"name": ["请填写押金名称，20 字以内，例如 装修押金"]})
@@ -94,7 +96,7 @@ class Deposits:
             )
             if claim.is_known:
                 return read_known(tx, claim.payment_id)
-            community, house = find_house(tx.session, community_id, house_id)
+            community, house = find_house(tx.session, actor, community_id, house_id)
             return _take(tx, actor, community, house, name.strip(), money, claim)
 
         return self.unit_of_work.run(work)
@@ -143,11 +145,12 @@ class Deposits:
         """List the deposits of a house, newest first."""
         actor.must(Permission.VIEW_HOUSE_MONEY)
         with self.unit_of_work.reading() as session:
-            return read_deposits(session, Deposit.house_id == house_id)
+            return read_deposits(session, Deposit.house_id == house_id, houses_in_scope(actor))
 
     def list_held(self, *, actor: Actor, community_id: int) -> Sequence[DepositView]:
         """List the deposits of a community of which something is left, newest first."""
         actor.must(Permission.VIEW_HOUSE_MONEY)
+        actor.must_cover(community_id)
         with self.unit_of_work.reading() as session:
             return read_deposits(
                 session,
@@ -163,7 +166,7 @@ class Deposits:
         """
         actor.must(Permission.VIEW_HOUSE_MONEY)
         with self.unit_of_work.reading() as session:
-            found = read_deposits(session, Deposit.id == deposit_id)
+            found = read_deposits(session, Deposit.id == deposit_id, houses_in_scope(actor))
         if not found:
             raise NotFound
         return found[0]
@@ -240,6 +243,7 @@ def _deduct(
     deposit = tx.session.get(Deposit, deposit_id)
     if deposit is None:
         raise NotFound
+    must_see(tx.session, actor, community_id=deposit.community_id, house_id=deposit.house_id)
     bills = lock_open_bills(tx, deposit.house_id)
     check_named(tx, deposit.house_id, bills, [bill_id])
     community = tx.session.get_one(Community, deposit.community_id)

@@ -15,6 +15,7 @@ from domain.houses import house_label
 from domain.periods import LiableFromRule
 from models import Building, Community, House, HouseBinding
 from services.audit import record
+from services.scopes import buildings_in_scope, communities_reached, houses_in_scope
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
 
@@ -67,6 +68,7 @@ class Estate:
             InvalidInput: the code is not 2 to 8 capitals and digits, or the name is empty.
         """
         actor.must(Permission.MANAGE_ESTATE)
+        actor.must_cover(None)
         fields: dict[str, list[str]] = {}
         if not (2 <= len(code) <= 8 and code.isascii() and code.isalnum() and code == code.upper()):
             fields["code"] = ["应为 2 至 8 位大写字母或数字，例如 CH"]
@@ -111,14 +113,16 @@ class Estate:
         """
         actor.must(Permission.VIEW_ESTATE)
         with self.unit_of_work.reading() as session:
-            return find_community(session, code)
+            return find_community(session, actor, code)
 
     def list_communities(self, *, actor: Actor) -> Sequence[CommunityView]:
         """List the communities on file, by their code."""
         actor.must(Permission.VIEW_ESTATE)
         with self.unit_of_work.reading() as session:
             rows = session.execute(
-                select(Community.id, Community.code, Community.name).order_by(Community.code)
+                select(Community.id, Community.code, Community.name)
+                .where(communities_reached(actor))
+                .order_by(Community.code)
             ).all()
         return [CommunityView(*row) for row in rows]
 
@@ -129,8 +133,9 @@ class Estate:
             NotFound: the community has none of this name.
         """
         actor.must(Permission.VIEW_ESTATE)
+        actor.must_reach(community_id)
         with self.unit_of_work.reading() as session:
-            return find_house(session, community_id, label)
+            return find_house(session, actor, community_id, label)
 
     def find_building(self, *, actor: Actor, community_id: int, name: str) -> int:
         """Tell the id of a building by its name, such as ``1栋``.
@@ -139,10 +144,13 @@ class Estate:
             NotFound: the community has none of this name.
         """
         actor.must(Permission.VIEW_ESTATE)
+        actor.must_reach(community_id)
         with self.unit_of_work.reading() as session:
             found = session.execute(
                 select(Building.id).where(
-                    Building.community_id == community_id, Building.name == name.strip()
+                    Building.community_id == community_id,
+                    Building.name == name.strip(),
+                    buildings_in_scope(actor),
                 )
             ).scalar_one_or_none()
         if found is None:
@@ -175,15 +183,15 @@ class Estate:
         ]
 
 
-def find_community(session: Session, code: str) -> CommunityView:
-    """Find a community by its code or its name.
+def find_community(session: Session, actor: Actor, code: str) -> CommunityView:
+    """Find a community of which the actor may see something, by its code or its name.
 
     Raises:
         NotFound: none has it.
     """
     found = session.execute(
         select(Community.id, Community.code, Community.name)
-        .where((Community.code == code) | (Community.name == code))
+        .where((Community.code == code) | (Community.name == code), communities_reached(actor))
         .order_by(Community.code != code, Community.id)
         .limit(1)
     ).one_or_none()
@@ -192,8 +200,8 @@ def find_community(session: Session, code: str) -> CommunityView:
     return CommunityView(*found)
 
 
-def find_house(session: Session, community_id: int, label: str) -> int:
-    """Find a house of a community by its name.
+def find_house(session: Session, actor: Actor, community_id: int, label: str) -> int:
+    """Find a house of the actor's scope by its name.
 
     Raises:
         NotFound: there is none.
@@ -205,6 +213,7 @@ def find_house(session: Session, community_id: int, label: str) -> int:
         .where(
             House.community_id == community_id,
             Building.name + unit + House.room_no == label.strip(),
+            houses_in_scope(actor),
         )
         .order_by(House.id)
         .limit(1)

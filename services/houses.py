@@ -13,6 +13,7 @@ from domain.errors import Conflict, InvalidInput, NotFound
 from domain.houses import HouseState
 from models import House, HouseMeasure, Occupancy
 from services.audit import record
+from services.scopes import houses_in_scope
 from services.unit_of_work import Transaction, UnitOfWork
 
 _STEP = Decimal("0.0001")
@@ -63,7 +64,7 @@ class Houses:
             raise InvalidInput(fields=fields)
 
         def work(tx: Transaction) -> None:
-            house = _lock(tx, house_id)
+            house = _lock(tx, actor, house_id)
             if holds_from is not None:
                 last = tx.session.execute(
                     select(func.max(HouseMeasure.measured_until)).where(
@@ -120,7 +121,7 @@ class Houses:
             raise InvalidInput(fields={"reason": ["请填写原因"]})
 
         def work(tx: Transaction) -> None:
-            house = _lock(tx, house_id)
+            house = _lock(tx, actor, house_id)
             last = tx.session.execute(
                 select(Occupancy)
                 .where(Occupancy.house_id == house_id)
@@ -156,9 +157,9 @@ class Houses:
         self.unit_of_work.run(work)
 
 
-def _lock(tx: Transaction, house_id: int) -> House:
+def _lock(tx: Transaction, actor: Actor, house_id: int) -> House:
     house = tx.session.execute(
-        select(House).where(House.id == house_id).with_for_update()
+        select(House).where(House.id == house_id, houses_in_scope(actor)).with_for_update()
     ).scalar_one_or_none()
     if house is None:
         raise NotFound

@@ -15,13 +15,14 @@ from domain.bill_states import OWNER_SEES
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.late_fees import GraceMode, LateFeeSegment, LateFeeTerms
 from domain.periods import Span, local_date
-from models import Bill, Community, FeeItem, HouseBinding, LateFeePause, LateFeeRule
+from models import Bill, Community, FeeItem, House, HouseBinding, LateFeePause, LateFeeRule
 from services.accrued_late_fees import AccruedLateFee as AccruedLateFee
 from services.accrued_late_fees import freeze as freeze
 from services.accrued_late_fees import read_accrued as read_accrued
 from services.accrued_late_fees import read_terms
 from services.audit import record
 from services.bindings import sees_bills_of
+from services.scopes import houses_in_scope, in_scope
 from services.unit_of_work import Transaction, UnitOfWork
 
 _MOST_PER_DAY = Decimal("0.01")
@@ -105,7 +106,7 @@ class LateFees:
             raise InvalidInput(fields=problems)
 
         def work(tx: Transaction) -> int:
-            item, newest = _lock_item(tx, fee_item_id)
+            item, newest = _lock_item(tx, actor, fee_item_id)
             if newest and newest.starts_on >= rule.starts_on:
                 raise LateFeeRuleNotLater
             if newest and (newest.ends_on is None or newest.ends_on > rule.starts_on):
@@ -151,7 +152,7 @@ class LateFees:
         actor.must(Permission.MANAGE_FEES)
 
         def work(tx: Transaction) -> None:
-            item, newest = _lock_item(tx, fee_item_id)
+            item, newest = _lock_item(tx, actor, fee_item_id)
             if newest is None or (newest.ends_on is not None and newest.ends_on <= ends_on):
                 raise NotFound("这个收费项目没有生效的滞纳金规则")
             if newest.starts_on >= ends_on:
@@ -187,6 +188,7 @@ class LateFees:
             NotFound: no such community, or the bill is not one of it.
         """
         actor.must(Permission.MANAGE_FEES)
+        actor.must_cover(community_id)
         problems: dict[str, list[str]] = {}
         if not span:
             problems["span"] = ["结束日期不能早于开始日期"]
@@ -226,6 +228,7 @@ class LateFees:
     def list_rules(self, *, actor: Actor, community_id: int) -> Sequence[LateFeeRuleView]:
         """List the rules of a community's items, by item and first day."""
         actor.must(Permission.VIEW_ESTATE)
+        actor.must_cover(community_id)
         with self.unit_of_work.reading() as session:
             rows = session.execute(
                 select(LateFeeRule, FeeItem.name)
@@ -241,6 +244,7 @@ class LateFees:
     def list_pauses(self, *, actor: Actor, community_id: int) -> Sequence[LateFeePauseView]:
         """List the pauses of a community, newest first."""
         actor.must(Permission.VIEW_ESTATE)
+        actor.must_cover(community_id)
         with self.unit_of_work.reading() as session:
             rows = session.execute(
                 select(LateFeePause, Bill.bill_no)
@@ -268,6 +272,13 @@ class LateFees:
         actor.must(Permission.VIEW_HOUSE_MONEY)
         day = as_of or local_date(self.unit_of_work.clock.now())
         with self.unit_of_work.reading() as session:
+            seen = session.execute(
+                select(Bill.id)
+                .join(House, House.id == Bill.house_id)
+                .where(Bill.id == bill_id, houses_in_scope(actor))
+            ).first()
+            if seen is None:
+                raise NotFound
             return show_late_fee(session, bill_id, day)
 
     def preview_own(self, *, actor: Actor, bill_id: int) -> LateFeeView:
@@ -312,10 +323,14 @@ def show_late_fee(session: Session, bill_id: int, day: date) -> LateFeeView:
     )
 
 
-def _lock_item(tx: Transaction, fee_item_id: int) -> tuple[FeeItem, LateFeeRule | None]:
+def _lock_item(
+    tx: Transaction, actor: Actor, fee_item_id: int
+) -> tuple[FeeItem, LateFeeRule | None]:
     """Lock an item, so that nobody else changes its rules, and find its newest one."""
     item = tx.session.execute(
-        select(FeeItem).where(FeeItem.id == fee_item_id).with_for_update()
+        select(FeeItem)
+        .where(FeeItem.id == fee_item_id, in_scope(FeeItem.community_id, actor))
+        .with_for_update()
     ).scalar_one_or_none()
     if item is None:
         raise NotFound

@@ -14,7 +14,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from domain.cells import Cell as Cell
+from domain.import_templates import SheetTemplate
 from domain.messages import MessageKind
+from domain.sheets import Merge
 
 
 class Clock(Protocol):
@@ -202,6 +204,8 @@ class Sheet:
 
     name: str
     rows: Sequence[Sequence[Cell]]
+    merged: Sequence[Merge] = ()
+    """Cells merged downwards; only their first row holds the value."""
 
 
 class WorkbookReader(Protocol):
@@ -213,6 +217,22 @@ class WorkbookReader(Protocol):
         Raises:
             InvalidInput: not an .xlsx, too large or too many cells, no such sheet. The file is
                 checked from its zip directory before anything is unpacked.
+        """
+        ...
+
+
+class ImportSheetWriter(Protocol):
+    """Writes workbooks that clerks fill in and hand in."""
+
+    def write_template(self, templates: Sequence[SheetTemplate]) -> bytes:
+        """Write an .xlsx with an empty sheet for each template, and one that explains them."""
+        ...
+
+    def write_marked(self, sheet: Sheet, *, header_row: int, marks: Mapping[int, str]) -> bytes:
+        """Write a sheet as it was, with one last column that says what is wrong in which row.
+
+        ``marks`` are reasons by row as Excel counts them; ``header_row`` counts from 0. A column
+        of reasons from before gives way to the new one. Text is never a formula.
         """
         ...
 

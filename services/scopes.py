@@ -6,7 +6,8 @@ from sqlalchemy import ColumnElement, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from domain.actors import EVERYWHERE, Actor, DataScope
-from models import House, StaffScope
+from domain.errors import NotFound
+from models import BillBatch, Building, Community, House, StaffScope
 
 
 def scope_of(session: Session, *, staff_id: int, sees_all: bool) -> DataScope:
@@ -18,13 +19,18 @@ def scope_of(session: Session, *, staff_id: int, sees_all: bool) -> DataScope:
             StaffScope.staff_id == staff_id
         )
     ).all()
+    whole = frozenset(community_id for community_id, building_id in pieces if building_id is None)
+    parts = [piece for piece in pieces if piece.building_id and piece.community_id not in whole]
     return DataScope(
-        frozenset(community_id for community_id, building_id in pieces if building_id is None),
-        frozenset(building_id for _, building_id in pieces if building_id is not None),
+        whole,
+        frozenset(piece.community_id for piece in parts),
+        frozenset(piece.building_id for piece in parts),
     )
 
 
-def in_scope(community_id: InstrumentedAttribute[int], actor: Actor) -> ColumnElement[bool]:
+def in_scope(
+    community_id: InstrumentedAttribute[int] | InstrumentedAttribute[int | None], actor: Actor
+) -> ColumnElement[bool]:
     """Hold rows to the communities that are in scope as a whole."""
     if actor.scope.community_ids is None:
         return true()
@@ -37,3 +43,51 @@ def houses_in_scope(actor: Actor) -> ColumnElement[bool]:
     if not actor.scope.building_ids:
         return whole
     return or_(whole, House.building_id.in_(sorted(actor.scope.building_ids)))
+
+
+def buildings_in_scope(actor: Actor) -> ColumnElement[bool]:
+    """Hold rows of `Building` to those in scope."""
+    whole = in_scope(Building.community_id, actor)
+    if not actor.scope.building_ids:
+        return whole
+    return or_(whole, Building.id.in_(sorted(actor.scope.building_ids)))
+
+
+def communities_reached(actor: Actor) -> ColumnElement[bool]:
+    """Hold rows of `Community` to those of which at least a building is in scope."""
+    if actor.scope.community_ids is None:
+        return true()
+    return Community.id.in_(sorted(actor.scope.community_ids | actor.scope.part_community_ids))
+
+
+def find_batch(session: Session, actor: Actor, batch_id: int) -> BillBatch:
+    """Find a batch of a community that is in scope.
+
+    Raises:
+        NotFound: there is none.
+    """
+    batch = session.execute(
+        select(BillBatch).where(BillBatch.id == batch_id, in_scope(BillBatch.community_id, actor))
+    ).scalar_one_or_none()
+    if batch is None:
+        raise NotFound
+    return batch
+
+
+def must_see(
+    session: Session, actor: Actor, *, community_id: int | None, house_id: int | None = None
+) -> None:
+    """Refuse a row of a community, or of one house of it, that is out of scope.
+
+    Raises:
+        NotFound: out of scope answers exactly as what does not exist.
+    """
+    if actor.scope.covers(community_id):
+        return
+    if house_id is not None and actor.scope.building_ids:
+        seen = session.execute(
+            select(House.id).where(House.id == house_id, houses_in_scope(actor))
+        ).first()
+        if seen:
+            return
+    raise NotFound

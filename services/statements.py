@@ -15,6 +15,7 @@ from models import Building, Community, House, HouseBinding
 from services.bindings import sees_bills_of
 from services.ports import DocumentWriter
 from services.reports.tables import FileForm
+from services.scopes import houses_in_scope
 from services.statement_accounts import read_accounts
 from services.statement_pages import Statement, as_page, as_sheets
 from services.unit_of_work import UnitOfWork
@@ -51,12 +52,14 @@ class Statements:
             NotFound: the community has no such house.
         """
         actor.must(Permission.VIEW_HOUSE_MONEY)
+        actor.must_reach(community_id)
         unit = case((House.unit_no != "", func.concat(House.unit_no, "单元")), else_="")
         return self._read(
             from_on,
             until_on,
             House.community_id == community_id,
             func.concat(Building.name, unit, House.room_no) == house.strip(),
+            houses_in_scope(actor),
         )
 
     def show_own(self, *, actor: Actor, house_id: int, from_on: date, until_on: date) -> Statement:
@@ -86,6 +89,7 @@ class Statements:
             InvalidInput, NotFound: as `show`.
         """
         actor.must(Permission.VIEW_HOUSE_MONEY)
+        actor.must_reach(community_id)
         return self._write(
             self.show(
                 actor=actor,

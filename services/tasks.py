@@ -13,6 +13,7 @@ from domain.actors import Actor, Permission
 from domain.errors import NotFound
 from models import StaffTask
 from services.audit import record
+from services.scopes import in_scope
 from services.unit_of_work import Transaction, UnitOfWork
 
 _SHOWN = 200
@@ -84,7 +85,7 @@ class StaffTasks:
         with self.unit_of_work.reading() as session:
             tasks = session.scalars(
                 select(StaffTask)
-                .where(StaffTask.done_at.is_(None))
+                .where(StaffTask.done_at.is_(None), in_scope(StaffTask.community_id, actor))
                 .order_by(StaffTask.created_at, StaffTask.id)
                 .limit(_SHOWN)
             ).all()
@@ -104,7 +105,11 @@ class StaffTasks:
         def work(tx: Transaction) -> None:
             task = tx.session.execute(
                 update(StaffTask)
-                .where(StaffTask.id == task_id, StaffTask.done_at.is_(None))
+                .where(
+                    StaffTask.id == task_id,
+                    StaffTask.done_at.is_(None),
+                    in_scope(StaffTask.community_id, actor),
+                )
                 .values(done_at=tx.now)
                 .returning(StaffTask)
             ).scalar_one_or_none()

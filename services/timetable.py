@@ -37,6 +37,7 @@ TIMETABLE = (
     Entry("send_refunds", timedelta(seconds=30)),
     Entry("sweep_messages", timedelta(seconds=60)),
     Entry("resume_generation", timedelta(seconds=60)),
+    Entry("work_imports", timedelta(seconds=30)),
     Entry("offset_prepaid", timedelta(minutes=5)),
     Entry("fold_summary", timedelta(seconds=60)),
     Entry("reconcile_cash", timedelta(hours=1)),

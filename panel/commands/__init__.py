@@ -8,8 +8,9 @@ from panel.commands.approvals import approvals_cli
 from panel.commands.bills import bills_cli
 from panel.commands.charges import discount_cli, house_cli, one_off_cli, pool_cli
 from panel.commands.checks import doctor, verify_cli
-from panel.commands.estate import community_cli, import_cli
+from panel.commands.estate import community_cli
 from panel.commands.fees import fees_cli
+from panel.commands.imports import import_cli
 from panel.commands.late_fees import late_fee_cli
 from panel.commands.meters import meters_cli
 from panel.commands.money import counter_cli, deposit_cli, prepaid_cli

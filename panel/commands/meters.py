@@ -1,4 +1,4 @@
-"""``flask meters`` and ``flask import readings``: meters and what is read off them."""
+"""``flask meters``: meters and what is read off them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 
 import click
 from flask.cli import AppGroup
@@ -23,12 +22,8 @@ from panel.commands.acting import (
     as_staff_or_operator,
     find_services,
     in_community,
-    progress_bar,
-    tell_problems,
     telling,
 )
-from panel.commands.estate import import_cli
-from services.imports.meter_readings import ReadingImportReport
 from services.meters.judging import NewReading
 from services.meters.lists import MeterView
 from services.meters.register import NewCounter, NewMeter
@@ -270,46 +265,6 @@ def list_unread(kind: str, month: datetime, code: str, login_name: str | None) -
     for meter in found:
         click.echo(f"  {_line(meter)}")
     click.echo(f"{month:%Y-%m} 还有 {len(found)} 只没有抄")
-
-
-@import_cli.command("readings", help="导入“水表读数”表。")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="只检查，不写入。")
-@in_community
-@as_staff_or_operator
-@telling
-def import_readings(file: Path, dry_run: bool, code: str, login_name: str | None) -> None:
-    """Import meter readings; exit code 2 when rows were left out."""
-    actor, community_id = _find_who_and_where(login_name, code)
-    importing = find_services().meter_reading_import
-    content = file.read_bytes()
-    if dry_run:
-        report = importing.check(actor=actor, community_id=community_id, content=content)
-    else:
-        report = importing.carry_out(
-            actor=actor,
-            community_id=community_id,
-            content=content,
-            file_name=file.name,
-            progress=progress_bar("已处理行"),
-        )
-    _show_report(report, dry_run=dry_run)
-    if report.problems:
-        sys.exit(2)
-
-
-def _show_report(report: ReadingImportReport, *, dry_run: bool) -> None:
-    tell_problems(report.problems)
-    _warn(
-        f"第 {warning.row} 行 表 {warning.meter_no}：{warning.why}" for warning in report.warnings
-    )
-    if report.meters_new:
-        click.echo(f"  新表 {report.meters_new} 只，首次读数作为起始读数")
-    click.echo(
-        f"{'检查' if dry_run else '导入'}完成：{report.row_count} 行，"
-        f"新读数 {report.readings_new} 条，已有 {report.unchanged} 条，"
-        f"提醒 {len(report.warnings)} 条，问题 {len(report.problems)} 处"
-    )
 
 
 def _warn(sentences: Iterable[str]) -> None:

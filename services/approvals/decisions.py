@@ -117,6 +117,7 @@ class MoneyDecisions:
     ) -> Sequence[RequestView]:
         """List the requests of a community, newest first."""
         actor.must(Permission.VIEW_HOUSE_MONEY)
+        actor.must_cover(community_id)
         asker, decider = aliased(Staff), aliased(Staff)
         query = (
             select(
@@ -182,7 +183,7 @@ def _lock(tx: Transaction, actor: Actor, request_id: int) -> ApprovalRequest:
     request = tx.session.execute(
         select(ApprovalRequest).where(ApprovalRequest.id == request_id).with_for_update()
     ).scalar_one_or_none()
-    if request is None:
+    if request is None or not actor.scope.covers(request.community_id):
         raise NotFound
     if request.state != ApprovalState.REQUESTED:
         raise AlreadyDecided

@@ -83,6 +83,7 @@ class PaymentRefundRequests:
             NotFound: there is no such payment here.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
+        actor.must_cover(community_id)
 
         def work(tx: Transaction) -> RefundablePayment:
             payment = tx.session.scalars(
@@ -134,6 +135,7 @@ class PaymentRefundRequests:
         Source: domain.md D5; reliability.md A5.
         """
         actor.must(Permission.REQUEST_MONEY_OUT)
+        actor.must_cover(community_id)
         actor.must_be_fresh()
         check_amount_and_reason(amount_fen, reason)
 

@@ -15,7 +15,7 @@ from domain.approvals import APPROVAL_SHOWN, ApprovalKind, ApprovalState
 from domain.bill_states import BillState
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.periods import local_date
-from models import ApprovalRequest, Bill, Deposit, PrepaidAccount
+from models import ApprovalRequest, Bill, Deposit, House, PrepaidAccount
 from services.accrued_late_fees import read_accrued
 from services.approvals.checks import (
     MoreThanOpen,
@@ -25,6 +25,7 @@ from services.approvals.checks import (
 )
 from services.audit import record
 from services.reasons import check_amount_and_reason
+from services.scopes import houses_in_scope, must_see
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
 T = TypeVar("T")
@@ -72,7 +73,7 @@ class MoneyRequests:
         actor.must_be_fresh()
 
         def work(tx: Transaction) -> int:
-            bill = _read_bill(tx, bill_id)
+            bill = _read_bill(tx, actor, bill_id)
             check_open(bill, amount_fen)
             return _ask(tx, actor, ApprovalKind.WAIVER, bill, amount_fen, reason)
 
@@ -88,7 +89,7 @@ class MoneyRequests:
         actor.must_be_fresh()
 
         def work(tx: Transaction) -> int:
-            bill = _read_bill(tx, bill_id)
+            bill = _read_bill(tx, actor, bill_id)
             check_open(bill, 1)
             open_fen = bill.amount_fen - bill.paid_fen
             return _ask(tx, actor, ApprovalKind.WRITE_OFF, bill, open_fen, reason)
@@ -106,7 +107,7 @@ class MoneyRequests:
         actor.must_be_fresh()
 
         def work(tx: Transaction) -> int:
-            bill = _read_bill(tx, bill_id)
+            bill = _read_bill(tx, actor, bill_id)
             check_voidable(tx, bill)
             return _ask(tx, actor, ApprovalKind.VOID, bill, bill.amount_fen, reason)
 
@@ -125,7 +126,7 @@ class MoneyRequests:
         actor.must_be_fresh()
 
         def work(tx: Transaction) -> int:
-            bill = _read_bill(tx, bill_id)
+            bill = _read_bill(tx, actor, bill_id)
             accrued = read_accrued(tx.session, [bill_id], local_date(tx.now)).get(bill_id)
             if accrued is None or accrued.open_fen < amount_fen:
                 raise MoreThanOpen("滞纳金未缴部分不足")
@@ -146,7 +147,7 @@ class MoneyRequests:
         actor.must_be_fresh()
 
         def work(tx: Transaction) -> int:
-            bill = _read_bill(tx, bill_id)
+            bill = _read_bill(tx, actor, bill_id)
             check_adjustable(tx, bill, amount_fen)
             facts = {"note_fen": amount_fen}
             kind = ApprovalKind.ADJUSTMENT
@@ -172,6 +173,9 @@ class MoneyRequests:
             account = tx.session.get(PrepaidAccount, account_id)
             if account is None:
                 raise NotFound
+            must_see(
+                tx.session, actor, community_id=account.community_id, house_id=account.house_id
+            )
             if account.balance_fen < amount_fen:
                 raise MoreThanOpen("预存余额不足")
             return ask_about(
@@ -206,6 +210,9 @@ class MoneyRequests:
             deposit = tx.session.get(Deposit, deposit_id)
             if deposit is None:
                 raise NotFound
+            must_see(
+                tx.session, actor, community_id=deposit.community_id, house_id=deposit.house_id
+            )
             left_fen = deposit.amount_fen - deposit.deducted_fen - deposit.returned_fen
             if left_fen < amount_fen:
                 raise MoreThanOpen("押金余额不足")
@@ -242,10 +249,14 @@ def run_request(unit_of_work: UnitOfWork, work: Callable[[Transaction], T]) -> T
         raise
 
 
-def _read_bill(tx: Transaction, bill_id: int) -> Bill:
+def _read_bill(tx: Transaction, actor: Actor, bill_id: int) -> Bill:
     bill = tx.session.execute(
-        select(Bill).where(
-            Bill.id == bill_id, Bill.state.not_in([BillState.PENDING_REVIEW, BillState.CANCELLED])
+        select(Bill)
+        .join(House, House.id == Bill.house_id)
+        .where(
+            Bill.id == bill_id,
+            Bill.state.not_in([BillState.PENDING_REVIEW, BillState.CANCELLED]),
+            houses_in_scope(actor),
         )
     ).scalar_one_or_none()
     if bill is None:

@@ -30,6 +30,7 @@ from services.bills.drafting import choose_items
 from services.bills.findings import check_reviewer, check_ticks
 from services.bills.freshness import check_fresh
 from services.bills.gates import BatchDoesNotAddUp, check_gates
+from services.scopes import find_batch, in_scope
 from services.unit_of_work import Transaction, UnitOfWork
 
 EXCEPTIONS_SHOWN = 200
@@ -132,6 +133,7 @@ class BillBatches:
             InvalidInput: the community has nothing to charge.
         """
         actor.must(Permission.GENERATE_BILLS)
+        actor.must_cover(community_id)
         period = calendar_month(month)
 
         def work(tx: Transaction) -> int:
@@ -173,6 +175,7 @@ class BillBatches:
     def list_batches(self, *, actor: Actor, community_id: int) -> Sequence[BatchRow]:
         """List the batches of a community, newest first."""
         actor.must(Permission.VIEW_ESTATE)
+        actor.must_cover(community_id)
         with self.unit_of_work.reading() as session:
             rows = session.execute(
                 select(BillBatch, Staff.name)
@@ -200,9 +203,7 @@ class BillBatches:
         """
         actor.must(Permission.VIEW_ESTATE)
         with self.unit_of_work.reading() as session:
-            batch = session.get(BillBatch, batch_id)
-            if batch is None:
-                raise NotFound
+            batch = find_batch(session, actor, batch_id)
             items = _sums(session, batch_id)
             buildings = _sums_by_building(session, batch_id)
             exception_count = session.execute(
@@ -251,7 +252,7 @@ class BillBatches:
         actor.must(Permission.REVIEW_BILLS)
 
         def work(tx: Transaction) -> str:
-            batch = lock_batch(tx, batch_id, BatchState.APPROVED)
+            batch = lock_batch(tx, actor, batch_id, BatchState.APPROVED)
             check_reviewer(tx, actor, batch)
             content_sha256 = check_content(tx, batch)
             check_fresh(tx, batch)
@@ -290,7 +291,7 @@ class BillBatches:
             raise InvalidInput(fields={"reason": ["请填写原因"]})
 
         def work(tx: Transaction) -> None:
-            batch = lock_batch(tx, batch_id, state)
+            batch = lock_batch(tx, actor, batch_id, state)
             tx.session.execute(
                 update(Bill)
                 .where(Bill.batch_id == batch_id, Bill.state == BillState.PENDING_REVIEW)
@@ -304,15 +305,17 @@ class BillBatches:
         self.unit_of_work.run(work)
 
 
-def lock_batch(tx: Transaction, batch_id: int, new: BatchState) -> BillBatch:
-    """Lock a batch that may move to a state.
+def lock_batch(tx: Transaction, actor: Actor, batch_id: int, new: BatchState) -> BillBatch:
+    """Lock a batch of the actor's scope that may move to a state.
 
     Raises:
         NotFound: no such batch.
         BatchCannotMove: the step is not allowed from where it stands.
     """
     batch = tx.session.execute(
-        select(BillBatch).where(BillBatch.id == batch_id).with_for_update()
+        select(BillBatch)
+        .where(BillBatch.id == batch_id, in_scope(BillBatch.community_id, actor))
+        .with_for_update()
     ).scalar_one_or_none()
     if batch is None:
         raise NotFound

@@ -22,6 +22,7 @@ from domain.errors import Conflict, NotAllowed, NotFound
 from domain.houses import house_label
 from models import BillBatch, BillBatchTick, Community, FeeItem
 from services.audit import record
+from services.scopes import find_batch, in_scope
 from services.unit_of_work import Transaction, UnitOfWork
 
 PAGE = 200
@@ -245,8 +246,7 @@ class BillFindings:
         """
         actor.must(Permission.VIEW_ESTATE)
         with self.unit_of_work.reading() as session:
-            if session.get(BillBatch, batch_id) is None:
-                raise NotFound
+            find_batch(session, actor, batch_id)
             return _read(session, batch_id)
 
     def list_rows(
@@ -259,9 +259,14 @@ class BillFindings:
         after_house_id: int = 0,
         limit: int = PAGE,
     ) -> Sequence[FindingRow]:
-        """List the houses of one finding by house id, from above ``after_house_id``."""
+        """List the houses of one finding by house id, from above ``after_house_id``.
+
+        Raises:
+            NotFound: no such batch.
+        """
         actor.must(Permission.VIEW_ESTATE)
         with self.unit_of_work.reading() as session:
+            find_batch(session, actor, batch_id)
             rows = session.execute(
                 _ROWS,
                 {
@@ -301,6 +306,7 @@ class BillFindings:
             batch = tx.session.execute(
                 select(BillBatch)
                 .where(BillBatch.id == batch_id, BillBatch.state == BatchState.PENDING_REVIEW)
+                .where(in_scope(BillBatch.community_id, actor))
                 .with_for_update()
             ).scalar_one_or_none()
             found = _summaries(tx.session, batch_id).get((kind, fee_item_id)) if batch else None

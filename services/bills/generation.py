@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select, text, update
 
 from domain.actors import Actor, Permission
 from domain.bill_states import BatchCannotMove, BatchState, BillState, check_batch_move
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict
 from models import Bill, BillBatch, BillException, Community, House
 from services.audit import record
 from services.bills.house_facts import HouseFacts, read_facts, read_houses
@@ -24,6 +24,7 @@ from services.bills.runs import (
     reserve_ids,
     write_chunk,
 )
+from services.scopes import find_batch
 from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -96,9 +97,7 @@ class Generation:
 
     def _generate(self, actor: Actor, batch_id: int, progress: Progress) -> int:
         with self.unit_of_work.reading() as session:
-            batch = session.get(BillBatch, batch_id)
-        if batch is None:
-            raise NotFound
+            batch = find_batch(session, actor, batch_id)
         # While this name is held nobody else bills the month, so what is billed already can be
         # read ahead of the transaction that writes.
         with self.unit_of_work.exclusive(run_name(batch)) as is_ours:

@@ -13,7 +13,8 @@ from domain.bill_states import BillState
 from domain.errors import NotFound
 from domain.periods import Span
 from domain.traces import explain
-from models import Bill, BillLine, FeeItem
+from models import Bill, BillLine, FeeItem, House
+from services.scopes import houses_in_scope
 from services.unit_of_work import UnitOfWork
 
 
@@ -45,9 +46,16 @@ class HouseBills:
             NotFound: there is none.
         """
         actor.must(Permission.VIEW_HOUSE_MONEY)
+        actor.must_reach(community_id)
         with self.unit_of_work.reading() as session:
             found = session.execute(
-                select(Bill.id).where(Bill.community_id == community_id, Bill.bill_no == bill_no)
+                select(Bill.id)
+                .join(House, House.id == Bill.house_id)
+                .where(
+                    Bill.community_id == community_id,
+                    Bill.bill_no == bill_no,
+                    houses_in_scope(actor),
+                )
             ).scalar_one_or_none()
         if found is None:
             raise NotFound(f"没有账单号为 {bill_no} 的账单")
@@ -62,7 +70,8 @@ class HouseBills:
                 select(Bill, FeeItem.name, replaced.c.bill_no)
                 .join(FeeItem, FeeItem.id == Bill.fee_item_id)
                 .outerjoin(replaced, replaced.c.id == Bill.replaces_bill_id)
-                .where(Bill.house_id == house_id)
+                .join(House, House.id == Bill.house_id)
+                .where(Bill.house_id == house_id, houses_in_scope(actor))
                 .order_by(Bill.id.desc())
             ).all()
         return [
@@ -89,7 +98,11 @@ class HouseBills:
         actor.must(Permission.VIEW_HOUSE_MONEY)
         with self.unit_of_work.reading() as session:
             lines = session.scalars(
-                select(BillLine).where(BillLine.bill_id == bill_id).order_by(BillLine.line_no)
+                select(BillLine)
+                .join(Bill, Bill.id == BillLine.bill_id)
+                .join(House, House.id == Bill.house_id)
+                .where(BillLine.bill_id == bill_id, houses_in_scope(actor))
+                .order_by(BillLine.line_no)
             ).all()
         if not lines:
             raise NotFound

@@ -131,7 +131,7 @@ class Publication:
         actor.must(Permission.PUBLISH_BILLS)
 
         def work(tx: Transaction) -> Published:
-            batch = lock_batch(tx, batch_id, BatchState.PUBLISHED)
+            batch = lock_batch(tx, actor, batch_id, BatchState.PUBLISHED)
             if check_content(tx, batch) != batch.content_sha256:
                 raise ContentChanged
             tx.session.execute(_PUBLISH, {"batch_id": batch_id, "now": tx.now})

@@ -9,8 +9,8 @@ from sqlalchemy import text, update
 
 from domain.actors import Actor, Permission
 from domain.bill_states import BillState
-from domain.errors import InvalidInput, NotFound
-from models import Bill, BillBatch
+from domain.errors import InvalidInput
+from models import Bill
 from services.audit import record
 from services.bills.freshness import content_of, key_of, read_made
 from services.bills.generation import (
@@ -26,6 +26,7 @@ from services.bills.generation import (
 from services.bills.house_facts import House, read_chosen_houses, read_facts, read_houses
 from services.bills.plans import Chunk, MadeBill
 from services.bills.runs import Run, render_chunk, reserve_ids, write_chunk
+from services.scopes import find_batch
 from services.unit_of_work import Transaction, UnitOfWork
 
 _DROP_EXCEPTIONS = text(
@@ -70,9 +71,7 @@ class Regeneration:
         """
         actor.must(Permission.GENERATE_BILLS)
         with self.unit_of_work.reading() as session:
-            batch = session.get(BillBatch, batch_id)
-        if batch is None:
-            raise NotFound
+            batch = find_batch(session, actor, batch_id)
         chosen = sorted(set(house_ids))
         with self.unit_of_work.reading() as session:
             if len(read_chosen_houses(session, batch.community_id, chosen)) != len(chosen):

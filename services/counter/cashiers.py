@@ -128,6 +128,7 @@ class Counter:
         Source: domain.md D7; reliability.md M9.
         """
         actor.must(Permission.TAKE_MONEY)
+        actor.must_cover(community_id)
         check_money(money, client_key)
         named = list(dict.fromkeys(named_bill_ids))
         self.sweep.clear_door(community_id=community_id, house_id=house_id)
@@ -138,7 +139,7 @@ class Counter:
             )
             if claim.is_known:
                 return read_known(tx, claim.payment_id)
-            community, house = find_house(tx.session, community_id, house_id)
+            community, house = find_house(tx.session, actor, community_id, house_id)
             return self._take(tx, actor, community, house, money, named, claim)
 
         return self.unit_of_work.run(work)
@@ -212,12 +213,13 @@ class Counter:
             NotFound: no such house in the community, or a named bill leaves nothing to pay.
         """
         actor.must(Permission.VIEW_HOUSE_MONEY)
+        actor.must_reach(community_id)
         if amount_fen < 0:
             raise InvalidInput(fields={"amount_fen": ["金额不能小于 0"]})
         named = list(dict.fromkeys(named_bill_ids))
         today = local_date(self.unit_of_work.clock.now())
         with self.unit_of_work.snapshot() as session:
-            community, _ = find_house(session, community_id, house_id)
+            community, _ = find_house(session, actor, community_id, house_id)
             bills = read_open_bills(session, house_id)
             quotes = read_quotes(session, bills.free, today)
             if set(named) - {bill_id for bill_id, quote in quotes.items() if quote.amount_fen}:

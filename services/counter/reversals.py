@@ -64,6 +64,7 @@ class Reversals:
         Source: reliability.md M9; domain.md D5.
         """
         actor.must(Permission.REVERSE_MONEY)
+        actor.must_cover(community_id)
         actor.must_be_fresh()
         staff_id = staff_id_of(actor)
         check_reason(reason)

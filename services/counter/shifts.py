@@ -97,6 +97,7 @@ class Shifts:
             NotFound: no such community, or it was switched off.
         """
         actor.must(Permission.TAKE_MONEY)
+        actor.must_cover(community_id)
         staff_id = staff_id_of(actor)
         check_fen("float_fen", float_fen)
 
@@ -118,6 +119,7 @@ class Shifts:
             NoShiftToClose: there is no open one.
         """
         actor.must(Permission.TAKE_MONEY)
+        actor.must_cover(community_id)
 
         def work(tx: Transaction) -> ShiftView:
             shift = _move_own(
@@ -135,6 +137,7 @@ class Shifts:
             NoShiftToCount: there is none.
         """
         actor.must(Permission.TAKE_MONEY)
+        actor.must_cover(community_id)
 
         def work(tx: Transaction) -> ShiftView:
             shift = _move_own(
@@ -164,6 +167,7 @@ class Shifts:
             NoShiftToCount: the cashier still takes money, or has counted.
         """
         actor.must(Permission.TAKE_MONEY)
+        actor.must_cover(community_id)
         check_counted(counted_fen, note)
 
         def work(tx: Transaction) -> ShiftView:
@@ -203,6 +207,7 @@ class Shifts:
             NotFound: no such shift of one's own.
         """
         actor.must(Permission.TAKE_MONEY)
+        actor.must_cover(community_id)
         if not note.strip() or len(note.strip()) not in NOTE_LENGTHS:
             raise InvalidInput(fields={"note": ["请写明差额原因，200 字以内"]})
 
@@ -233,6 +238,7 @@ class Shifts:
             NotFound: the community has no such shift.
         """
         actor.must(Permission.TAKE_OVER_SHIFT)
+        actor.must_cover(community_id)
         taker_id = staff_id_of(actor)
 
         def work(tx: Transaction) -> ShiftView:
@@ -265,6 +271,7 @@ class Shifts:
     ) -> list[ShiftView]:
         """List one's own shifts, of one local day or all, newest first."""
         actor.must(Permission.TAKE_MONEY)
+        actor.must_cover(community_id)
         mine = CashierShift.staff_id == staff_id_of(actor)
         with self.unit_of_work.reading() as session:
             return read_shifts(session, mine, *_opened(community_id, opened_on))
@@ -274,6 +281,7 @@ class Shifts:
     ) -> list[ShiftView]:
         """List the shifts of a community, of one local day or all, newest first."""
         actor.must(Permission.VIEW_REPORTS)
+        actor.must_cover(community_id)
         with self.unit_of_work.reading() as session:
             return read_shifts(session, *_opened(community_id, opened_on))
 
@@ -284,6 +292,7 @@ class Shifts:
             NotFound: none, or not theirs.
         """
         actor.must(Permission.VIEW_HOUSE_MONEY)
+        actor.must_cover(community_id)
         which = [CashierShift.id == shift_id, CashierShift.community_id == community_id]
         if Permission.VIEW_REPORTS not in actor.permissions:
             which.append(CashierShift.staff_id == staff_id_of(actor))

@@ -14,6 +14,7 @@ from models import DiscountHouse, DiscountItem, FeeItem, House
 from models import DiscountRule as DiscountRuleRow
 from services.audit import record
 from services.bills.run_items import read_rule
+from services.scopes import in_scope
 from services.unit_of_work import Transaction, UnitOfWork
 
 
@@ -51,6 +52,7 @@ class Discounts:
             NotFound: an item or a house is not of this community.
         """
         actor.must(Permission.MANAGE_FEES)
+        actor.must_cover(community_id)
         fields = check_rule(replace(rule, id=0))
         if not fee_item_ids:
             fields["fee_item_ids"] = ["请选择适用的收费项目"]
@@ -122,7 +124,11 @@ class Discounts:
         def work(tx: Transaction) -> None:
             row = tx.session.execute(
                 select(DiscountRuleRow)
-                .where(DiscountRuleRow.id == rule_id, DiscountRuleRow.is_active)
+                .where(
+                    DiscountRuleRow.id == rule_id,
+                    DiscountRuleRow.is_active,
+                    in_scope(DiscountRuleRow.community_id, actor),
+                )
                 .with_for_update()
             ).scalar_one_or_none()
             if row is None:
@@ -143,6 +149,7 @@ class Discounts:
     def list_rules(self, *, actor: Actor, community_id: int) -> Sequence[DiscountView]:
         """List the rules of a community by priority, stopped ones last."""
         actor.must(Permission.VIEW_ESTATE)
+        actor.must_cover(community_id)
         with self.unit_of_work.reading() as session:
             rows = session.scalars(
                 select(DiscountRuleRow)

@@ -22,6 +22,7 @@ from services.bills.run_items import make_run_item, read_price
 from services.fees.checks import NewFeeItem, NewPrice, check_item, find_price_problems
 from services.fees.rows import make_row, make_standard
 from services.fees.trials import refuse_hopeless_formula, unsaved
+from services.scopes import in_scope
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
 
@@ -70,6 +71,7 @@ class Fees:
             NotFound: no such community.
         """
         actor.must(Permission.MANAGE_FEES)
+        actor.must_cover(community_id)
         check_item(item)
 
         def work(tx: Transaction) -> int:
@@ -125,7 +127,7 @@ class Fees:
         actor.must(Permission.MANAGE_FEES)
 
         def work(tx: Transaction) -> None:
-            item = _lock_item(tx, fee_item_id)
+            item = _lock_item(tx, actor, fee_item_id)
             method = ChargeMethod(item.charge_method)
             if method not in PRICED_METHODS:
                 raise InvalidInput("这个收费项目没有单价")
@@ -183,7 +185,7 @@ class Fees:
             raise InvalidInput(fields={"reason": ["请填写原因"]})
 
         def work(tx: Transaction) -> None:
-            item = _lock_item(tx, fee_item_id)
+            item = _lock_item(tx, actor, fee_item_id)
             before = item.ends_on
             if ends_before > item.starts_on:
                 item.ends_on = ends_before
@@ -210,6 +212,7 @@ class Fees:
     def list_items(self, *, actor: Actor, community_id: int) -> Sequence[FeeItemView]:
         """List the items of a community with all their prices."""
         actor.must(Permission.VIEW_ESTATE)
+        actor.must_cover(community_id)
         with self.unit_of_work.reading() as session:
             return _read_items(session, community_id)
 
@@ -243,9 +246,11 @@ def _has_bills(tx: Transaction, fee_item_id: int) -> bool:
     return tx.session.execute(drawn).first() is not None
 
 
-def _lock_item(tx: Transaction, fee_item_id: int) -> FeeItem:
+def _lock_item(tx: Transaction, actor: Actor, fee_item_id: int) -> FeeItem:
     item = tx.session.execute(
-        select(FeeItem).where(FeeItem.id == fee_item_id).with_for_update()
+        select(FeeItem)
+        .where(FeeItem.id == fee_item_id, in_scope(FeeItem.community_id, actor))
+        .with_for_update()
     ).scalar_one_or_none()
     if item is None:
         raise NotFound

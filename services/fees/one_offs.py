@@ -15,6 +15,7 @@ from domain.houses import house_label
 from domain.money import MAX_FEN
 from models import Bill, Building, FeeItem, House, OneOffCharge
 from services.audit import record
+from services.scopes import in_scope
 from services.unit_of_work import Transaction, UnitOfWork
 
 
@@ -62,6 +63,7 @@ class OneOffCharges:
             NotFound: no such house or one-off item in this community.
         """
         actor.must(Permission.MANAGE_FEES)
+        actor.must_cover(community_id)
         fields: dict[str, list[str]] = {}
         if not 1 <= amount_fen <= MAX_FEN:
             fields["amount_fen"] = ["金额应大于 0"]
@@ -132,7 +134,11 @@ class OneOffCharges:
         def work(tx: Transaction) -> None:
             charge = tx.session.execute(
                 select(OneOffCharge)
-                .where(OneOffCharge.id == charge_id, OneOffCharge.state == "open")
+                .where(
+                    OneOffCharge.id == charge_id,
+                    OneOffCharge.state == "open",
+                    in_scope(OneOffCharge.community_id, actor),
+                )
                 .with_for_update()
             ).scalar_one_or_none()
             if charge is None:
@@ -164,6 +170,7 @@ class OneOffCharges:
     def list_charges(self, *, actor: Actor, community_id: int) -> Sequence[OneOffView]:
         """List the charges of a community, newest first."""
         actor.must(Permission.VIEW_ESTATE)
+        actor.must_cover(community_id)
         with self.unit_of_work.reading() as session:
             rows = session.execute(
                 select(OneOffCharge, FeeItem.name, Building.name, House.unit_no, House.room_no)

@@ -23,6 +23,7 @@ from domain.shares import ShareBy
 from models import Bill, BillBatch, Building, FeeItem, House, SharePool, SharePoolWeight
 from services.audit import record
 from services.bills.run_items import make_run_item
+from services.scopes import in_scope
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
 _STEP = Decimal("0.0001")
@@ -99,6 +100,7 @@ class SharePools:
             NotFound: no such item of the community that is shared, or no such building or house.
         """
         actor.must(Permission.MANAGE_FEES)
+        actor.must_cover(community_id)
         _check(pool)
 
         def work(tx: Transaction) -> int:
@@ -164,7 +166,11 @@ class SharePools:
         def work(tx: Transaction) -> None:
             pool = tx.session.execute(
                 select(SharePool)
-                .where(SharePool.id == pool_id, SharePool.state == "open")
+                .where(
+                    SharePool.id == pool_id,
+                    SharePool.state == "open",
+                    in_scope(SharePool.community_id, actor),
+                )
                 .with_for_update()
             ).scalar_one_or_none()
             if pool is None:
@@ -186,6 +192,7 @@ class SharePools:
     def list_pools(self, *, actor: Actor, community_id: int) -> Sequence[PoolView]:
         """List the pools of a community, newest period first."""
         actor.must(Permission.VIEW_ESTATE)
+        actor.must_cover(community_id)
         with self.unit_of_work.reading() as session:
             rows = session.execute(
                 select(SharePool, FeeItem.name)

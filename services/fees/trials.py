@@ -65,6 +65,7 @@ class FeeTrials:
             NotFound: no such community, or a house is not one of it.
         """
         actor.must(Permission.MANAGE_FEES)
+        actor.must_cover(community_id)
         check_item(item)
         with self.unit_of_work.reading() as session:
             community = _community(session, community_id)
@@ -86,6 +87,7 @@ class FeeTrials:
             NotFound: no such community or item, or a house is not one of it.
         """
         actor.must(Permission.MANAGE_FEES)
+        actor.must_cover(community_id)
         with self.unit_of_work.reading() as session:
             community = _community(session, community_id)
             known = session.execute(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from domain.actors import Actor, Permission
 from domain.house_sheet import SHEET_NAME, HouseSheet, SheetHouse, read_house_sheet
+from domain.imports import ImportKind
 from domain.periods import local_date
 from services.accounts import bind_houses
 from services.imports.batches import (
@@ -14,23 +15,25 @@ from services.imports.batches import (
     analyze,
     close_batch,
     importing,
-    note_progress,
     open_batch,
-    read_named_sheet,
+    reach_community,
+    read_kind,
 )
 from services.imports.plans import (
     ImportReport,
     OnFile,
     Plan,
+    has_work,
     plan_import,
     read_on_file,
     report_plan,
 )
+from services.imports.steps import Step, count_steps, keep_step
 from services.imports.writing import write_houses, write_people
-from services.ports import WorkbookReader
+from services.ports import Sheet, WorkbookReader
 from services.unit_of_work import Transaction, UnitOfWork
 
-CHUNK_HOUSES = 500
+CHUNK_HOUSES = 1_000
 """Houses per transaction: bounds how much a crash can cost."""
 
 
@@ -45,13 +48,13 @@ class HouseOwnerImport:
         """Tell all problems of a workbook and what importing it would do; nothing is written.
 
         Raises:
-            NotFound: no such community.
+            NotFound: no such community, or not one of the actor's.
             InvalidInput: not a workbook, no such sheet, or no header.
         """
         actor.must(Permission.IMPORT_OWNERS)
-        sheet = self._read(content)
-        on_file = self.unit_of_work.run(lambda tx: read_on_file(tx, community_id))
-        return report_plan(sheet, plan_import(sheet, on_file))
+        self.unit_of_work.run(lambda tx: reach_community(tx, actor, community_id))
+        sheet = read_kind(self.workbooks, content, ImportKind.OWNERS)
+        return self.foresee(actor, community_id, self.read(sheet))
 
     def carry_out(
         self,
@@ -74,10 +77,9 @@ class HouseOwnerImport:
             ImportRunning: another import of the community is going on.
         """
         actor.must(Permission.IMPORT_OWNERS)
-        sheet = self._read(content)
+        self.unit_of_work.run(lambda tx: reach_community(tx, actor, community_id))
+        parsed = self.read(read_kind(self.workbooks, content, ImportKind.OWNERS))
         with importing(self.unit_of_work, community_id):
-            on_file = self.unit_of_work.run(lambda tx: read_on_file(tx, community_id))
-            plan = plan_import(sheet, on_file)
             batch_id = self.unit_of_work.run(
                 lambda tx: open_batch(
                     tx,
@@ -86,40 +88,74 @@ class HouseOwnerImport:
                     SHEET_NAME,
                     content=content,
                     file_name=file_name,
-                    rows_total=len(sheet.houses),
+                    rows_total=len(parsed.houses),
                 )
             )
-            done = 0
-            for chunk in _chunks(plan.houses):
-                on_file = self._write(actor, community_id, on_file, plan, chunk)
-                done += len(chunk)
-                note_progress(self.unit_of_work, batch_id, rows_done=done)
-                progress(done, len(plan.houses))
-            report = report_plan(sheet, plan, batch_id)
-            self.unit_of_work.run(lambda tx: _close_batch(tx, actor, community_id, report))
-        return report
+            return self.write(actor, community_id, batch_id, parsed, progress)
 
-    def _read(self, content: bytes) -> HouseSheet:
-        sheet = read_named_sheet(self.workbooks, content, SHEET_NAME)
+    def read(self, sheet: Sheet) -> HouseSheet:
+        """Read the rows of a sheet.
+
+        Raises:
+            HeaderMissing: there is no header.
+        """
         return read_house_sheet(sheet.rows, today=local_date(self.unit_of_work.clock.now()))
+
+    def foresee(self, actor: Actor, community_id: int, parsed: HouseSheet) -> ImportReport:
+        """Compare a sheet with what is on file."""
+        actor.must(Permission.IMPORT_OWNERS)
+        on_file = self.unit_of_work.run(lambda tx: read_on_file(tx, community_id))
+        return report_plan(parsed, plan_import(parsed, on_file))
+
+    def write(
+        self,
+        actor: Actor,
+        community_id: int,
+        batch_id: int,
+        parsed: HouseSheet,
+        progress: Progress = lambda _done, _total: None,
+    ) -> ImportReport:
+        """Write a sheet into its open batch, chunk by chunk, and end the batch.
+
+        A batch that was cut off goes on where its houses differ from the sheet.
+        """
+        actor.must(Permission.IMPORT_OWNERS)
+        on_file = self.unit_of_work.run(lambda tx: read_on_file(tx, community_id))
+        plan = plan_import(parsed, on_file)
+        wanting = [house for house in plan.houses if has_work(plan, house)]
+        total = len(plan.houses)
+        done = total - len(wanting)
+        for chunk in _chunks(wanting):
+            done += len(chunk)
+            self._write(actor, community_id, batch_id, on_file, plan, chunk, done)
+            progress(done, total)
+        report = report_plan(parsed, plan, batch_id)
+        self.unit_of_work.run(lambda tx: _close_batch(tx, actor, community_id, report))
+        return report
 
     def _write(
         self,
         actor: Actor,
         community_id: int,
+        batch_id: int,
         on_file: OnFile,
         plan: Plan,
         chunk: Sequence[SheetHouse],
-    ) -> OnFile:
-        """Write a chunk and tell what is on file after it; a retry starts from what was before."""
+        done: int,
+    ) -> None:
+        """Write a chunk; what it added is on file after it, and a retry starts from before."""
 
-        def work(tx: Transaction) -> OnFile:
-            after = replace(on_file, buildings=dict(on_file.buildings), owners=dict(on_file.owners))
-            house_ids = write_houses(tx, actor, community_id, after, plan, chunk)
-            write_people(tx, community_id, after, plan, chunk, house_ids)
-            return after
+        def work(tx: Transaction) -> tuple[dict[str, int], dict[str, tuple[int, str]]]:
+            before = replace(on_file, buildings=dict(on_file.buildings))
+            step = Step()
+            house_ids = write_houses(tx, actor, community_id, before, plan, chunk, step)
+            owners = write_people(tx, community_id, before, plan, chunk, house_ids, step)
+            keep_step(tx, batch_id, step, rows_done=done)
+            return before.buildings, owners
 
-        return self.unit_of_work.run(work)
+        buildings, owners = self.unit_of_work.run(work)
+        on_file.buildings.update(buildings)
+        on_file.owners.update(owners)
 
 
 def _chunks(houses: Sequence[SheetHouse]) -> Iterator[Sequence[SheetHouse]]:
@@ -128,17 +164,21 @@ def _chunks(houses: Sequence[SheetHouse]) -> Iterator[Sequence[SheetHouse]]:
 
 
 def _close_batch(tx: Transaction, actor: Actor, community_id: int, report: ImportReport) -> None:
+    batch_id = report.batch_id or 0
     bound = bind_houses(tx, actor, community_id=community_id)
-    counts = {
-        name: getattr(report, name)
-        for name in ("houses_new", "houses_changed", "owners_new", "people_new")
-    }
+    made, changed = count_steps(tx, batch_id)
     close_batch(
         tx,
         actor,
         community_id,
-        report.batch_id,
-        counts={**counts, "accounts_bound": bound},
+        batch_id,
+        counts={
+            "houses_new": made.get("house", 0),
+            "houses_changed": changed.get("house", 0),
+            "owners_new": made.get("owner", 0),
+            "people_new": made.get("house_person", 0),
+            "accounts_bound": bound,
+        },
         problems=report.problems,
     )
     analyze(tx, "house", "owner", "house_person")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from domain.actors import Actor, Permission
+from domain.imports import ImportKind
 from domain.reading_sheet import SHEET_NAME, ReadingSheet, SheetReading, read_reading_sheet
 from domain.sheets import HouseKey, Problem
 from services.imports.batches import (
@@ -14,13 +15,14 @@ from services.imports.batches import (
     analyze,
     close_batch,
     importing,
-    note_progress,
     open_batch,
-    read_named_sheet,
+    reach_community,
+    read_kind,
 )
 from services.imports.reading_plans import ChunkPlan, plan_chunk, read_houses, write_chunk
+from services.imports.steps import Step, count_steps, keep_step
 from services.meters.judging import UsageWarning
-from services.ports import WorkbookReader
+from services.ports import Sheet, WorkbookReader
 from services.unit_of_work import Transaction, UnitOfWork
 
 CHUNK_ROWS = 1_000
@@ -51,12 +53,14 @@ class ReadingImportReport:
         self.problems = sorted([*self.problems, *plan.problems], key=_row)
 
     @property
-    def counts(self) -> dict[str, int]:
-        """What is kept of it in the batch."""
+    def foreseen(self) -> dict[str, int]:
+        """What it comes to; ``new`` and ``unchanged`` are readings, opening ones too."""
         return {
-            "meters_new": self.meters_new,
-            "readings_new": self.readings_new,
+            "rows": self.row_count,
+            "new": self.readings_new + self.meters_new,
+            "changed": 0,
             "unchanged": self.unchanged,
+            "meters_new": self.meters_new,
             "warnings": len(self.warnings),
         }
 
@@ -72,16 +76,13 @@ class MeterReadingImport:
         """Tell all problems of a workbook and what importing it would do; nothing is written.
 
         Raises:
-            NotFound: no such community.
+            NotFound: no such community, or not one of the actor's.
             InvalidInput: not a workbook, no such sheet, or no header.
         """
         actor.must(Permission.READ_METERS)
-        sheet = self._read(content)
-        houses = self.unit_of_work.run(lambda tx: read_houses(tx, community_id))
-        report = _begin(sheet)
-        for rows in _chunks(sheet.readings):
-            report.add(self._take(actor, community_id, houses, sheet, rows, writes=False))
-        return report
+        self.unit_of_work.run(lambda tx: reach_community(tx, actor, community_id))
+        sheet = read_kind(self.workbooks, content, ImportKind.READINGS)
+        return self.foresee(actor, community_id, self.read(sheet))
 
     def carry_out(
         self,
@@ -103,9 +104,9 @@ class MeterReadingImport:
             ImportRunning: another import of the community is going on.
         """
         actor.must(Permission.READ_METERS)
-        sheet = self._read(content)
+        self.unit_of_work.run(lambda tx: reach_community(tx, actor, community_id))
+        parsed = self.read(read_kind(self.workbooks, content, ImportKind.READINGS))
         with importing(self.unit_of_work, community_id):
-            houses = self.unit_of_work.run(lambda tx: read_houses(tx, community_id))
             batch_id = self.unit_of_work.run(
                 lambda tx: open_batch(
                     tx,
@@ -114,20 +115,53 @@ class MeterReadingImport:
                     SHEET_NAME,
                     content=content,
                     file_name=file_name,
-                    rows_total=len(sheet.readings),
+                    rows_total=len(parsed.readings),
                 )
             )
-            report, done = _begin(sheet, batch_id), 0
-            for rows in _chunks(sheet.readings):
-                report.add(self._take(actor, community_id, houses, sheet, rows, writes=True))
-                done += len(rows)
-                note_progress(self.unit_of_work, batch_id, rows_done=done)
-                progress(done, len(sheet.readings))
-            self.unit_of_work.run(lambda tx: _close(tx, actor, community_id, report))
+            return self.write(actor, community_id, batch_id, parsed, progress)
+
+    def read(self, sheet: Sheet) -> ReadingSheet:
+        """Read the rows of a sheet.
+
+        Raises:
+            HeaderMissing: there is no header.
+        """
+        return read_reading_sheet(sheet.rows)
+
+    def foresee(self, actor: Actor, community_id: int, parsed: ReadingSheet) -> ReadingImportReport:
+        """Compare a sheet with the register."""
+        actor.must(Permission.READ_METERS)
+        houses = self.unit_of_work.run(lambda tx: read_houses(tx, community_id))
+        report = _begin(parsed)
+        for rows in _chunks(parsed.readings):
+            report.add(self._take(actor, community_id, houses, parsed, rows))
         return report
 
-    def _read(self, content: bytes) -> ReadingSheet:
-        return read_reading_sheet(read_named_sheet(self.workbooks, content, SHEET_NAME).rows)
+    def write(
+        self,
+        actor: Actor,
+        community_id: int,
+        batch_id: int,
+        parsed: ReadingSheet,
+        progress: Progress = lambda _done, _total: None,
+    ) -> ReadingImportReport:
+        """Write a sheet into its open batch, chunk by chunk, and end the batch.
+
+        In a batch that was cut off what is there already is found unchanged.
+        """
+        actor.must(Permission.READ_METERS)
+        houses = self.unit_of_work.run(lambda tx: read_houses(tx, community_id))
+        report, done = _begin(parsed, batch_id), 0
+        for rows in _chunks(parsed.readings):
+            done += len(rows)
+            report.add(
+                self._take(
+                    actor, community_id, houses, parsed, rows, batch_id=batch_id, rows_done=done
+                )
+            )
+            progress(done, len(parsed.readings))
+        self.unit_of_work.run(lambda tx: _close(tx, actor, community_id, report))
+        return report
 
     def _take(
         self,
@@ -137,17 +171,21 @@ class MeterReadingImport:
         sheet: ReadingSheet,
         rows: Sequence[SheetReading],
         *,
-        writes: bool,
+        batch_id: int | None = None,
+        rows_done: int = 0,
     ) -> ChunkPlan:
-        """Plan some rows, and carry the plan out in the same transaction."""
+        """Plan some rows, and for a batch carry the plan out in the same transaction."""
         may_register = Permission.MANAGE_METERS in actor.permissions
 
         def work(tx: Transaction) -> ChunkPlan:
+            locks = batch_id is not None
             plan = plan_chunk(
-                tx, community_id, houses, sheet, rows, locks=writes, may_register=may_register
+                tx, community_id, houses, sheet, rows, locks=locks, may_register=may_register
             )
-            if writes:
-                write_chunk(tx, actor, plan)
+            if batch_id is not None:
+                step = Step()
+                write_chunk(tx, actor, plan, step)
+                keep_step(tx, batch_id, step, rows_done=rows_done)
             return plan
 
         return self.unit_of_work.run(work)
@@ -158,12 +196,19 @@ def _begin(sheet: ReadingSheet, batch_id: int | None = None) -> ReadingImportRep
 
 
 def _close(tx: Transaction, actor: Actor, community_id: int, report: ReadingImportReport) -> None:
+    batch_id = report.batch_id or 0
+    made, _ = count_steps(tx, batch_id)
     close_batch(
         tx,
         actor,
         community_id,
-        report.batch_id,
-        counts=report.counts,
+        batch_id,
+        counts={
+            "meters_new": made.get("meter", 0),
+            "readings_new": made.get("meter_reading", 0),
+            "unchanged": report.unchanged,
+            "warnings": len(report.warnings),
+        },
         problems=report.problems,
     )
     analyze(tx, "meter", "meter_reading")

@@ -7,11 +7,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from domain.errors import NotFound
 from domain.house_sheet import HouseSheet, SheetHouse, SheetOwner
 from domain.periods import local_date
 from domain.sheets import Problem
-from models import Building, Community, House, HousePerson, Owner
+from models import Building, House, HousePerson, Owner
 from services.unit_of_work import Transaction
 
 FIELDS = (
@@ -35,7 +34,22 @@ class ImportReport:
     owners_new: int
     people_new: int
     problems: tuple[Problem, ...]
+    people_changed: int = 0
+    """Houses that stay as they are and get people."""
     batch_id: int | None = None
+
+    @property
+    def foreseen(self) -> dict[str, int]:
+        """What it comes to; ``new``, ``changed`` and ``unchanged`` are houses."""
+        changed = self.houses_changed + self.people_changed
+        return {
+            "rows": self.row_count,
+            "new": self.houses_new,
+            "changed": changed,
+            "unchanged": self.house_count - self.houses_new - changed,
+            "owners_new": self.owners_new,
+            "people_new": self.people_new,
+        }
 
 
 @dataclass(slots=True)
@@ -57,6 +71,7 @@ class Plan:
     """What has to be done for a sheet, split by house."""
 
     houses: list[SheetHouse] = field(default_factory=list)
+    """Every house that takes part, also those that are on file just so."""
     problems: list[Problem] = field(default_factory=list)
     new: set[tuple[str, str, str]] = field(default_factory=set)
     changed: dict[tuple[str, str, str], dict[str, tuple[Any, Any]]] = field(default_factory=dict)
@@ -65,13 +80,7 @@ class Plan:
 
 
 def read_on_file(tx: Transaction, community_id: int) -> OnFile:
-    """Read what the community has.
-
-    Raises:
-        NotFound: no such community.
-    """
-    if tx.session.get(Community, community_id) is None:
-        raise NotFound
+    """Read what the community has."""
     found = OnFile()
     for row in tx.session.execute(
         select(Building.id, Building.name).where(Building.community_id == community_id)
@@ -80,7 +89,14 @@ def read_on_file(tx: Transaction, community_id: int) -> OnFile:
     columns = [getattr(House, name) for name in FIELDS]
     keys: dict[int, tuple[str, str, str]] = {}
     for house in tx.session.execute(
-        select(House.id, Building.name, House.unit_no, House.room_no, *columns)
+        select(
+            House.id,
+            House.billing_area,
+            Building.name,
+            House.unit_no,
+            House.room_no,
+            *columns,
+        )
         .join(Building, Building.id == House.building_id)
         .where(House.community_id == community_id)
     ).mappings():
@@ -149,6 +165,12 @@ def plan_import(sheet: HouseSheet, on_file: OnFile) -> Plan:
     return plan
 
 
+def has_work(plan: Plan, house: SheetHouse) -> bool:
+    """Tell whether anything has to be written for a house."""
+    key = house.key
+    return key in plan.new or key in plan.changed or key in plan.people_new
+
+
 def _is_of_other(owner: SheetOwner, on_file: OnFile) -> bool:
     known = on_file.owners.get(owner.phone or "")
     return known is not None and known[1] != owner.name
@@ -164,5 +186,6 @@ def report_plan(sheet: HouseSheet, plan: Plan, batch_id: int | None = None) -> I
         owners_new=len(plan.owners_new),
         people_new=sum(len(people) for people in plan.people_new.values()),
         problems=tuple(plan.problems),
+        people_changed=len(plan.people_new.keys() - plan.new - plan.changed.keys()),
         batch_id=batch_id,
     )

@@ -10,13 +10,13 @@ from decimal import Decimal
 from sqlalchemy import insert, select
 
 from domain.actors import Actor
-from domain.errors import NotFound
 from domain.houses import house_label
 from domain.meters import KIND_SHOWN, MeterKind, Reading
 from domain.periods import local_date
 from domain.reading_sheet import ReadingSheet, SheetReading
 from domain.sheets import HouseKey, Problem
-from models import Building, Community, House, Meter
+from models import Building, House, Meter
+from services.imports.steps import Step
 from services.meters.judging import Judgement, NewReading, judge, write_readings
 from services.meters.timelines import FIRST_YEAR, KnownMeter, load_meters, since_for
 from services.unit_of_work import Transaction
@@ -38,13 +38,7 @@ class ChunkPlan:
 
 
 def read_houses(tx: Transaction, community_id: int) -> dict[HouseKey, int]:
-    """Read the ids of all houses of a community.
-
-    Raises:
-        NotFound: no such community.
-    """
-    if tx.session.get(Community, community_id) is None:
-        raise NotFound
+    """Read the ids of all houses of a community."""
     rows = tx.session.execute(
         select(Building.name, House.unit_no, House.room_no, House.id)
         .join(Building, Building.id == House.building_id)
@@ -105,7 +99,7 @@ def plan_chunk(
     return plan
 
 
-def write_chunk(tx: Transaction, actor: Actor, plan: ChunkPlan) -> None:
+def write_chunk(tx: Transaction, actor: Actor, plan: ChunkPlan, step: Step) -> None:
     """Put the chunk's new meters on file, then the readings."""
     if plan.new:
         ids = tx.session.scalars(
@@ -125,7 +119,8 @@ def write_chunk(tx: Transaction, actor: Actor, plan: ChunkPlan) -> None:
         ).all()
         for meter, meter_id in zip(plan.new, ids, strict=True):
             meter.id = meter_id
-    write_readings(tx, actor, plan.judgement.taken, source="excel")
+        step.made["meter"] += ids
+    step.made["meter_reading"] += write_readings(tx, actor, plan.judgement.taken, source="excel")
 
 
 @dataclass(frozen=True, slots=True)

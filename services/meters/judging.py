@@ -111,12 +111,12 @@ def warn_of_usage(meter: KnownMeter, read_on: date) -> str:
 
 def write_readings(
     tx: Transaction, actor: Actor, taken: Sequence[tuple[KnownMeter, NewReading]], *, source: str
-) -> None:
-    """Put readings on file that were judged in the same transaction."""
+) -> Sequence[int]:
+    """Put readings on file that were judged in the same transaction; tell their ids."""
     if not taken:
-        return
-    tx.session.execute(
-        insert(MeterReading),
+        return ()
+    return tx.session.scalars(
+        insert(MeterReading).returning(MeterReading.id),
         [
             {
                 "meter_id": meter.id,
@@ -130,7 +130,7 @@ def write_readings(
             }
             for meter, new in taken
         ],
-    )
+    ).all()
 
 
 def reader_id(actor: Actor) -> int | None:

@@ -18,8 +18,9 @@ from domain.periods import Span
 from domain.reading_sheet import tidy_meter_no
 from domain.usages import in_units, monthly_usages, trim
 from models import Building, House, Meter, MeterReading, Staff
-from services.estate import CommunityView, find_community
+from services.estate import CommunityView, find_community, find_house
 from services.meters.timelines import load_meters
+from services.scopes import houses_in_scope, in_scope
 from services.unit_of_work import UnitOfWork
 
 
@@ -93,7 +94,7 @@ class MeterLists:
         """
         self._must_see(actor)
         with self.unit_of_work.reading() as session:
-            return find_community(session, code)
+            return find_community(session, actor, code)
 
     def find_meter(self, *, actor: Actor, community_id: int, meter_no: str) -> int:
         """Tell the id of a meter by its number.
@@ -102,13 +103,20 @@ class MeterLists:
             NotFound: the community has none of this number.
         """
         self._must_see(actor)
+        actor.must_reach(community_id)
         try:
             wanted = tidy_meter_no(meter_no)
         except BadCell as bad:
             raise NotFound(f"表号不对：{bad.why}") from bad
         with self.unit_of_work.reading() as session:
             found = session.execute(
-                select(Meter.id).where(Meter.community_id == community_id, Meter.meter_no == wanted)
+                select(Meter.id)
+                .outerjoin(House, House.id == Meter.house_id)
+                .where(
+                    Meter.community_id == community_id,
+                    Meter.meter_no == wanted,
+                    _seen(actor),
+                )
             ).scalar_one_or_none()
         if found is None:
             raise NotFound(f"没有表号为 {wanted} 的表")
@@ -121,17 +129,9 @@ class MeterLists:
             NotFound: the community has none of this name.
         """
         self._must_see(actor)
+        actor.must_reach(community_id)
         with self.unit_of_work.reading() as session:
-            found = session.execute(
-                select(House.id)
-                .join(Building, Building.id == House.building_id)
-                .where(House.community_id == community_id, _label() == label.strip())
-                .order_by(House.id)
-                .limit(1)
-            ).scalar_one_or_none()
-        if found is None:
-            raise NotFound(f"没有房屋 {label}，请写全，例如 1栋1单元101")
-        return found
+            return find_house(session, actor, community_id, label)
 
     def list_meters(
         self, *, actor: Actor, community_id: int, house_id: int | None = None, search: str = ""
@@ -141,7 +141,8 @@ class MeterLists:
         ``search`` is part of a meter's number or of a house's name such as ``1栋1单元101``.
         """
         self._must_see(actor)
-        query = _meters().where(Meter.community_id == community_id)
+        actor.must_reach(community_id)
+        query = _meters().where(Meter.community_id == community_id, _seen(actor))
         if house_id is not None:
             query = query.where(Meter.house_id == house_id)
         if search.strip():
@@ -163,6 +164,7 @@ class MeterLists:
         its last day was read then.
         """
         self._must_see(actor)
+        actor.must_reach(community_id)
         is_read = exists().where(
             MeterReading.meter_id == Meter.id,
             MeterReading.superseded_at.is_(None),
@@ -175,6 +177,7 @@ class MeterLists:
             Meter.opened_on < month.last_day,
             or_(Meter.closed_on.is_(None), Meter.closed_on >= month.ends_before),
             ~is_read,
+            _seen(actor),
         )
         return self._list(query)
 
@@ -186,7 +189,7 @@ class MeterLists:
         """
         self._must_see(actor)
         with self.unit_of_work.snapshot() as session:
-            row = session.execute(_meters().where(Meter.id == meter_id)).one_or_none()
+            row = session.execute(_meters().where(Meter.id == meter_id, _seen(actor))).one_or_none()
             if row is None:
                 raise NotFound
             readings = session.execute(
@@ -212,6 +215,11 @@ class MeterLists:
     def _list(self, query: _MeterQuery) -> Sequence[MeterView]:
         with self.unit_of_work.reading() as session:
             return [_view(*row) for row in session.execute(query.order_by(Meter.id))]
+
+
+def _seen(actor: Actor) -> ColumnElement[bool]:
+    """Hold meters to the scope; a public one is seen with the whole community."""
+    return or_(in_scope(Meter.community_id, actor), houses_in_scope(actor))
 
 
 _MeterQuery = Select[Meter, str | None, str | None, str | None, date | None, Decimal | None]

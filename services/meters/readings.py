@@ -30,6 +30,7 @@ from services.meters.judging import (
     write_readings,
 )
 from services.meters.timelines import KnownMeter, ReadingBilled, load_meters, since_for
+from services.scopes import must_see
 from services.unit_of_work import Transaction, UnitOfWork
 
 Source = Literal["manual", "api"]
@@ -73,6 +74,7 @@ class MeterReadings:
             NotFound: no such community.
         """
         actor.must(Permission.READ_METERS)
+        actor.must_cover(community_id)
         rows, found = tidy(enumerate(readings, start=1))
 
         def work(tx: Transaction) -> Judgement:
@@ -144,6 +146,7 @@ class MeterReadings:
 
         def work(tx: Transaction) -> Correction:
             meter = load_one(tx, meter_id, since=since_for([read_on]))
+            must_see(tx.session, actor, community_id=meter.community_id, house_id=meter.house_id)
             before = meter.on(read_on)
             if before is None:
                 raise NotFound(f"该表在 {read_on} 没有读数")

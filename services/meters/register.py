@@ -29,6 +29,7 @@ from services.meters.timelines import (
     MeterClosed,
     ReadingBilled,
 )
+from services.scopes import in_scope, must_see
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
 _STEP = Decimal("0.0001")
@@ -92,6 +93,7 @@ class MeterRegister:
             NotFound: no such community, or the house is not in it.
         """
         actor.must(Permission.MANAGE_METERS)
+        actor.must_cover(community_id)
 
         def work(tx: Transaction) -> int:
             if tx.session.get(Community, community_id) is None:
@@ -127,6 +129,7 @@ class MeterRegister:
 
         def work(tx: Transaction) -> int:
             old = load_one(tx, meter_id, since=None)
+            must_see(tx.session, actor, community_id=old.community_id, house_id=old.house_id)
             closing = Reading(closed_on, closing_reading)
             _check_closing(old, closing, today=local_date(tx.now))
             tx.session.execute(
@@ -195,7 +198,10 @@ class MeterRegister:
                 meter.id: meter
                 for meter in tx.session.scalars(
                     select(Meter)
-                    .where(Meter.id.in_((meter_id, other_meter_id)))
+                    .where(
+                        Meter.id.in_((meter_id, other_meter_id)),
+                        in_scope(Meter.community_id, actor),
+                    )
                     .order_by(Meter.id)
                     .with_for_update()
                 )

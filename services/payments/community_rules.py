@@ -36,6 +36,7 @@ class CommunityPaymentRules:
             NotFound: no such community.
         """
         actor.must(Permission.VIEW_ESTATE)
+        actor.must_cover(community_id)
         with self.unit_of_work.reading() as session:
             community = session.get(Community, community_id)
             if community is None:
@@ -50,6 +51,7 @@ class CommunityPaymentRules:
             InvalidInput: one person alone may refund at most 1,000 yuan.
         """
         actor.must(Permission.MANAGE_ESTATE)
+        actor.must_cover(community_id)
         if not 0 <= rules.refund_alone_fen <= MOST_ALONE_FEN:
             raise InvalidInput(fields={"refund_alone_fen": ["单人退款额度应为 0 至 1000 元"]})
 

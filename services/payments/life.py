@@ -58,6 +58,7 @@ class PaymentLife:
         Source: domain.md, idea 4.
         """
         actor.must(Permission.VIEW_HOUSE_MONEY)
+        actor.must_cover(community_id)
         if community_id is None:
             actor.must(Permission.RECONCILE)
         with self.unit_of_work.reading() as session:
@@ -76,6 +77,7 @@ class PaymentLife:
             PlatformRefused, PlatformUnavailable: the channel did not tell; that is on record too.
         """
         actor.must(Permission.VIEW_HOUSE_MONEY)
+        actor.must_cover(community_id)
         if community_id is None:
             actor.must(Permission.RECONCILE)
         with self.unit_of_work.reading() as session:

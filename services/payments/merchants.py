@@ -71,6 +71,7 @@ class MerchantAccounts:
             NotFound: no such community.
         """
         actor.must(Permission.VIEW_ESTATE)
+        actor.must_cover(community_id)
         with self.unit_of_work.reading() as session:
             if session.get(Community, community_id) is None:
                 raise NotFound
@@ -103,6 +104,7 @@ class MerchantAccounts:
             MerchantUnknown: the settings hold no keys for the account.
         """
         actor.must(Permission.MANAGE_ESTATE)
+        actor.must_cover(community_id)
         if mchid is not None:
             self.channels.of(channel, mchid)
 

@@ -16,6 +16,7 @@ from domain.periods import SHANGHAI, local_date
 from models import Community, House, Payment
 from services.keys import Claim, check_key, claim_key, staff_subject
 from services.payments.taking import insert_payment
+from services.scopes import must_see
 from services.shifts import shift_to_take
 from services.unit_of_work import Transaction
 
@@ -107,8 +108,10 @@ def claim_money(
     return claim_key(tx, subject=staff_subject(actor), action=action, key=client_key, body=body)
 
 
-def find_house(session: Session, community_id: int, house_id: int) -> tuple[Community, House]:
-    """Find a house of a community that still works here.
+def find_house(
+    session: Session, actor: Actor, community_id: int, house_id: int
+) -> tuple[Community, House]:
+    """Find a house of the actor's scope in a community that still works here.
 
     Raises:
         NotFound: no such community, it was switched off, or the house is not one of it.
@@ -119,6 +122,7 @@ def find_house(session: Session, community_id: int, house_id: int) -> tuple[Comm
         raise NotFound
     if house.community_id != community_id:
         raise NotFound
+    must_see(session, actor, community_id=community_id, house_id=house_id)
     return community, house
 
 

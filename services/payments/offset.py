@@ -19,6 +19,7 @@ from services.payments.crediting import Credit, credit
 from services.payments.quotes import read_quotes
 from services.payments.taking import insert_payment, lock_open_bills, plan_credits
 from services.prepaid.ledger import move
+from services.scopes import must_see
 from services.unit_of_work import Transaction, UnitOfWork
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class PrepaidOffsets:
     def offset_community(self, *, actor: Actor, community_id: int) -> Offset:
         """Pay what can be paid in one community, whether it does so by itself or not."""
         actor.must(Permission.MOVE_PREPAID)
+        actor.must_cover(community_id)
         return self._offset_all(actor, community_id=community_id, only_automatic=False)
 
     def offset(self, *, actor: Actor, house_id: int) -> Offset:
@@ -79,7 +81,15 @@ class PrepaidOffsets:
             NotFound: no such house.
         """
         actor.must(Permission.MOVE_PREPAID)
-        return self.unit_of_work.run(lambda tx: offset_house(tx, actor, house_id))
+
+        def work(tx: Transaction) -> Offset:
+            house = tx.session.get(House, house_id)
+            if house is None:
+                raise NotFound
+            must_see(tx.session, actor, community_id=house.community_id, house_id=house_id)
+            return offset_house(tx, actor, house_id)
+
+        return self.unit_of_work.run(work)
 
     def _offset_all(
         self, actor: Actor, *, community_id: int | None, only_automatic: bool

@@ -86,6 +86,7 @@ class PayCodes:
             NotFound: there are no such houses.
         """
         actor.must(Permission.MANAGE_ESTATE)
+        actor.must_cover(community_id)
 
         def work(tx: Transaction) -> CodesMade:
             houses = _read_houses(tx.session, community_id, building, house_id)
@@ -131,6 +132,7 @@ class PayCodes:
             CodesOfAnotherKey: it was made with another secret key.
         """
         actor.must(Permission.MANAGE_ESTATE)
+        actor.must_cover(community_id)
         with self.unit_of_work.reading() as session:
             if not _read_houses(session, community_id, None, house_id):
                 raise NotFound("没有这样的房屋")
@@ -149,6 +151,7 @@ class PayCodes:
             CodesOfAnotherKey: some were made with another secret key.
         """
         actor.must(Permission.MANAGE_ESTATE)
+        actor.must_cover(community_id)
         with self.unit_of_work.reading() as session:
             community = session.get(Community, community_id)
             if community is None:
@@ -188,6 +191,7 @@ class PayCodes:
 
     def _revoke(self, actor: Actor, community_id: int, house_id: int, *, and_replace: bool) -> None:
         actor.must(Permission.MANAGE_ESTATE)
+        actor.must_cover(community_id)
 
         def work(tx: Transaction) -> None:
             houses = _read_houses(tx.session, community_id, None, house_id)

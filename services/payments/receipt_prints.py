@@ -123,6 +123,7 @@ class ReceiptPrints:
         Source: issue 4, item 6.
         """
         actor.must(Permission.PRINT_RECEIPTS)
+        actor.must_cover(community_id)
         picked = _pick(community_id, which)
 
         def work(tx: Transaction) -> bytes:

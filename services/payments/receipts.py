@@ -281,6 +281,7 @@ class Receipts:
             NotFound: none.
         """
         actor.must(Permission.VIEW_HOUSE_MONEY)
+        actor.must_cover(community_id)
         return self._read(Receipt.receipt_no == receipt_no, Receipt.community_id == community_id)
 
     def _read(self, *which: ColumnElement[bool]) -> ReceiptView:

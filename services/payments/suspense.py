@@ -70,6 +70,7 @@ class SuspenseMoney:
     def list_open(self, *, actor: Actor, community_id: int) -> Sequence[SuspenseView]:
         """List what nobody has placed, of a community and of none, the oldest first."""
         actor.must(Permission.VIEW_HOUSE_MONEY)
+        actor.must_cover(community_id)
         open_fen = left_in_suspense()
         query = (
             select(Suspense, Payment, open_fen)
@@ -117,6 +118,7 @@ class SuspenseMoney:
             InvalidInput: no amount, or no word why.
         """
         actor.must(Permission.MOVE_PREPAID)
+        actor.must_cover(community_id)
         check_amount_and_reason(amount_fen, note, field="note")
         staff_id = staff_id_of(actor)
 

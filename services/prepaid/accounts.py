@@ -19,6 +19,7 @@ from services.bindings import sees_bills_of
 from services.keys import check_key, claim_key, staff_subject
 from services.prepaid.ledger import account_of, move
 from services.reasons import check_amount_and_reason
+from services.scopes import must_see
 from services.unit_of_work import Transaction, UnitOfWork
 
 GENERAL = "通用"
@@ -73,8 +74,10 @@ class PrepaidAccounts:
         """
         actor.must(Permission.VIEW_HOUSE_MONEY)
         with self.unit_of_work.reading() as session:
-            if session.get(House, house_id) is None:
+            house = session.get(House, house_id)
+            if house is None:
                 raise NotFound
+            must_see(session, actor, community_id=house.community_id, house_id=house_id)
             return _read(session, PrepaidAccount.house_id == house_id, last=None)
 
     def transfer(
@@ -107,7 +110,7 @@ class PrepaidAccounts:
             community_id = tx.session.execute(
                 select(PrepaidAccount.community_id).where(PrepaidAccount.id == from_account_id)
             ).scalar_one_or_none()
-            if community_id is None:
+            if community_id is None or not actor.scope.covers(community_id):
                 raise NotFound
             claim = claim_key(
                 tx,

@@ -15,6 +15,7 @@ from models import ReconciliationCase, ReconciliationRun, Staff
 from services.audit import record
 from services.reconciliation.found import UNSETTLED, tell_of_cases
 from services.reconciliation.views import CaseView, RunView, read_cases, read_runs
+from services.scopes import in_scope
 from services.unit_of_work import Transaction, UnitOfWork
 
 _NOTE_LENGTHS = range(1, 501)
@@ -38,6 +39,7 @@ class ReconciliationCases:
     ) -> Sequence[RunView]:
         """List the newest 200 runs, the newest day first."""
         actor.must(Permission.RECONCILE)
+        actor.must_cover(None)
         conditions: list[ColumnElement[bool]] = []
         if channel is not None:
             conditions.append(ReconciliationRun.channel == channel)
@@ -57,7 +59,7 @@ class ReconciliationCases:
     ) -> Sequence[CaseView]:
         """List differences, the newest day first, at most 200."""
         actor.must(Permission.RECONCILE)
-        conditions: list[ColumnElement[bool]] = []
+        conditions = [in_scope(ReconciliationCase.community_id, actor)]
         if is_unsettled:
             conditions.append(ReconciliationCase.state.in_(UNSETTLED))
         if channel is not None:
@@ -77,7 +79,11 @@ class ReconciliationCases:
         """
         actor.must(Permission.RECONCILE)
         with self.unit_of_work.reading() as session:
-            found = read_cases(session, ReconciliationCase.id == case_id)
+            found = read_cases(
+                session,
+                ReconciliationCase.id == case_id,
+                in_scope(ReconciliationCase.community_id, actor),
+            )
         if not found:
             raise NotFound("没有这条差异")
         return found[0]
@@ -92,7 +98,7 @@ class ReconciliationCases:
         actor.must(Permission.RECONCILE)
 
         def work(tx: Transaction) -> None:
-            case = _lock(tx, case_id)
+            case = _lock(tx, actor, case_id)
             staff_id = tx.session.execute(
                 select(Staff.id).where(Staff.login_name == login_name, Staff.is_active)
             ).scalar_one_or_none()
@@ -131,7 +137,7 @@ class ReconciliationCases:
             raise InvalidInput(fields={"note": ["请写明处理情况，500 字以内"]})
 
         def work(tx: Transaction) -> None:
-            case = _lock(tx, case_id)
+            case = _lock(tx, actor, case_id)
             if to not in CASE_MOVES[CaseState(case.state)]:
                 raise CaseSettled
             case.state, case.note = to, note
@@ -144,9 +150,9 @@ class ReconciliationCases:
         self.unit_of_work.run(work)
 
 
-def _lock(tx: Transaction, case_id: int) -> ReconciliationCase:
+def _lock(tx: Transaction, actor: Actor, case_id: int) -> ReconciliationCase:
     case = tx.session.get(ReconciliationCase, case_id, with_for_update=True)
-    if case is None:
+    if case is None or not actor.scope.covers(case.community_id):
         raise NotFound("没有这条差异")
     return case
 

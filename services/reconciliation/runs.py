@@ -72,6 +72,7 @@ class Reconciliation:
         the last 30 are caught up with. One that fails stops no other.
         """
         actor.must(Permission.RECONCILE)
+        actor.must_cover(None)
         due = [
             (account.channel, account.mchid, day)
             for account in self.channels.all()
@@ -100,6 +101,7 @@ class Reconciliation:
         Source: domain.md D5; reliability.md M5, F30.
         """
         actor.must(Permission.RECONCILE)
+        actor.must_cover(None)
         self._check_day(day)
         account = self.channels.of(channel, mchid)
         run_id = self.unit_of_work.run(lambda tx: _begin(tx, channel, mchid, day))

@@ -127,7 +127,7 @@ class Reports:
         """
         actor.must(Permission.VIEW_REPORTS)
         span = _span_of(which, whole_months=True)
-        with self._standing(which, periods=span) as ground:
+        with self._standing(actor, which, periods=span) as ground:
             return ground.report(
                 title="收缴情况表",
                 definition=_COLLECTION,
@@ -160,7 +160,7 @@ class Reports:
         if limit is not None and not 1 <= limit <= PAGE_CAP:
             raise InvalidInput(fields={"limit": [f"应为 1 至 {PAGE_CAP}"]})
         span = _span_of(which, whole_months=True) if which.span else None
-        with self._standing(which, periods=span) as ground:
+        with self._standing(actor, which, periods=span) as ground:
             session, scope = ground.session, ground.scope
             next_after_id = None
             if by is ArrearsBy.HOUSE and limit is not None:
@@ -199,7 +199,7 @@ class Reports:
         """
         actor.must(Permission.VIEW_REPORTS)
         span = _span_of(which)
-        with self._standing(which) as ground:
+        with self._standing(actor, which) as ground:
             return ground.report(
                 title="清欠情况表",
                 definition=_RECOVERY,
@@ -225,7 +225,7 @@ class Reports:
         span = _span_of(which)
         if which.building_ids or which.fee_item_ids:
             raise InvalidInput(fields={"filter": ["收款不能按楼栋或收费项目筛选"]})
-        with self._standing(which) as ground:
+        with self._standing(actor, which) as ground:
             return ground.report(
                 title="收款汇总表",
                 definition=_CASH,
@@ -248,7 +248,7 @@ class Reports:
         span = _span_of(which)
         if which.fee_item_ids:
             raise InvalidInput(fields={"filter": ["收款不能按收费项目筛选"]})
-        with self._standing(which) as ground:
+        with self._standing(actor, which) as ground:
             return ground.report(
                 title="柜台收款统计表",
                 definition=_OFFLINE,
@@ -279,6 +279,7 @@ class Reports:
             NotFound: the community has none of a name.
         """
         actor.must(Permission.VIEW_REPORTS)
+        actor.must_cover(community_id)
         with self.unit_of_work.reading() as session:
             return (
                 _find_named(names_of(session, Building, community_id), buildings, "楼栋"),
@@ -291,7 +292,10 @@ class Reports:
         return self.unit_of_work.run(fold)
 
     @contextmanager
-    def _standing(self, which: ReportFilter, *, periods: Span | None = None) -> Iterator[_Ground]:
+    def _standing(
+        self, actor: Actor, which: ReportFilter, *, periods: Span | None = None
+    ) -> Iterator[_Ground]:
+        actor.must_cover(which.community_id)
         now = self.unit_of_work.clock.now()
         today = local_date(now)
         as_of = which.as_of or today

@@ -92,7 +92,7 @@ def _community_id(tx: Transaction, actor: Actor, word: str) -> int:
     found = tx.session.scalars(
         select(Community.id).where(or_(Community.code == word, Community.name == word))
     ).all()
-    if len(found) != 1 or not actor.scope.has_community(found[0]):
+    if len(found) != 1 or not actor.scope.covers(found[0]):
         raise NotFound(f"没有小区 {word}")
     return found[0]
 
@@ -104,7 +104,7 @@ def _building_id(tx: Transaction, actor: Actor, community: str, name: str) -> tu
         .where(or_(Community.code == community, Community.name == community), Building.name == name)
     ).one_or_none()
     if row is None or not (
-        actor.scope.has_community(row.community_id) or row.id in actor.scope.building_ids
+        actor.scope.covers(row.community_id) or row.id in actor.scope.building_ids
     ):
         raise NotFound(f"{community} 没有楼栋 {name}")
     return row.id, row.community_id

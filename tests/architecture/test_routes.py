@@ -67,6 +67,14 @@ OWNER = {
     ("POST", "/api/v1/payments/<row_id:payment_id>/refresh"),
 }
 STAFF = {
+    ("GET", "/api/v1/staff/imports"),
+    ("GET", "/api/v1/staff/imports/<row_id:batch_id>"),
+    ("GET", "/api/v1/staff/imports/<row_id:batch_id>/errors.xlsx"),
+    ("GET", "/api/v1/staff/imports/<row_id:batch_id>/problems"),
+    ("GET", "/api/v1/staff/imports/template.xlsx"),
+    ("POST", "/api/v1/staff/imports"),
+    ("POST", "/api/v1/staff/imports/<row_id:batch_id>/commit"),
+    ("POST", "/api/v1/staff/imports/<row_id:batch_id>/undo"),
     ("GET", "/api/v1/staff/payments/<number:number>/life"),
     ("POST", "/api/v1/staff/payments/<number:number>/ask"),
     ("POST", "/api/v1/staff/meter-readings"),

@@ -86,7 +86,21 @@ OTHERS = (
         "INSERT INTO import_batch (community_id, sheet, file_name, file_sha256, state, rows_total,"
         " created_at) SELECT id, '', '', '', 'finished', 0, now() FROM community"
     ),
+    "INSERT INTO import_file (batch_id, content) SELECT id, 'x' FROM import_batch",
     "INSERT INTO channel_pause VALUES ('sms', now(), '')",
+    "INSERT INTO building_unit (building_id, unit_no) SELECT min(id), '1' FROM building",
+    (
+        "INSERT INTO parking_space (community_id, space_no, right_kind, created_at)"
+        " SELECT id, 'B1-001', 'owned', now() FROM community"
+    ),
+    (
+        "INSERT INTO car (community_id, plate_no, created_at)"
+        " SELECT id, '粤B96741', now() FROM community"
+    ),
+    (
+        "INSERT INTO staff_scope (staff_id, community_id)"
+        " SELECT min(staff.id), community.id FROM staff, community GROUP BY community.id"
+    ),
     (
         "INSERT INTO occupancy (house_id, state, occupied_from)"
         " SELECT id, 'occupied', '2020-01-01' FROM house"
@@ -298,6 +312,21 @@ ASKED = {
 DECIDED = ASKED | {"state": "'approved'", "decided_by_staff_id": "(SELECT max(id) FROM staff)"}
 GRANTED = {"state": "'granted'", "decided_by_staff_id": "(SELECT max(id) FROM staff)"}
 CHECKS = [
+    ("community", {"building_type": UNKNOWN}, "ck_community_building_type_known"),
+    ("community", {"land_area": 0}, "ck_community_land_area_positive"),
+    ("community", {"built_area": 0}, "ck_community_built_area_positive"),
+    ("community", {"green_percent": "100.01"}, "ck_community_green_percent_range"),
+    (
+        "community",
+        {"retired_on": "date '2026-01-01'", "is_active": "true"},
+        "ck_community_retired_is_inactive",
+    ),
+    ("building", {"building_type": UNKNOWN}, "ck_building_building_type_known"),
+    ("building", {"floor_count": 0}, "ck_building_floor_count_range"),
+    ("building_unit", {"floor_count": 0}, "ck_building_unit_floor_count_range"),
+    ("building_unit", {"lift_count": 21}, "ck_building_unit_lift_count_range"),
+    ("parking_space", {"right_kind": UNKNOWN}, "ck_parking_space_right_kind_known"),
+    ("parking_space", {"area": 0}, "ck_parking_space_area_positive"),
     ("role_grant", {"role": UNKNOWN}, "ck_role_grant_role_known"),
     ("role_grant", GRANTED | {"state": UNKNOWN}, "ck_role_grant_state_known"),
     ("role_grant", {"state": "'granted'"}, "ck_role_grant_decided_by_somebody"),
@@ -355,6 +384,12 @@ CHECKS = [
     ("house_person", {"share_ratio": "1.00000001"}, "ck_house_person_share_ratio_range"),
     ("house_person", {"person_until": "person_from"}, "ck_house_person_span_not_empty"),
     ("import_batch", {"state": UNKNOWN}, "ck_import_batch_state_known"),
+    ("import_file", {"content": "''::bytea"}, "ck_import_file_content_size"),
+    (
+        "import_file",
+        {"content": "convert_to(repeat('x', 10485761), 'UTF8')"},
+        "ck_import_file_content_size",
+    ),
     ("login_code", {"tries_left": -1}, "ck_login_code_tries_left_range"),
     ("occupancy", {"occupied_until": "occupied_from"}, "ck_occupancy_span_not_empty"),
     ("occupancy", {"state": UNKNOWN}, "ck_occupancy_state_known"),
@@ -607,6 +642,8 @@ REPEATS = [
     ("bill", {"state": "'cancelled'"}, "uq_bill_community_id"),
     ("bill", {"bill_no": "'other'"}, "uq_bill_live"),
     ("building", {}, "uq_building_community_id"),
+    ("car", {}, "uq_car_community_id"),
+    ("parking_space", {}, "uq_parking_space_community_id"),
     ("community", {}, "uq_community_code"),
     ("fee_item", {}, "uq_fee_item_community_id"),
     ("house", {}, "uq_house_building_id"),

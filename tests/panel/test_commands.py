@@ -69,7 +69,13 @@ class TestHelp:
     def test_a_misspelt_command_or_a_missing_option_ends_with_2(self, app, flask):
         ended(flask("bills", "nonsense"), 2)
         for words in commands(app):
-            complete = (["doctor"], ["verify", "ledger"], ["staff", "list"], ["community", "list"])
+            complete = (
+                ["doctor"],
+                ["verify", "ledger"],
+                ["staff", "list"],
+                ["community", "list"],
+                ["import", "list"],
+            )
             if words not in complete and len(words) == 2:
                 ended(flask(*words), 2)
 

@@ -339,7 +339,7 @@ class TestCutOff:
             chunks.append(args)
             if len(chunks) == 2:
                 raise MemoryError
-            write(*args)
+            return write(*args)
 
         monkeypatch.setattr(house_owners, "write_people", die_in_the_second)
         with pytest.raises(MemoryError):
@@ -356,12 +356,13 @@ class TestCutOff:
         tries = []
 
         def restless(tx, *args):
-            write(tx, *args)
+            made = write(tx, *args)
             tries.append(args)
             if len(tries) == 1:
                 tx.session.connection().exec_driver_sql(
                     "DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '40P01'; END $$"
                 )
+            return made
 
         monkeypatch.setattr(house_owners, "write_people", restless)
 

@@ -3,7 +3,6 @@ from decimal import Decimal
 
 import pytest
 
-from domain.errors import NotFound
 from domain.house_sheet import read_house_sheet
 from services.imports.plans import plan_import, read_on_file, report_plan
 from tests import factories
@@ -49,10 +48,6 @@ def put(database, community_id):
 
 
 class TestReadOnFile:
-    def test_no_such_community(self, unit_of_work):
-        with pytest.raises(NotFound):
-            unit_of_work.run(lambda tx: read_on_file(tx, 404))
-
     def test_only_what_the_community_has(self, unit_of_work, community_id, database):
         with database.session() as session:
             factories.make_owner(session, house=factories.make_house(session))

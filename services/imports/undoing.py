@@ -1,0 +1,239 @@
+"""Taking an import back: what it made goes, what it changed is as it was, or nothing happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Select,
+    Table,
+    cast,
+    column,
+    func,
+    or_,
+    select,
+    table,
+    text,
+    update,
+)
+from sqlalchemy import delete as delete_from
+from sqlalchemy.orm import Session
+
+from domain.errors import Conflict
+from models import Bill, BillBatch, ImportBatch, ImportStep, Meter, MeterReading
+from services.meters.timelines import load_meters, since_for
+from services.unit_of_work import Transaction
+
+_MADE = (
+    "car",
+    "parking_space",
+    "meter_reading",
+    "meter",
+    "house_person",
+    "occupancy",
+    "owner",
+    "house",
+    "building",
+)
+"""What imports make, in the order in which it can go."""
+_SHOWN = {
+    "approval_request": "审批申请",
+    "bill": "账单",
+    "bill_adjustment": "账单调整",
+    "bill_exception": "账单批次中的异常",
+    "building_unit": "单元资料",
+    "car": "车辆",
+    "deposit": "押金",
+    "discount_house": "优惠名单",
+    "house": "房屋",
+    "house_binding": "业主绑定",
+    "house_measure": "面积变更",
+    "house_person": "住户关系",
+    "meter": "表具",
+    "meter_reading": "读数",
+    "occupancy": "居住状态",
+    "one_off_charge": "一次性收费",
+    "owner": "业主",
+    "owner_phone": "业主手机号",
+    "parking_space": "车位",
+    "pay_code": "门上收款码",
+    "payment_order": "支付订单",
+    "prepaid_account": "预存账户",
+    "refund": "退款",
+    "share_pool_weight": "分摊权重",
+    "staff_scope": "员工数据范围",
+}
+_OTHER = "其他记录"
+_FILL = text(
+    """
+    CREATE TEMPORARY TABLE import_made ON COMMIT DROP AS
+    SELECT DISTINCT made.key AS kind, CAST(id.value AS bigint) AS id
+      FROM import_step, jsonb_each(made) AS made, jsonb_array_elements_text(made.value) AS id
+     WHERE batch_id = :batch_id
+    """
+)
+_INDEX = text("CREATE UNIQUE INDEX ON import_made (kind, id)")
+_ANALYZE = text("ANALYZE import_made")
+_LATER = text(
+    """
+    SELECT count(DISTINCT (changed.value ->> 'table', changed.value ->> 'id'))
+      FROM import_step JOIN import_batch ON import_batch.id = batch_id,
+           jsonb_array_elements(changed) AS changed
+      JOIN import_made ON kind = changed.value ->> 'table'
+                      AND import_made.id = CAST(changed.value ->> 'id' AS bigint)
+     WHERE batch_id > :batch_id AND state <> 'undone'
+    """
+)
+_made = table("import_made", column("kind"), column("id"))
+
+
+class ImportInUse(Conflict):
+    """Something depends on what the import made or changed; the message says what."""
+
+    code = "import_in_use"
+    message = "导入的内容已被使用，不能撤销"
+
+
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    """Rows of one kind that depend on a batch."""
+
+    what: str
+    count: int
+
+
+def undo_steps(tx: Transaction, batch: ImportBatch) -> dict[str, int]:
+    """Take back all steps of a batch in this transaction; tell how many rows went, by table.
+
+    Raises:
+        ImportInUse: something depends on it; nothing is changed.
+    """
+    refuse_if_used(tx, batch)
+    for step in _steps_backwards(tx.session, batch.id):
+        for change in reversed(step.changed):
+            _restore(tx.session, change)
+    gone = {}
+    for name in _MADE:
+        owned = _table(name)
+        deleted = tx.session.execute(delete_from(owned).where(owned.c.id.in_(_ids(name))))
+        if count := int(deleted.rowcount):  # type: ignore[attr-defined]
+            gone[name] = count
+    return gone
+
+
+def refuse_if_used(tx: Transaction, batch: ImportBatch) -> None:
+    """Look at everything that may depend on a batch.
+
+    Raises:
+        ImportInUse: something does.
+    """
+    for statement in (_FILL, _INDEX, _ANALYZE):
+        tx.session.execute(statement, {"batch_id": batch.id} if statement is _FILL else {})
+    found = [one for one in _find_dependents(tx, batch) if one.count]
+    if found:
+        sums: dict[str, int] = {}
+        for one in found:
+            sums[one.what] = sums.get(one.what, 0) + one.count
+        listed = "、".join(f"{what} {count} 条" for what, count in sums.items())
+        raise ImportInUse(f"不能撤销：导入之后已有 {listed}")
+
+
+def _find_dependents(tx: Transaction, batch: ImportBatch) -> Iterator[Dependent]:
+    session = tx.session
+    yield from _referring(session)
+    yield Dependent("账单", _count_bills(session, Bill.house_id.in_(_ids("house"))))
+    yield Dependent("其他导入批次的变更", session.scalar(_LATER, {"batch_id": batch.id}) or 0)
+    houses: list[int] = []
+    altered = 0
+    for step in _steps_backwards(session, batch.id):
+        altered += sum(not _is_as_left(session, change) for change in step.changed)
+        houses += [change["id"] for change in step.changed if change["table"] == "house"]
+    yield Dependent("对同一记录的后续修改", altered)
+    since = BillBatch.created_at >= batch.created_at
+    wanted = Bill.house_id.in_(sorted(set(houses)))
+    yield Dependent("账单", _count_bills(session, wanted, since) if houses else 0)
+    yield from _readings(session)
+
+
+def _count_bills(session: Session, houses: ColumnElement[bool], *more: ColumnElement[bool]) -> int:
+    found = select(func.count()).select_from(Bill).where(houses)
+    if more:
+        found = found.join(BillBatch, BillBatch.id == Bill.batch_id).where(
+            (Bill.published_at.is_not(None) | (Bill.state == "pending_review")), *more
+        )
+    return session.scalar(found) or 0
+
+
+def _referring(session: Session) -> Iterator[Dependent]:
+    """Count the rows of every table that refer to a row of the batch and are not of it."""
+    kinds = set(session.scalars(select(_made.c.kind).distinct()))
+    for other in Bill.metadata.tables.values():
+        refers = [
+            key.parent.in_(_ids(key.column.table.name))
+            for key in other.foreign_keys
+            if key.column.name == "id" and key.column.table.name in kinds
+        ]
+        if not refers:
+            continue
+        wanted = select(func.count()).select_from(other).where(or_(*refers))
+        if other.name in kinds:
+            wanted = wanted.where(other.c.id.not_in(_ids(other.name)))
+        yield Dependent(_SHOWN.get(other.name, _OTHER), session.scalar(wanted) or 0)
+
+
+def _ids(kind: str) -> Select[Any]:
+    return select(_made.c.id).where(_made.c.kind == kind)
+
+
+def _readings(session: Session) -> Iterator[Dependent]:
+    """Count the readings of the batch that were billed or corrected since."""
+    mine = MeterReading.id.in_(_ids("meter_reading"))
+    rows = session.execute(
+        select(MeterReading.meter_id, MeterReading.read_on, MeterReading.superseded_at).where(mine)
+    ).all()
+    if not rows:
+        return
+    yield Dependent("读数的更正", sum(row.superseded_at is not None for row in rows))
+    meters = {
+        meter.id: meter
+        for meter in load_meters(
+            session,
+            Meter.id.in_({row.meter_id for row in rows}),
+            since=since_for([row.read_on for row in rows]),
+            locks=False,
+        )
+    }
+    billed = sum(meters[row.meter_id].is_billed(row.read_on) for row in rows)
+    yield Dependent("按这些读数计费的账单", billed)
+
+
+def _steps_backwards(session: Session, batch_id: int) -> Sequence[ImportStep]:
+    return session.scalars(
+        select(ImportStep)
+        .where(ImportStep.batch_id == batch_id, func.jsonb_array_length(ImportStep.changed) > 0)
+        .order_by(ImportStep.step_no.desc())
+    ).all()
+
+
+def _is_as_left(session: Session, change: Mapping[str, Any]) -> bool:
+    owned = _table(change["table"])
+    same = [_is(owned.c[name], value) for name, value in change["after"].items()]
+    return session.scalar(select(owned.c.id).where(owned.c.id == change["id"], *same)) is not None
+
+
+def _restore(session: Session, change: Mapping[str, Any]) -> None:
+    owned = _table(change["table"])
+    values = {name: cast(value, owned.c[name].type) for name, value in change["before"].items()}
+    session.execute(update(owned).where(owned.c.id == change["id"]).values(values))
+
+
+def _is(owned: Column[Any], value: str | None) -> ColumnElement[bool]:
+    return owned.is_not_distinct_from(cast(value, owned.type))
+
+
+def _table(name: str) -> Table:
+    return Bill.metadata.tables[name]
