@@ -246,7 +246,8 @@ class TestMassAssignment:
             path
             for path, methods in described.items()
             for operation in methods.values()
-            if "requestBody" in operation
+            if isinstance(operation, dict)
+            and "application/json" in operation.get("requestBody", {}).get("content", {})
         }
 
         assert with_body == set(ACCESS_BODIES)
