@@ -48,13 +48,14 @@ def read_text(cell: Cell, *, limit: int) -> str:
         BadCell: longer than the limit, a control character, a formula, or a date: spreadsheets turn
             a room such as ``3-1`` into one by themselves.
     """
-    if isinstance(cell, bool):
+    if isinstance(cell, str):
+        text = unicodedata.normalize("NFKC", cell).strip()
+    elif isinstance(cell, bool):
         raise BadCell("不是文字", "请填写文字")
-    if isinstance(cell, date):
+    elif isinstance(cell, date):
         raise BadCell("被表格改成了日期", "请把该列设为文本后重新填写")
-    if isinstance(cell, float) and cell.is_integer():
-        cell = int(cell)
-    text = unicodedata.normalize("NFKC", str(cell)).strip()
+    else:
+        text = str(int(cell) if isinstance(cell, float) and cell.is_integer() else cell)
     if len(text) > limit:
         raise BadCell(f"超过 {limit} 个字", "请缩短")
     if not text.isprintable() and any(

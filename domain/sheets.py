@@ -129,9 +129,10 @@ class Table:
         With a default that is not None an empty cell is the default and no problem.
         """
         cell = self.cell(row, column)
+        if default is not None and (cell == "" or str(cell).strip() == ""):
+            return default
         try:
-            is_empty = str(cell).strip() == ""
-            return default if is_empty and default is not None else reader(cell)
+            return reader(cell)
         except BadCell as bad:
             self.report(number, column, cell, bad.why, bad.suggestion)
             return default
@@ -182,7 +183,7 @@ def required(what: str, limit: int) -> Callable[[Cell], str]:
 
 def optional(reader: Callable[[Cell], Any]) -> Callable[[Cell], Any]:
     """Make a reader that takes an empty cell for None."""
-    return lambda cell: None if str(cell).strip() == "" else reader(cell)
+    return lambda cell: None if cell == "" or str(cell).strip() == "" else reader(cell)
 
 
 def text_up_to(limit: int) -> Callable[[Cell], str]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select, text, update
@@ -24,6 +23,7 @@ from services.bills.runs import (
     reserve_ids,
     write_chunk,
 )
+from services.collector import resting_collector
 from services.scopes import find_batch
 from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
@@ -119,7 +119,7 @@ class Generation:
         made, done = 0, 0
         writing: Future[None] | None = None
         with (
-            _resting_collector(),
+            resting_collector(),
             ThreadPoolExecutor(1, thread_name_prefix="read") as reader,
             ThreadPoolExecutor(1, thread_name_prefix="write") as writer,
         ):
@@ -175,21 +175,6 @@ def run_name(batch: BillBatch) -> str:
     Periods of several months reach into other months' runs.
     """
     return f"bills:{batch.community_id}"
-
-
-@contextmanager
-def _resting_collector() -> Iterator[None]:
-    """Let the cycle collector rest: a chunk is hundreds of thousands of tuples without a cycle.
-
-    Looking at them again and again would take two fifths of the time that charging takes.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _lock(tx: Transaction, batch_id: int) -> BillBatch:

@@ -17,15 +17,16 @@ _NEXT_IDS = text(
 
 def copy_line(values: Sequence[Any]) -> str:
     """Write one row for `Transaction.copy_text`; nothing that a value holds can end it early."""
-    return "\t".join(map(_as_text, values)) + "\n"
+    return "\t".join([_as_text(value) for value in values]) + "\n"
 
 
 def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        is_plain = "\\" not in value and value.isprintable()
+        return value if is_plain else value.translate(_ESCAPES)
     if value is None:
         return "\\N"
-    if isinstance(value, bool):
-        return "t" if value else "f"
-    return str(value).translate(_ESCAPES) if isinstance(value, str) else str(value)
+    return str(value)
 
 
 def take_ids(tx: Transaction, table: str, count: int) -> list[int]:

@@ -10,6 +10,7 @@ from domain.house_sheet import SHEET_NAME, HouseSheet, SheetHouse, read_house_sh
 from domain.imports import ImportKind
 from domain.periods import local_date
 from services.accounts import bind_houses
+from services.collector import resting_collector
 from services.imports.batches import (
     Progress,
     analyze,
@@ -33,7 +34,7 @@ from services.imports.writing import write_houses, write_people
 from services.ports import Sheet, WorkbookReader
 from services.unit_of_work import Transaction, UnitOfWork
 
-CHUNK_HOUSES = 1_000
+CHUNK_HOUSES = 5_000
 """Houses per transaction: bounds how much a crash can cost."""
 
 
@@ -53,8 +54,9 @@ class HouseOwnerImport:
         """
         actor.must(Permission.IMPORT_OWNERS)
         self.unit_of_work.run(lambda tx: reach_community(tx, actor, community_id))
-        sheet = read_kind(self.workbooks, content, ImportKind.OWNERS)
-        return self.foresee(actor, community_id, self.read(sheet))
+        with resting_collector():
+            sheet = read_kind(self.workbooks, content, ImportKind.OWNERS)
+            return self.foresee(actor, community_id, self.read(sheet))
 
     def carry_out(
         self,
@@ -78,8 +80,9 @@ class HouseOwnerImport:
         """
         actor.must(Permission.IMPORT_OWNERS)
         self.unit_of_work.run(lambda tx: reach_community(tx, actor, community_id))
-        parsed = self.read(read_kind(self.workbooks, content, ImportKind.OWNERS))
-        with importing(self.unit_of_work, community_id):
+        with resting_collector():
+            parsed = self.read(read_kind(self.workbooks, content, ImportKind.OWNERS))
+        with importing(self.unit_of_work, community_id), resting_collector():
             batch_id = self.unit_of_work.run(
                 lambda tx: open_batch(
                     tx,

@@ -27,6 +27,7 @@ from domain.imports import (
 )
 from domain.sheets import Problem
 from models import ImportBatch, ImportFile, ImportStep, Staff
+from services.collector import resting_collector
 from services.imports.batches import (
     ImportRunning,
     Parsed,
@@ -116,7 +117,8 @@ class ImportWork:
             if state is None:
                 return False
             try:
-                self._do(actor, batch_id, community_id, state)
+                with resting_collector():
+                    self._do(actor, batch_id, community_id, state)
             except (InvalidInput, NotAllowed, NotFound) as refusal:
                 self.unit_of_work.run(
                     partial(_fail, actor=actor, batch_id=batch_id, why=refusal.message)
