@@ -211,21 +211,24 @@ class Outbox:
         self.unit_of_work.run(work)
 
     def _mark_sent(self, tx: Transaction, lease: str, message: _Claimed, sent: _Sent) -> None:
-        values: dict[str, object] = {
-            "state": "sent",
-            "sent_at": tx.now,
-            "provider_id": sent.provider_id,
-            "last_error": "",
-        }
-        if MESSAGES[message.kind].is_secret:
-            values["payload"] = {}
-        _update(tx, lease, message, **values)
+        _update(
+            tx,
+            lease,
+            message,
+            state="sent",
+            sent_at=tx.now,
+            provider_id=sent.provider_id,
+            last_error="",
+            **_wiped(message),
+        )
 
     def _mark_unanswered(
         self, tx: Transaction, lease: str, message: _Claimed, failure: PlatformUnavailable
     ) -> None:
         if message.attempts >= ATTEMPTS_CAP:
-            if _update(tx, lease, message, state="failed", last_error="no answer"):
+            if _update(
+                tx, lease, message, state="failed", last_error="no answer", **_wiped(message)
+            ):
                 _tell_staff(tx, message)
             return
         wait = pause_before(message.attempts)
@@ -257,7 +260,7 @@ class Outbox:
                     openid=message.recipient,
                     is_following=False,
                 )
-            if _update(tx, lease, message, state="failed", last_error=code):
+            if _update(tx, lease, message, state="failed", last_error=code, **_wiped(message)):
                 _take_other_channel(tx, message)
             return
         until = _rest_until(reaction, tx.now)
@@ -319,6 +322,11 @@ class Outbox:
             )
 
         self.unit_of_work.run(work)
+
+
+def _wiped(message: _Claimed) -> dict[str, object]:
+    """Tell what becomes of the payload once a message is over: a secret is kept nowhere."""
+    return {"payload": {}} if MESSAGES[message.kind].is_secret else {}
 
 
 def _update(tx: Transaction, lease: str, message: _Claimed, **values: object) -> bool:

@@ -64,7 +64,10 @@ class RequestView:
 
 @dataclass(frozen=True)
 class MoneyDecisions:
-    """Approves and rejects requests; an approved one is carried out in the same transaction."""
+    """Approves and rejects requests; an approved one is carried out in the same transaction.
+
+    Both raise ReauthenticationNeeded without a fresh proof.
+    """
 
     unit_of_work: UnitOfWork
 

@@ -56,7 +56,7 @@ class Payout:
 
 @dataclass(frozen=True)
 class MoneyRequests:
-    """What staff may ask for."""
+    """What staff may ask for; each raises ReauthenticationNeeded without a fresh proof."""
 
     unit_of_work: UnitOfWork
 

@@ -58,6 +58,7 @@ class Reversals:
             InvalidInput: no reason, or more than 200 characters.
             NotFound: the community has no such receipt.
             NotAllowed: the actor took the money themselves.
+            ReauthenticationNeeded: the password was given too long ago.
             ShiftIsOver: the shift is not open any more: it must be a refund.
             NotReversible: money of it was spent or given back, or it was not taken at a counter.
 

@@ -49,6 +49,23 @@ def use_cases():
 
 
 USE_CASES = list(use_cases())
+GIVES_AWAY = {
+    "REQUEST_MONEY_OUT",
+    "APPROVE_MONEY_OUT",
+    "REVERSE_MONEY",
+    "MANAGE_STAFF",
+    "APPROVE_ROLES",
+    "HAND_OUT_OWNER_ACCOUNTS",
+}
+"""Permissions to give money or power away: their use-cases ask for a fresh proof (V7)."""
+NEEDS_NO_PROOF = {
+    "PaymentRefundRequests.look": "only looks",
+    "RoleGrants.list_open": "only looks",
+    "StaffAccounts.find_id": "only looks",
+    "StaffAccounts.list_all": "only looks",
+    "StaffTokens.list_tokens": "only looks",
+    "StaffTokens.revoke": "takes power away, and must not wait",
+}
 
 
 def asks(kind, function, seen=()):
@@ -64,6 +81,32 @@ def asks(kind, function, seen=()):
                 if inspect.isfunction(other) and asks(kind, other, (*seen, name)):
                     return True
     return False
+
+
+def calls_of(kind, function, seen=()):
+    """What a method calls on the actor, itself or through its own private methods, as written."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner, name = node.func.value, node.func.attr
+            if isinstance(owner, ast.Name) and owner.id == "actor":
+                yield ast.unparse(node)
+            if isinstance(owner, ast.Name) and owner.id == "self" and name not in seen:
+                other = getattr(kind, name, None)
+                if inspect.isfunction(other):
+                    yield from calls_of(kind, other, (*seen, name))
+
+
+class TestFreshness:
+    def test_whatever_gives_money_or_power_away_asks_for_a_fresh_proof(self):
+        found = {}
+        for name, kind, function in USE_CASES:
+            calls = set(calls_of(kind, function))
+            if any(f"actor.must(Permission.{one})" in calls for one in GIVES_AWAY):
+                found[name] = "actor.must_be_fresh()" in calls
+
+        assert len(found) > 20
+        assert {name for name, asks in found.items() if not asks} == set(NEEDS_NO_PROOF)
 
 
 class TestPermissions:

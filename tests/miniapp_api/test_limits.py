@@ -197,6 +197,17 @@ class TestRedisAway:
         assert refusal(ask(client), 429)["code"] == "too_many"
         assert ask(client, address="198.51.100.7").status_code == 422
 
+    def test_passwords_of_staff_are_counted_in_the_database_all_the_same(
+        self, make_client, database
+    ):
+        client = make_client("redis://127.0.0.1:1/0")
+        body = b'{"login_name": "nobody", "password": "wrong"}'
+
+        answers = [ask(client, "/api/v1/staff/sessions", body=body) for _ in range(7)]
+
+        assert [answer.status_code for answer in answers] == [401] * 5 + [429] * 2
+        assert refusal(answers[-1], 429)["code"] == "sign_in_too_soon"
+
     def test_a_silent_one_costs_half_a_second_once(self, make_client):
         with socket.create_server(("127.0.0.1", 0)) as silent:
             client = make_client(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")

@@ -289,6 +289,30 @@ class TestByMail:
         for table in ("password_reset", "outbox_message", "audit_entry"):
             assert token not in str(database.rows(f"SELECT * FROM {table}"))
 
+    def test_a_mailbox_that_is_not_there_leaves_no_token_and_no_task(
+        self, wang, ask_mail, queue, simulator, database
+    ):
+        simulator.post("mails/answers", address="w@c.cn", code=550)
+        ask_mail()
+        queue.run()
+
+        (row,) = database.rows("SELECT state, payload, last_error FROM outbox_message")
+        assert row == {"state": "failed", "payload": {}, "last_error": "550"}
+        assert database.rows("SELECT * FROM staff_task") == []
+
+    def test_a_busy_server_is_asked_again(self, wang, ask_mail, queue, simulator, clock, database):
+        simulator.post("mails/answers", address="w@c.cn", code=451)
+        ask_mail()
+        queue.run()
+        assert simulator.get("mails") == []
+
+        simulator.post("mails/answers", address="w@c.cn", code=250)
+        clock.advance(seconds=10)
+        queue.enqueue("deliver_messages")
+        queue.run()
+
+        assert len(simulator.get("mails")) == 1
+
     def test_limits_of_a_name_and_of_an_address(self, ask_mail, wang, clock):
         for _ in range(LINKS_PER_NAME_AND_DAY):
             ask_mail()
