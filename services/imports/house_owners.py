@@ -34,7 +34,7 @@ from services.imports.writing import write_houses, write_people
 from services.ports import Sheet, WorkbookReader
 from services.unit_of_work import Transaction, UnitOfWork
 
-CHUNK_HOUSES = 5_000
+CHUNK_HOUSES = 2_000
 """Houses per transaction: bounds how much a crash can cost."""
 
 

@@ -23,8 +23,9 @@ from sqlalchemy import (
 from sqlalchemy import delete as delete_from
 from sqlalchemy.orm import Session
 
+from domain.bill_states import BillState
 from domain.errors import Conflict
-from models import Bill, BillBatch, ImportBatch, ImportStep, Meter, MeterReading
+from models import Bill, ImportBatch, ImportStep, Meter, MeterReading
 from services.meters.timelines import load_meters, since_for
 from services.unit_of_work import Transaction
 
@@ -153,19 +154,14 @@ def _find_dependents(tx: Transaction, batch: ImportBatch) -> Iterator[Dependent]
         altered += sum(not _is_as_left(session, change) for change in step.changed)
         houses += [change["id"] for change in step.changed if change["table"] == "house"]
     yield Dependent("对同一记录的后续修改", altered)
-    since = BillBatch.created_at >= batch.created_at
-    wanted = Bill.house_id.in_(sorted(set(houses)))
-    yield Dependent("账单", _count_bills(session, wanted, since) if houses else 0)
+    changed = Bill.house_id.in_(sorted(set(houses)))
+    since = (Bill.state == BillState.PENDING_REVIEW) | (Bill.published_at >= batch.created_at)
+    yield Dependent("账单", _count_bills(session, changed & since) if houses else 0)
     yield from _readings(session)
 
 
-def _count_bills(session: Session, houses: ColumnElement[bool], *more: ColumnElement[bool]) -> int:
-    found = select(func.count()).select_from(Bill).where(houses)
-    if more:
-        found = found.join(BillBatch, BillBatch.id == Bill.batch_id).where(
-            (Bill.published_at.is_not(None) | (Bill.state == "pending_review")), *more
-        )
-    return session.scalar(found) or 0
+def _count_bills(session: Session, wanted: ColumnElement[bool]) -> int:
+    return session.scalar(select(func.count()).select_from(Bill).where(wanted)) or 0
 
 
 def _referring(session: Session) -> Iterator[Dependent]:

@@ -131,10 +131,12 @@ class ImportWork:
             return
         with self.unit_of_work.reading() as session:
             batch = session.get_one(ImportBatch, batch_id)
-            content = session.get_one(ImportFile, batch_id).content
+            file = session.get(ImportFile, batch_id)
+        if file is None:
+            raise NotFound("导入中断，没有留存文件，请重新导入")
         kind = KIND_OF[batch.sheet]
         theirs = self.unit_of_work.run(partial(_actor_of, batch=batch))
-        sheet = read_kind(self.workbooks, content, kind)
+        sheet = read_kind(self.workbooks, file.content, kind)
         parsed: Parsed = self.imports[kind].read(sheet)
         if state is ImportState.CHECKING:
             report = self.imports[kind].foresee(theirs, community_id, parsed)

@@ -290,6 +290,12 @@ class TestContainer:
                 continue
 
 
+AREA = (
+    '<row r="1"><c r="BH1"><v>1</v></c></row>'  # within rows and columns, and too many cells
+    '<row r="20001"><c r="A20001"><v>1</v></c></row>'
+)
+
+
 class TestBombs:
     def test_too_many_parts(self):
         extra = {f"xl/media/{number}.png": b"" for number in range(201)}
@@ -326,6 +332,7 @@ class TestBombs:
             '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>',
             '<row r="60001"><c r="A60001"><v>1</v></c></row>',
             '<row r="1"><c r="BI1"><v>1</v></c></row>',
+            AREA,
             '<row r="1048576"><c><v>1</v></c></row>',
             '<row r="1048576"><c r="A1"><v>1</v></c></row>',
             '<row r="1048576"><c r="A1"/><c><v>1</v></c></row>',
@@ -337,6 +344,7 @@ class TestBombs:
             "corner",
             "row",
             "column",
+            "area",
             "no-ref",
             "differ",
             "after",

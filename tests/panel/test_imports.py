@@ -3,6 +3,7 @@
 import openpyxl
 import pytest
 
+from models import House
 from tests import factories
 from tests.panel.test_commands import ended
 from tests.services.imports.conftest import HEADER, numbered, row, workbook
@@ -117,8 +118,6 @@ class TestUndo:
         ended(flask("import", "undo", "1"), 1, "已撤销，现在不能这样操作")
 
     def test_not_while_something_depends_on_it(self, flask, file, database):
-        from models import House
-
         ended(flask("import", "owners", file(row()), *WHERE), 0)
         with database.session() as session:
             factories.make_meter(session, house=session.query(House).one())

@@ -1,13 +1,18 @@
 """From a clerk's file to houses on file, and back again."""
 
 import io
+from datetime import UTC, datetime
 
 import openpyxl
 import pytest
 
-from domain.actors import DataScope, Permission
+from domain.actors import DataScope, Permission, system_actor
 from domain.errors import NotAllowed, NotFound
+from domain.import_templates import TEMPLATES
 from domain.imports import IMPORT_MOVES, ImportCannotMove, ImportKind, ImportState
+from models import House
+from services.imports import house_owners
+from services.imports.steps import Step, keep_step
 from services.imports.undoing import ImportInUse
 from services.imports.work import ATTEMPTS_CAP, FILES_KEPT
 from services.imports.workbench import NoImportFile
@@ -424,11 +429,33 @@ class TestWork:
         bench.queue.run()
         assert bench.show(batch_id).state is ImportState.FINISHED
 
+    def test_what_died_at_the_shell_is_failed_and_can_be_taken_back(
+        self, bench, commit, counts, contents, database, monkeypatch
+    ):
+        """Whoever stopped it there does not want it to go on by itself."""
+
+        def die(done, total):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(house_owners, "CHUNK_HOUSES", 1)
+        with pytest.raises(KeyboardInterrupt):
+            commit(row(), numbered(2), progress=die)
+        assert counts()["house"] == 1
+
+        bench.work.work_due(actor=system_actor("表格导入"))
+
+        batch_id = database.value("SELECT id FROM import_batch")
+        assert bench.show(batch_id).failure == "导入中断，没有留存文件，请重新导入"
+        with pytest.raises(ImportCannotMove, match="没有留存文件"):
+            bench.commit(batch_id)
+        assert bench.undo(batch_id).state is ImportState.UNDONE
+        assert not any(contents().values())
+
     def test_files_are_forgotten_after_a_month(self, bench, database, clock):
         bench.imported(row())
         clock.advance(days=FILES_KEPT.days + 1)
 
-        bench.work.work_due(actor=factories_system())
+        bench.work.work_due(actor=system_actor("表格导入"))
 
         assert database.value("SELECT count(*) FROM import_file") == 0
         assert database.value("SELECT count(*) FROM import_step") == 1
@@ -442,10 +469,17 @@ class TestWork:
                 call()
 
 
-def factories_system():
-    from domain.actors import system_actor
+class TestSteps:
+    def test_whose_batch_was_ended_by_another_writes_no_chunk(self, bench, services, database):
+        """A worker that lost its lock and lives on must not write beside the next one."""
+        batch_id = bench.imported(row())
 
-    return system_actor("表格导入")
+        with pytest.raises(ImportCannotMove):
+            services.outbox.unit_of_work.run(
+                lambda tx: keep_step(tx, batch_id, Step(made={"house": [1]}), rows_done=5)
+            )
+
+        assert database.value("SELECT count(*) FROM import_step") == 1
 
 
 class TestUndo:
@@ -477,8 +511,6 @@ class TestUndo:
         ids=["bill", "meter"],
     )
     def test_not_while_something_depends_on_it(self, bench, database, contents, make, told):
-        from models import House
-
         batch_id = bench.imported(row())
         with database.session() as session:
             make(session, session.query(House).one())
@@ -517,23 +549,35 @@ class TestUndo:
         assert bench.undo(first).state is ImportState.UNDONE
         assert not any(contents().values())
 
-    def test_not_after_the_changed_house_was_billed(self, bench, database):
-        from models import House
-
+    @pytest.mark.parametrize(
+        "bill",
+        [
+            {"state": "published", "published_at": datetime(2099, 1, 1, tzinfo=UTC)},
+            {"state": "pending_review", "published_at": None},
+        ],
+        ids=["published", "pending"],
+    )
+    def test_not_after_the_changed_house_was_billed(self, bench, database, bill):
         bench.imported(row())
         batch_id = bench.imported(row(建筑面积=99))
         with database.session() as session:
-            bill = factories.make_bill(session, house=session.query(House).one())
-            bill_id = bill.id
-        database.do("UPDATE bill_batch SET created_at = now() + interval '1 day'")
+            factories.make_bill(session, house=session.query(House).one(), **bill)
 
         with pytest.raises(ImportInUse, match="账单 1 条"):
             bench.undo(batch_id)
-        assert bill_id
+
+    def test_what_was_billed_before_the_change_is_no_hindrance(self, bench, database):
+        bench.imported(row())
+        with database.session() as session:
+            factories.make_bill(
+                session,
+                house=session.query(House).one(),
+                published_at=datetime(2020, 1, 1, tzinfo=UTC),
+            )
+
+        assert bench.undo(bench.imported(row(建筑面积=99))).state is ImportState.UNDONE
 
     def test_what_came_to_depend_on_it_meanwhile_stops_the_worker(self, bench, database):
-        from models import House
-
         batch_id = bench.imported(row())
         bench.desk.undo(actor=bench.clerk, batch_id=batch_id)
         with database.session() as session:
@@ -615,6 +659,29 @@ class TestUndo:
         ]
 
 
+class TestMergedCells:
+    def test_a_building_beside_all_its_houses_is_that_of_each(self, bench, database):
+        def merge(sheet):
+            sheet.merge_cells("A2:A4")
+
+        content = changed(workbook(*(numbered(n, 楼栋="8栋") for n in (1, 2, 3))), merge)
+        batch_id = bench.imported(content=content)
+
+        assert bench.show(batch_id).counts["houses_new"] == 3
+        assert database.value("SELECT string_agg(name, '') FROM building") == "8栋"
+
+    def test_the_error_file_has_it_in_each_row(self, bench):
+        def merge(sheet):
+            sheet.merge_cells("A2:A4")
+
+        rows = [numbered(n, 楼栋="8栋", 建筑面积=0) for n in (1, 2, 3)]
+        batch_id = bench.checked(content=changed(workbook(*rows), merge))
+
+        told = cells(bench.errors(batch_id).content)
+
+        assert [line[0] for line in told[1:]] == ["8栋"] * 3
+
+
 class TestTemplate:
     def test_as_it_comes_it_imports_without_a_problem(self, bench, database):
         with database.session() as session:
@@ -626,8 +693,6 @@ class TestTemplate:
             assert (seen.problem_count, seen.foreseen["rows"]) == (0, 0)
 
     def test_filled_in_with_its_own_examples_it_imports(self, bench, database):
-        from domain.import_templates import TEMPLATES
-
         with database.session() as session:
             bench.clerk = factories.staff(session, role="manager")
         book = openpyxl.load_workbook(io.BytesIO(bench.desk.write_template(actor=bench.clerk)))
