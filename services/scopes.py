@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from domain.actors import EVERYWHERE, Actor, DataScope
 from domain.errors import NotFound
-from models import BillBatch, Building, Community, House, StaffScope
+from models import BillBatch, Building, Community, House, Staff, StaffScope
 
 
 def scope_of(session: Session, *, staff_id: int, sees_all: bool) -> DataScope:
@@ -72,6 +72,25 @@ def find_batch(session: Session, actor: Actor, batch_id: int) -> BillBatch:
     if batch is None:
         raise NotFound
     return batch
+
+
+def staff_in_scope(actor: Actor) -> ColumnElement[bool]:
+    """Hold rows of `Staff` to those who work within the actor's own scope, and nowhere else.
+
+    A building counts with its community as well as by itself. Nobody changes whoever sees more.
+    """
+    own = actor.scope
+    if own.community_ids is None:
+        return true()
+    is_ours = or_(
+        StaffScope.community_id.in_(sorted(own.community_ids)),
+        and_(
+            StaffScope.building_id.is_not(None),
+            StaffScope.building_id.in_(sorted(own.building_ids)),
+        ),
+    )
+    beyond = exists().where(StaffScope.staff_id == Staff.id, ~is_ours)
+    return and_(~Staff.sees_all, ~beyond)
 
 
 def must_see(

@@ -16,8 +16,9 @@ from domain.phones import mask_phone, normalise_phone
 from models import Staff
 from services.audit import record
 from services.passwords import Passwords
+from services.scopes import staff_in_scope
 from services.staff.grants import ask_for_role
-from services.staff.reach import Reach, is_within, pieces_of, reach_of, set_scope
+from services.staff.reach import Reach, pieces_of, set_scope
 from services.staff.rows import actor_of, drop_totp, end_sessions, set_password
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
@@ -257,23 +258,21 @@ class StaffAccounts:
         """
         actor.must(Permission.MANAGE_STAFF)
         with self.unit_of_work.reading() as session:
-            staff = session.execute(
-                select(Staff).where(Staff.login_name == login_name)
+            staff_id = session.execute(
+                select(Staff.id).where(Staff.login_name == login_name, staff_in_scope(actor))
             ).scalar_one_or_none()
-            if staff is None or not is_within(reach_of(session, staff), actor):
-                raise NotFound(f"没有登录名为 {login_name} 的员工")
-            return staff.id
+        if staff_id is None:
+            raise NotFound(f"没有登录名为 {login_name} 的员工")
+        return staff_id
 
     def list_all(self, *, actor: Actor) -> Sequence[StaffView]:
         """List everybody in scope who has an account, by login name."""
         actor.must(Permission.MANAGE_STAFF)
         with self.unit_of_work.reading() as session:
-            rows = session.scalars(select(Staff).order_by(Staff.login_name)).all()
-            return [
-                _view(row, pieces_of(session, row))
-                for row in rows
-                if is_within(reach_of(session, row), actor)
-            ]
+            rows = session.scalars(
+                select(Staff).where(staff_in_scope(actor)).order_by(Staff.login_name)
+            ).all()
+            return [_view(row, pieces_of(session, row)) for row in rows]
 
     def act_as(self, *, login_name: str, request_id: str = "") -> Actor:
         """Become a member of staff at the machine's own shell.
@@ -296,9 +295,9 @@ class StaffAccounts:
     def _change(self, actor: Actor, staff_id: int, change: Callable[[Transaction, Staff], T]) -> T:
         def work(tx: Transaction) -> T:
             staff = tx.session.execute(
-                select(Staff).where(Staff.id == staff_id).with_for_update()
+                select(Staff).where(Staff.id == staff_id, staff_in_scope(actor)).with_for_update()
             ).scalar_one_or_none()
-            if staff is None or not is_within(reach_of(tx.session, staff), actor):
+            if staff is None:
                 raise NotFound
             return change(tx, staff)
 

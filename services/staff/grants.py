@@ -14,7 +14,7 @@ from domain.errors import Conflict, NotFound
 from models import RoleGrant, Staff
 from services.approvals.decisions import AlreadyDecided, RequesterIsApprover
 from services.audit import record
-from services.staff.reach import is_within, reach_of
+from services.scopes import staff_in_scope
 from services.staff.rows import end_sessions
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -77,7 +77,7 @@ class RoleGrants:
                 select(RoleGrant, Staff, asker.name)
                 .join(Staff, Staff.id == RoleGrant.staff_id)
                 .join(asker, asker.id == RoleGrant.requested_by_staff_id)
-                .where(RoleGrant.state == "requested")
+                .where(RoleGrant.state == "requested", staff_in_scope(actor))
                 .order_by(RoleGrant.id)
             ).all()
             return [
@@ -91,7 +91,6 @@ class RoleGrants:
                     requested_at=grant.requested_at,
                 )
                 for grant, staff, asked_by in rows
-                if is_within(reach_of(session, staff), actor)
             ]
 
     def grant(self, *, actor: Actor, grant_id: int) -> None:
@@ -137,9 +136,9 @@ def _take(tx: Transaction, actor: Actor, grant_id: int, state: str) -> tuple[Rol
     if grant is None:
         raise NotFound
     staff = tx.session.execute(
-        select(Staff).where(Staff.id == grant.staff_id).with_for_update()
-    ).scalar_one()
-    if not is_within(reach_of(tx.session, staff), actor):
+        select(Staff).where(Staff.id == grant.staff_id, staff_in_scope(actor)).with_for_update()
+    ).scalar_one_or_none()
+    if staff is None:
         raise NotFound
     decider = staff_id_of(actor)
     if decider in (grant.requested_by_staff_id, grant.staff_id):

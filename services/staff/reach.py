@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
-from domain.actors import Actor, DataScope
+from domain.actors import Actor
 from domain.errors import NotFound
 from models import Building, Community, Staff, StaffScope
 from services.audit import record
-from services.scopes import scope_of
 from services.unit_of_work import Transaction
 
 
@@ -24,21 +23,6 @@ class Reach:
 
     communities: tuple[str, ...] = ()
     buildings: tuple[tuple[str, str], ...] = ()
-
-
-def reach_of(session: Session, staff: Staff) -> DataScope:
-    """Tell the scope of a member of staff."""
-    return scope_of(session, staff_id=staff.id, sees_all=staff.sees_all)
-
-
-def is_within(scope: DataScope, actor: Actor) -> bool:
-    """Tell whether all of a scope is in the actor's own: nobody hands out more than they have."""
-    own = actor.scope
-    if own.community_ids is None:
-        return True
-    if scope.community_ids is None or not scope.community_ids <= own.community_ids:
-        return False
-    return scope.building_ids <= own.building_ids
 
 
 def pieces_of(session: Session, staff: Staff) -> tuple[str, ...]:

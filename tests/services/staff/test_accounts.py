@@ -307,6 +307,33 @@ class TestScope:
 
         assert create(actor=of_one, role=Role.ENGINEER, reach=Reach(communities=("ONE",)))
 
+    def test_whoever_works_for_a_building_belongs_to_its_community(
+        self, services, of_one, wang, estate, database
+    ):
+        with database.session() as session:
+            building = factories.make_building(session, community=estate[0], name="5栋")
+        services.staff.change_scope(
+            actor=operator(),
+            staff_id=wang.id,
+            reach=Reach(buildings=((estate[0].code, building.name),)),
+        )
+
+        services.staff.edit(actor=of_one, staff_id=wang.id, name="王工")
+
+        assert "王工" in [one.name for one in services.staff.list_all(actor=of_one)]
+
+    def test_whoever_works_for_one_community_more_is_out_of_scope(
+        self, services, of_one, wang, estate
+    ):
+        services.staff.change_scope(
+            actor=operator(),
+            staff_id=wang.id,
+            reach=Reach(communities=(estate[0].code, estate[1].code)),
+        )
+
+        with pytest.raises(NotFound):
+            services.staff.disable(actor=of_one, staff_id=wang.id)
+
     def test_whoever_is_out_of_scope_is_as_if_not_there(self, services, of_one, wang):
         for act in (
             lambda: services.staff.edit(actor=of_one, staff_id=wang.id, name="x"),
