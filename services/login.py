@@ -9,12 +9,12 @@ from sqlalchemy import select, update
 from domain.actors import Actor, MustFirst, Permission, owner_actor
 from domain.errors import InvalidInput, NotSignedIn, PlatformRefused, PropertyError
 from domain.phones import normalise_phone
+from domain.tokens import hash_of_token
 from models import Account, SessionToken, WechatIdentity
 from services.audit import record
 from services.owner_sessions import (
     SignedIn,
     end_owner_sessions,
-    hash_of_token,
     open_owner_session,
 )
 from services.phone_codes import SIGN_IN, PhoneCodes, WrongCode

@@ -12,13 +12,13 @@ from sqlalchemy.exc import IntegrityError
 from domain.actors import Actor, Permission
 from domain.errors import InvalidInput, NotFound, PropertyError
 from domain.phones import normalise_phone
+from domain.tokens import hash_of_token
 from models import Account, Owner, SessionToken
 from services.accounts import open_account
 from services.audit import record
 from services.owner_sessions import (
     SignedIn,
     end_owner_sessions,
-    hash_of_token,
     open_owner_session,
 )
 from services.passwords import Passwords

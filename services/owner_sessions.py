@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from domain.actors import Actor
 from domain.errors import NotAllowed
 from domain.phones import mask_phone
+from domain.tokens import hash_of_token, new_token
 from models import SessionToken
 from services.accounts import bind_houses, bind_identity, open_account
 from services.audit import record
@@ -66,7 +65,7 @@ def open_owner_session(
             unionid=wechat.unionid,
         )
     bind_houses(tx, actor, account_id=account.id)
-    token = secrets.token_urlsafe(32)
+    token = new_token()
     expires_at = tx.now + SESSION_LIFE
     tx.session.add(
         SessionToken(
@@ -110,8 +109,3 @@ def end_owner_sessions(
         )
         .values(revoked_at=tx.now)
     )
-
-
-def hash_of_token(token: str) -> str:
-    """Make of a token what is kept of it."""
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select, text, true
+from sqlalchemy import ColumnElement, func, select, true
 
 from domain.addresses import network_of
 from domain.errors import InvalidInput, TooMany
@@ -66,11 +66,12 @@ class PhoneCodes:
         codes are counted by, usually the phone. A refusal is an answer and not raised, as the task
         about a used-up budget must be committed.
         """
-        keys = {f"code:{phone}", f"code:{visit.home}", f"code:{network_of(visit.ip)}"}
-        for key in sorted(keys | {f"code:device:{visit.device_sha256}"}):
-            tx.session.execute(
-                text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key}
-            )
+        tx.hold(
+            f"code:{phone}",
+            f"code:{visit.home}",
+            f"code:{network_of(visit.ip)}",
+            f"code:device:{visit.device_sha256}",
+        )
         if too_soon := self._too_soon(tx, phone=phone, visit=visit):
             return too_soon
         code = f"{secrets.randbelow(1_000_000):06d}"

@@ -11,7 +11,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from domain.addresses import home_of
 from domain.errors import TooMany
@@ -73,10 +73,7 @@ def open_attempt(
     Raises:
         SignInTooSoon: the pause of this place, or of strangers, is not over; nothing is counted.
     """
-    tx.session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"),
-        {"key": f"sign_in:{login_hmac}"},
-    )
+    tx.hold(f"sign_in:{login_hmac}")
     by_device = _passed(tx, login_hmac, SignInAttempt.device_sha256 == visit.device_sha256)
     by_home = _passed(tx, login_hmac, SignInAttempt.ip == visit.home)
     is_known_device = bool(visit.device) and by_device

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 
 from sqlalchemy import select, update
 
 from domain.actors import Actor, MustFirst, Permission
 from domain.errors import InvalidInput, NotFound, NotSignedIn
+from domain.tokens import hash_of_token, new_token
 from models import Staff, StaffToken
 from services.audit import record
+from services.scopes import staff_in_scope
 from services.staff.rows import actor_of
 from services.unit_of_work import Transaction, UnitOfWork
 
+KEY_PREFIX = "sk_"
+"""A key never looks like the token of a session."""
 _NAME_LIMIT = 40
 
 
@@ -57,16 +59,18 @@ class StaffTokens:
         name = name.strip()
         if not 1 <= len(name) <= _NAME_LIMIT or not name.isprintable():
             raise InvalidInput(fields={"name": [f"请填写用途，{_NAME_LIMIT} 字以内"]})
-        token = secrets.token_urlsafe(32)
+        token = KEY_PREFIX + new_token()
 
         def work(tx: Transaction) -> int:
             staff_id = tx.session.execute(
-                select(Staff.id).where(Staff.login_name == login_name, Staff.is_active)
+                select(Staff.id).where(
+                    Staff.login_name == login_name, Staff.is_active, staff_in_scope(actor)
+                )
             ).scalar_one_or_none()
             if staff_id is None:
                 raise NotFound(f"没有登录名为 {login_name} 的员工")
             row = StaffToken(
-                staff_id=staff_id, name=name, token_sha256=_hash(token), created_at=tx.now
+                staff_id=staff_id, name=name, token_sha256=hash_of_token(token), created_at=tx.now
             )
             tx.session.add(row)
             tx.session.flush()
@@ -86,7 +90,12 @@ class StaffTokens:
         def work(tx: Transaction) -> None:
             staff_id = tx.session.execute(
                 update(StaffToken)
-                .where(StaffToken.id == token_id, StaffToken.revoked_at.is_(None))
+                .where(
+                    StaffToken.id == token_id,
+                    StaffToken.revoked_at.is_(None),
+                    StaffToken.staff_id == Staff.id,
+                    staff_in_scope(actor),
+                )
                 .values(revoked_at=tx.now)
                 .returning(StaffToken.staff_id)
             ).scalar_one_or_none()
@@ -103,7 +112,7 @@ class StaffTokens:
             rows = session.execute(
                 select(StaffToken.id, StaffToken.name, StaffToken.created_at, StaffToken.revoked_at)
                 .join(Staff, Staff.id == StaffToken.staff_id)
-                .where(Staff.login_name == login_name)
+                .where(Staff.login_name == login_name, staff_in_scope(actor))
                 .order_by(StaffToken.id.desc())
             ).all()
         return [StaffTokenView(*row) for row in rows]
@@ -122,7 +131,7 @@ class StaffTokens:
                 select(Staff)
                 .join(StaffToken, StaffToken.staff_id == Staff.id)
                 .where(
-                    StaffToken.token_sha256 == _hash(token),
+                    StaffToken.token_sha256 == hash_of_token(token),
                     StaffToken.revoked_at.is_(None),
                     Staff.is_active,
                 )
@@ -132,10 +141,6 @@ class StaffTokens:
             actor = actor_of(session, staff, request_id=request_id)
         must_first = MustFirst.CHANGE_PASSWORD if staff.must_change_password else None
         return replace(actor, is_fresh=False, must_first=must_first)
-
-
-def _hash(token: str) -> str:
-    return sha256(token.encode()).hexdigest()
 
 
 def _note(tx: Transaction, actor: Actor, action: str, token_id: int, **facts: object) -> None:

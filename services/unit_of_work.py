@@ -46,6 +46,16 @@ class Transaction:
         if (job, ids) not in self.deferred:
             self.deferred.append((job, ids))
 
+    def hold(self, *names: str) -> None:
+        """Be the only one that holds these names until the transaction ends.
+
+        They are taken in one order by everybody, so that nobody waits in a circle.
+        """
+        for name in sorted(set(names)):
+            self.session.execute(
+                text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name}
+            )
+
     def copy_text(self, table: str, columns: str, rows: Iterable[str]) -> None:
         """Stream rows into a table by COPY.
 

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from domain.actors import Actor, Permission
 from domain.errors import NotFound
-from domain.pay_codes import hash_token, mask_house
+from domain.pay_codes import mask_house
 from domain.payment_states import NEEDS_OPENID, OPEN_ORDERS, PaymentChannel, PayWay
 from domain.periods import local_date
+from domain.tokens import hash_of_token
 from models import (
     Bill,
     BillLock,
@@ -214,7 +215,7 @@ class DoorPayments:
         order.description = describe(
             tx, code.community_id, [bills.free[quote.bill_id] for quote in owed]
         )
-        order.visit_sha256 = hash_token(self._visit(order.out_trade_no))
+        order.visit_sha256 = hash_of_token(self._visit(order.out_trade_no))
         order_id = insert_order(tx, actor, order, owed)
         keep_result(tx, claim, order_id=order_id)
         return order_id
@@ -231,7 +232,7 @@ class DoorPayments:
     def _find(self, visit: str) -> int:
         with self.unit_of_work.reading() as session:
             order_id = session.execute(
-                select(PaymentOrder.id).where(PaymentOrder.visit_sha256 == hash_token(visit))
+                select(PaymentOrder.id).where(PaymentOrder.visit_sha256 == hash_of_token(visit))
             ).scalar_one_or_none()
         if order_id is None:
             raise NotFound("没有这笔支付")

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from domain.actors import Actor, Permission
 from domain.errors import Conflict, NotFound
 from domain.houses import house_label
-from domain.pay_codes import TOKEN_LENGTH, derive_token, hash_token
+from domain.pay_codes import TOKEN_LENGTH, derive_token
+from domain.tokens import hash_of_token
 from models import Building, Community, House, PayCode
 from services.audit import record
 from services.printing import DoorCode, SlipWriter
@@ -54,7 +55,7 @@ def find_live(session: Session, token: str) -> PayCode:
         select(PayCode)
         .join(Community, Community.id == PayCode.community_id)
         .where(
-            PayCode.token_sha256 == hash_token(token),
+            PayCode.token_sha256 == hash_of_token(token),
             PayCode.revoked_at.is_(None),
             Community.is_active,
         )
@@ -184,7 +185,7 @@ class PayCodes:
                 continue
             code = live[house_id]
             token = derive_token(self.key, house_id=house_id, version=code.version)
-            if hash_token(token) != code.token_sha256:
+            if hash_of_token(token) != code.token_sha256:
                 raise CodesOfAnotherKey
             found.append((one.label, token))
         return found
@@ -229,7 +230,7 @@ class PayCodes:
                     community_id=community_id,
                     house_id=house_id,
                     version=version,
-                    token_sha256=hash_token(token),
+                    token_sha256=hash_of_token(token),
                     created_at=tx.now,
                 )
             )

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from domain.actors import Actor, Permission
 from domain.errors import InvalidInput, NotFound
-from domain.pay_codes import hash_token
 from domain.people import mask_name
 from domain.periods import SHANGHAI, local_date, start_of_local_day
+from domain.tokens import hash_of_token
 from models import Payment, PaymentOrder, Receipt, ReceiptMark, Staff
 from services.audit import record
 from services.payments.receipt_marks import MarkView, is_void, read_marks
@@ -90,7 +90,7 @@ class ReceiptPrints:
             NotFound: no such payment, or it has no receipt.
         """
         actor.must(Permission.PAY_AT_DOOR)
-        return self._write(base_url, PaymentOrder.visit_sha256 == hash_token(visit))
+        return self._write(base_url, PaymentOrder.visit_sha256 == hash_of_token(visit))
 
     def _write(self, base_url: str, *whose: ColumnElement[bool]) -> bytes:
         query = (

@@ -31,7 +31,6 @@ _FOLD = text(
     SELECT count(*) FROM folded
     """
 )
-_ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended('fold_summary', 0))")
 
 
 def fold(tx: Transaction) -> int:
@@ -39,7 +38,7 @@ def fold(tx: Transaction) -> int:
 
     Readers and payments go on meanwhile; a second fold waits for the first.
     """
-    tx.session.execute(_ALONE)
+    tx.hold("fold_summary")
     return int(tx.session.execute(_FOLD).scalar_one())
 
 

@@ -5,16 +5,15 @@ What is answered, and the work behind it, are the same whether there is such an 
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select, text, true
+from sqlalchemy import ColumnElement, func, select, true
 
 from domain.actors import Actor, Permission
 from domain.errors import InvalidInput
 from domain.messages import Channel, MessageKind
+from domain.tokens import hash_of_token, new_token
 from models import PasswordReset, Staff
 from services.audit import record
 from services.outbox import queue_message
@@ -93,11 +92,11 @@ class StaffResets:
         actor.must(Permission.SIGN_IN)
         if not self.mail.is_on:
             raise InvalidInput(fields={"by": ["没有开通邮件，请用手机找回"]})
-        token = secrets.token_urlsafe(32)
+        token = new_token()
         login_hmac = self.proofs.hmac_of(login_name)
 
         def work(tx: Transaction) -> None:
-            _lock(tx, login_hmac, visit.home)
+            tx.hold(f"reset:{login_hmac}", f"reset:{visit.home}")
             _check_limits(tx, login_hmac, visit.home)
             staff = _find(tx, login_name)
             email = staff.email if staff else None
@@ -105,7 +104,7 @@ class StaffResets:
                 staff_id=staff.id if staff and email else None,
                 login_hmac=login_hmac,
                 ip=visit.home,
-                token_sha256=_hash(token),
+                token_sha256=hash_of_token(token),
                 created_at=tx.now,
                 expires_at=tx.now + LINK_LIFE,
             )
@@ -238,13 +237,6 @@ def _find(tx: Transaction, login_name: str) -> Staff | None:
     ).scalar_one_or_none()
 
 
-def _lock(tx: Transaction, login_hmac: str, home: str) -> None:
-    for key in sorted((f"reset:{login_hmac}", f"reset:{home}")):
-        tx.session.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key}
-        )
-
-
 def _check_limits(tx: Transaction, login_hmac: str, home: str) -> None:
     by_name = PasswordReset.login_hmac == login_hmac
     for condition, span, limit in (
@@ -264,11 +256,7 @@ def _check_limits(tx: Transaction, login_hmac: str, home: str) -> None:
 
 def _is_open(token: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
-        PasswordReset.token_sha256 == _hash(token),
+        PasswordReset.token_sha256 == hash_of_token(token),
         PasswordReset.used_at.is_(None),
         PasswordReset.expires_at > now,
     )
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +19,7 @@ from domain.actors import (
     staff_id_of,
 )
 from domain.errors import NotFound, NotSignedIn
+from domain.tokens import hash_of_token, new_token
 from models import PasswordReset, SignInAttempt, Staff, StaffSession
 from services.audit import record
 from services.passwords import Passwords
@@ -98,7 +97,7 @@ class StaffSessions:
             life = REMEMBERED_LIFE if remember else LIFE
             row = StaffSession(
                 staff_id=staff.id,
-                token_sha256=_hash(token),
+                token_sha256=hash_of_token(token),
                 device=visit.device_words[:_WORDS_LIMIT],
                 ip=visit.ip,
                 is_remembered=remember,
@@ -129,7 +128,7 @@ class StaffSessions:
                 select(StaffSession, Staff)
                 .join(Staff, Staff.id == StaffSession.staff_id)
                 .where(
-                    StaffSession.token_sha256 == _hash(token),
+                    StaffSession.token_sha256 == hash_of_token(token),
                     StaffSession.ended_at.is_(None),
                     StaffSession.expires_at > now,
                     Staff.is_active,
@@ -165,7 +164,7 @@ class StaffSessions:
 
         def renew(tx: Transaction, staff: Staff) -> StaffSignedIn:
             row, token = self._own_session(tx, actor), _new_token()
-            row.token_sha256, row.reauthenticated_at = _hash(token), tx.now
+            row.token_sha256, row.reauthenticated_at = hash_of_token(token), tx.now
             _note(tx, actor, "staff_reauthenticated", staff.id, session_id=row.id)
             return self._told(row, staff, token)
 
@@ -198,7 +197,7 @@ class StaffSessions:
         def change(tx: Transaction, staff: Staff) -> StaffSignedIn:
             row, token = self._own_session(tx, actor), _new_token()
             set_password(tx, staff, new_hash, must_change=False, keeps=row.id)
-            row.token_sha256, row.reauthenticated_at = _hash(token), tx.now
+            row.token_sha256, row.reauthenticated_at = hash_of_token(token), tx.now
             _note(tx, actor, "staff_password_changed", staff.id)
             return self._told(row, staff, token)
 
@@ -333,11 +332,7 @@ def _see(tx: Transaction, session_id: int) -> None:
 
 
 def _new_token() -> str:
-    return TOKEN_PREFIX + secrets.token_urlsafe(32)
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return TOKEN_PREFIX + new_token()
 
 
 def _note(tx: Transaction, actor: Actor, action: str, staff_id: int, **facts: Any) -> None:

@@ -26,7 +26,7 @@ class TestCreate:
     def test_the_key_is_told_once_and_kept_as_a_hash(self, made, engineer, database, audit):
         (row,) = database.rows("SELECT * FROM staff_token")
 
-        assert len(made.token) == 43
+        assert (made.token[:3], len(made.token)) == ("sk_", 46)
         assert (row["id"], row["staff_id"], row["name"]) == (made.id, engineer.id, "抄表系统")
         assert made.token not in str(row)
         assert audit("staff_token_created") == [{"staff_id": engineer.id, "name": "抄表系统"}]
@@ -55,6 +55,21 @@ class TestCreate:
             tokens.create(actor=actor_without(Permission.MANAGE_STAFF), login_name="qian", name="x")
 
         assert database.rows("SELECT * FROM staff_token") == []
+
+
+class TestScope:
+    def test_keys_of_whoever_sees_more_are_out_of_scope(self, tokens, made, database):
+        with database.session() as session:
+            community = factories.make_community(session)
+            actor = factories.staff(
+                session, Role.ADMINISTRATOR, scope=factories.scope_of_community(community)
+            )
+
+        with pytest.raises(NotFound):
+            tokens.create(actor=actor, login_name="qian", name="抄表系统")
+        with pytest.raises(NotFound):
+            tokens.revoke(actor=actor, token_id=made.id)
+        assert not tokens.list_tokens(actor=actor, login_name="qian")
 
 
 class TestAuthenticate:
