@@ -10,7 +10,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 
 from domain.actors import Actor, Permission
-from domain.errors import InvalidInput, NotFound, PropertyError
+from domain.errors import NotFound
 from domain.phones import normalise_phone
 from domain.tokens import hash_of_token
 from models import Account, Owner, SessionToken
@@ -21,18 +21,16 @@ from services.owner_sessions import (
     end_owner_sessions,
     open_owner_session,
 )
+from services.password_doors import LoginNameTaken, prove, refuse_login_name
 from services.passwords import Passwords
 from services.phone_codes import OWNER_RESET, CodeTooSoon, PhoneCodes, WrongCode
 from services.scopes import in_scope
-from services.sign_in_attempts import Visit, close_attempt, hmac_of_name, open_attempt
-from services.staff.accounts import LoginNameTaken
-from services.staff.proofs import WrongCredentials
+from services.sign_in_attempts import Visit, hmac_of_name
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
 T = TypeVar("T")
 
 _DOOR = "owner"
-_NAME_LIMIT = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +69,7 @@ class OwnerPasswords:
         actor.must(Permission.HAND_OUT_OWNER_ACCOUNTS)
         actor.must_be_fresh()
         phone = normalise_phone(phone)
-        if not (1 <= len(login_name) <= _NAME_LIMIT and login_name.isprintable()):
-            raise InvalidInput(fields={"login_name": ["请填写登录名，40 字以内"]})
+        refuse_login_name(login_name)
         made = self.passwords.make_one_time()
 
         def work(tx: Transaction) -> OwnerAccount:
@@ -211,37 +208,17 @@ class OwnerPasswords:
         visit: Visit,
         then: Callable[[Transaction, Account], T],
     ) -> T:
-        def begin(tx: Transaction) -> tuple[int, Account | None]:
-            attempt_id = open_attempt(
-                tx,
-                door=_DOOR,
-                login_hmac=hmac_of_name(self.key, _DOOR, login_name),
-                visit=visit,
-            )
-            return attempt_id, tx.session.execute(
-                select(Account).where(Account.login_name == login_name, Account.is_active)
-            ).scalar_one_or_none()
-
-        attempt_id, account = self.unit_of_work.run(begin)
-        seen_hash = account.password_hash if account else ""
-        if not self.passwords.is_right(seen_hash, password) or account is None:
-            raise WrongCredentials
-        kept_hash, account_id = self.passwords.renewed(seen_hash, password), account.id
-
-        def finish(tx: Transaction) -> T | PropertyError:
-            account = tx.session.execute(
-                select(Account).where(Account.id == account_id).with_for_update()
-            ).scalar_one()
-            if not account.is_active or account.password_hash != seen_hash:
-                return WrongCredentials()
-            close_attempt(tx, attempt_id, "passed")
-            account.password_hash = kept_hash
-            return then(tx, account)
-
-        proven = self.unit_of_work.run(finish)
-        if isinstance(proven, PropertyError):
-            raise proven
-        return proven
+        return prove(
+            self.unit_of_work,
+            self.passwords,
+            Account,
+            door=_DOOR,
+            login_hmac=hmac_of_name(self.key, _DOOR, login_name),
+            login_name=login_name,
+            password=password,
+            visit=visit,
+            then=then,
+        )
 
 
 def _known(account: Account) -> list[str]:

@@ -11,10 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from domain.actors import MONEY_ROLES, Actor, ActorKind, Permission, Role
-from domain.errors import Conflict, InvalidInput, NotFound
+from domain.errors import InvalidInput, NotFound
 from domain.phones import mask_phone, normalise_phone
 from models import Staff
 from services.audit import record
+from services.password_doors import LoginNameTaken, check_login_name
 from services.passwords import Passwords
 from services.scopes import staff_in_scope
 from services.staff.grants import ask_for_role
@@ -28,13 +29,6 @@ _MAIL = re.compile(
     r"\A[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+\Z", re.ASCII
 )
 _MAIL_LIMIT = 200
-
-
-class LoginNameTaken(Conflict):
-    """Another member of staff has the login name."""
-
-    code = "login_name_taken"
-    message = "登录名已被使用"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +89,7 @@ class StaffAccounts:
             NotFound: no such community or building, or out of the actor's own scope.
         """
         self._check(actor)
-        fields = _name_faults(name)
-        if not (1 <= len(login_name) <= 40 and login_name.isprintable()) or " " in login_name:
-            fields["login_name"] = ["请填写登录名，40 字以内，不含空格"]
-        if fields:
+        if fields := _name_faults(name) | check_login_name(login_name):
             raise InvalidInput(fields=fields)
         contacts = {"phone": _phone(phone), "email": _email(email)}
         made = self.passwords.make_one_time()

@@ -8,26 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from domain.errors import NotSignedIn, PropertyError
 from models import RecoveryCode, Staff
+from services.password_doors import prove
 from services.passwords import Passwords
 from services.ports import SecretBox, TotpCodes
-from services.sign_in_attempts import Visit, close_attempt, hmac_of_name, open_attempt
-from services.staff.rows import lock_staff
+from services.sign_in_attempts import Visit, close_attempt, hmac_of_name
 from services.unit_of_work import Transaction, UnitOfWork
 
 T = TypeVar("T")
 
 DOOR = "staff"
-
-
-class WrongCredentials(NotSignedIn):
-    """Login name or password is wrong, or the account is switched off: never told which."""
-
-    code = "wrong_credentials"
-    message = "登录名或密码不正确"
 
 
 class TotpNeeded(NotSignedIn):
@@ -69,47 +62,32 @@ class StaffProofs:
     ) -> T:
         """Look at the proofs and, if they are right, do a step with the locked member of staff.
 
-        Known and unknown names take the same statements and one look at a hash.
-
         Raises:
             SignInTooSoon: too many wrong ones came before.
             WrongCredentials, TotpNeeded, WrongTotp: they are not right.
         """
 
-        def begin(tx: Transaction) -> tuple[int, Staff | None]:
-            attempt_id = open_attempt(
-                tx, door=DOOR, login_hmac=self.hmac_of(login_name), visit=visit
-            )
-            staff = tx.session.execute(
-                select(Staff).where(Staff.login_name == login_name, Staff.is_active)
-            ).scalar_one_or_none()
-            return attempt_id, staff
-
-        attempt_id, staff = self.unit_of_work.run(begin)
-        seen_hash = staff.password_hash if staff else ""
-        if not self.passwords.is_right(seen_hash, password) or staff is None:
-            raise WrongCredentials
-        kept_hash = self.passwords.renewed(seen_hash, password)
-        staff_id = staff.id
-
-        def finish(tx: Transaction) -> T | PropertyError:
-            staff = lock_staff(tx, staff_id)
-            if not staff.is_active or staff.password_hash != seen_hash:
-                return WrongCredentials()
-            if staff.totp_sealed and not totp:
+        def second(tx: Transaction, staff: Staff, attempt_id: int) -> PropertyError | None:
+            if not staff.totp_sealed:
+                return None
+            if not totp:
                 # The right password is no failure, and no pass either.
                 close_attempt(tx, attempt_id, "half")
                 return TotpNeeded()
-            if staff.totp_sealed and not self.take_factor(tx, staff, totp):
-                return WrongTotp()
-            close_attempt(tx, attempt_id, "passed")
-            staff.password_hash = kept_hash
-            return then(tx, staff)
+            return None if self.take_factor(tx, staff, totp) else WrongTotp()
 
-        proven = self.unit_of_work.run(finish)
-        if isinstance(proven, PropertyError):
-            raise proven
-        return proven
+        return prove(
+            self.unit_of_work,
+            self.passwords,
+            Staff,
+            door=DOOR,
+            login_hmac=self.hmac_of(login_name),
+            login_name=login_name,
+            password=password,
+            visit=visit,
+            second=second,
+            then=then,
+        )
 
     def take_factor(self, tx: Transaction, staff: Staff, code: str) -> bool:
         """Use up a code of the app, or a recovery code, of a locked member of staff."""

@@ -14,10 +14,9 @@ from domain.actors import (
 )
 from domain.errors import InvalidInput, NotAllowed, NotFound, NotSignedIn
 from domain.passwords import WeakPassword
+from services.password_doors import LoginNameTaken, WrongCredentials
 from services.phone_codes import WrongCode
 from services.sign_in_attempts import FREE_FAILURES, SignInTooSoon, Visit
-from services.staff.accounts import LoginNameTaken
-from services.staff.proofs import WrongCredentials
 from tests import factories
 from tests.factories import actor_without
 

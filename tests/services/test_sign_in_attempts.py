@@ -8,9 +8,10 @@ from sqlalchemy import text
 
 from domain.actors import visitor
 from gateways.passwords import Argon2Hasher
+from services.password_doors import WrongCredentials
 from services.passwords import Passwords
 from services.sign_in_attempts import FREE_FAILURES, SignInTooSoon, Visit, open_attempt
-from services.staff.proofs import StaffProofs, WrongCredentials
+from services.staff.proofs import StaffProofs
 from services.staff.sessions import StaffSessions
 from tests import factories
 

@@ -14,8 +14,8 @@ from domain.actors import (
     visitor,
 )
 from domain.errors import InvalidInput, NotAllowed, NotFound, NotSignedIn
-from services.staff.accounts import LoginNameTaken
-from services.staff.proofs import TotpNeeded, WrongCredentials
+from services.password_doors import LoginNameTaken, WrongCredentials
+from services.staff.proofs import TotpNeeded
 from services.staff.reach import Reach
 from tests import factories
 from tests.factories import actor_without

@@ -5,8 +5,8 @@ import pytest
 from domain.actors import Permission, ReauthenticationNeeded, Role
 from domain.errors import NotAllowed, NotFound
 from services.approvals.decisions import AlreadyDecided, RequesterIsApprover
+from services.password_doors import WrongCredentials
 from services.staff.grants import GrantPending
-from services.staff.proofs import WrongCredentials
 from tests import factories
 from tests.factories import actor_without
 

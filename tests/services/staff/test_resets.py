@@ -8,9 +8,10 @@ import pytest
 from domain.actors import Permission, visitor
 from domain.errors import InvalidInput, NotAllowed, NotSignedIn
 from domain.passwords import WeakPassword
+from services.password_doors import WrongCredentials
 from services.phone_codes import CODE_TRIES, CodeTooSoon, WrongCode
 from services.sign_in_attempts import Visit
-from services.staff.proofs import TotpNeeded, WrongCredentials
+from services.staff.proofs import TotpNeeded
 from services.staff.resets import LINKS_PER_IP_AND_DAY, LINKS_PER_NAME_AND_DAY, ResetNotValid
 from tests.factories import actor_without
 from tests.services.staff.conftest import HOME

@@ -18,8 +18,8 @@ from domain.actors import (
 )
 from domain.errors import NotAllowed, NotFound, NotSignedIn
 from domain.passwords import WeakPassword
+from services.password_doors import WrongCredentials
 from services.sign_in_attempts import Visit
-from services.staff.proofs import WrongCredentials
 from services.staff.sessions import StaffSessions
 from tests.factories import actor_without
 from tests.services.staff.conftest import HOME, PASSWORD
