@@ -112,6 +112,11 @@ class HouseSheet:
     row_count: int
     header_row: int = 0
 
+    @property
+    def item_count(self) -> int:
+        """How many houses there are to write."""
+        return len(self.houses)
+
 
 def read_house_sheet(rows: Sequence[Row], *, today: date) -> HouseSheet:
     """Read all rows of a sheet.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from domain import house_sheet, reading_sheet, space_sheet
 from domain.actors import Permission
 from domain.errors import Conflict
 
@@ -17,9 +18,9 @@ class ImportKind(StrEnum):
 
 
 SHEET_OF = {
-    ImportKind.OWNERS: "房屋业主",
-    ImportKind.SPACES: "车位",
-    ImportKind.READINGS: "水表读数",
+    ImportKind.OWNERS: house_sheet.SHEET_NAME,
+    ImportKind.SPACES: space_sheet.SHEET_NAME,
+    ImportKind.READINGS: reading_sheet.SHEET_NAME,
 }
 KIND_OF = {name: kind for kind, name in SHEET_OF.items()}
 PERMISSION_OF = {

@@ -89,6 +89,11 @@ class ReadingSheet:
         """Where the header stands, counted from 0."""
         return self.table.header_row
 
+    @property
+    def item_count(self) -> int:
+        """How many readings there are to write."""
+        return len(self.readings)
+
     def blame(self, reading: SheetReading, column: str, why: str, suggestion: str) -> Problem:
         """Make a problem of a row that reads well and cannot be taken all the same."""
         return self.table.blame(reading.row, column, _shown(reading, column), why, suggestion)

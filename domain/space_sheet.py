@@ -74,6 +74,11 @@ class SpaceSheet:
         """Where the header stands, counted from 0."""
         return self.table.header_row
 
+    @property
+    def item_count(self) -> int:
+        """How many spaces there are to write."""
+        return len(self.spaces)
+
 
 def read_space_sheet(rows: Sequence[Row]) -> SpaceSheet:
     """Read all rows of a sheet.

@@ -47,6 +47,11 @@ class Parsed(Protocol):
         """Where the header stands, counted from 0."""
         ...
 
+    @property
+    def item_count(self) -> int:
+        """How many things there are to write."""
+        ...
+
 
 class Report(Protocol):
     """What an import does, or would do, with a sheet."""
@@ -64,28 +69,6 @@ class Report(Protocol):
     @property
     def problems(self) -> Sequence[Problem]:
         """What is wrong, by row."""
-        ...
-
-
-class SheetImport(Protocol):
-    """One kind of import; the workbench drives all of them in the same way."""
-
-    def read(self, sheet: Sheet) -> Parsed:
-        """Read the rows of a sheet: no database is asked.
-
-        Raises:
-            InvalidInput: there is no header.
-        """
-        ...
-
-    def foresee(self, actor: Actor, community_id: int, parsed: Any) -> Report:
-        """Tell what importing would do; nothing is written."""
-        ...
-
-    def write(
-        self, actor: Actor, community_id: int, batch_id: int, parsed: Any, progress: Progress
-    ) -> Report:
-        """Write every row without a problem in chunks and end the batch."""
         ...
 
 

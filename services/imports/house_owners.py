@@ -6,19 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from domain.actors import Actor, Permission
-from domain.house_sheet import SHEET_NAME, HouseSheet, SheetHouse, read_house_sheet
+from domain.house_sheet import HouseSheet, SheetHouse, read_house_sheet
 from domain.imports import ImportKind
 from domain.periods import local_date
 from services.accounts import bind_houses
-from services.collector import resting_collector
+from services.imports.at_once import SheetTaker
 from services.imports.batches import (
     Progress,
     analyze,
     close_batch,
-    importing,
-    open_batch,
-    reach_community,
-    read_kind,
 )
 from services.imports.plans import (
     ImportReport,
@@ -31,70 +27,22 @@ from services.imports.plans import (
 )
 from services.imports.steps import Step, count_steps, keep_step
 from services.imports.writing import write_houses, write_people
-from services.ports import Sheet, WorkbookReader
-from services.unit_of_work import Transaction, UnitOfWork
+from services.ports import Sheet
+from services.unit_of_work import Transaction
 
 CHUNK_HOUSES = 2_000
 """Houses per transaction: bounds how much a crash can cost."""
 
 
 @dataclass(frozen=True)
-class HouseOwnerImport:
-    """Takes clerks' workbooks."""
+class HouseOwnerImport(SheetTaker[HouseSheet, ImportReport]):
+    """Takes clerks' sheets of houses and owners.
 
-    unit_of_work: UnitOfWork
-    workbooks: WorkbookReader
+    Houses are found again by building, unit and room number, owners by phone. Accounts that signed
+    in earlier with a phone of the sheet are bound to their houses.
+    """
 
-    def check(self, *, actor: Actor, community_id: int, content: bytes) -> ImportReport:
-        """Tell all problems of a workbook and what importing it would do; nothing is written.
-
-        Raises:
-            NotFound: no such community, or not one of the actor's.
-            InvalidInput: not a workbook, no such sheet, or no header.
-        """
-        actor.must(Permission.IMPORT_OWNERS)
-        self.unit_of_work.run(lambda tx: reach_community(tx, actor, community_id))
-        with resting_collector():
-            sheet = read_kind(self.workbooks, content, ImportKind.OWNERS)
-            return self.foresee(actor, community_id, self.read(sheet))
-
-    def carry_out(
-        self,
-        *,
-        actor: Actor,
-        community_id: int,
-        content: bytes,
-        file_name: str,
-        progress: Progress = lambda _done, _total: None,
-    ) -> ImportReport:
-        """Import every row without a problem; rows with one are told and left out.
-
-        Houses are found again by building, unit and room number, owners by phone, so the same file
-        again changes nothing and a corrected one changes what differs. Written in chunks; an
-        import that was cut off is simply started again. Accounts that signed in earlier with a
-        phone of the sheet are bound to their houses.
-
-        Raises:
-            NotFound, InvalidInput: as in `check`.
-            ImportRunning: another import of the community is going on.
-        """
-        actor.must(Permission.IMPORT_OWNERS)
-        self.unit_of_work.run(lambda tx: reach_community(tx, actor, community_id))
-        with resting_collector():
-            parsed = self.read(read_kind(self.workbooks, content, ImportKind.OWNERS))
-        with importing(self.unit_of_work, community_id), resting_collector():
-            batch_id = self.unit_of_work.run(
-                lambda tx: open_batch(
-                    tx,
-                    actor,
-                    community_id,
-                    SHEET_NAME,
-                    content=content,
-                    file_name=file_name,
-                    rows_total=len(parsed.houses),
-                )
-            )
-            return self.write(actor, community_id, batch_id, parsed, progress)
+    kind = ImportKind.OWNERS
 
     def read(self, sheet: Sheet) -> HouseSheet:
         """Read the rows of a sheet.

@@ -8,22 +8,19 @@ from dataclasses import dataclass, field
 
 from domain.actors import Actor, Permission
 from domain.imports import ImportKind
-from domain.reading_sheet import SHEET_NAME, ReadingSheet, SheetReading, read_reading_sheet
+from domain.reading_sheet import ReadingSheet, SheetReading, read_reading_sheet
 from domain.sheets import HouseKey, Problem
+from services.imports.at_once import SheetTaker
 from services.imports.batches import (
     Progress,
     analyze,
     close_batch,
-    importing,
-    open_batch,
-    reach_community,
-    read_kind,
 )
 from services.imports.reading_plans import ChunkPlan, plan_chunk, read_houses, write_chunk
 from services.imports.steps import Step, count_steps, keep_step
 from services.meters.judging import UsageWarning
-from services.ports import Sheet, WorkbookReader
-from services.unit_of_work import Transaction, UnitOfWork
+from services.ports import Sheet
+from services.unit_of_work import Transaction
 
 CHUNK_ROWS = 1_000
 """Rows per transaction, give or take those of one house: bounds how much a crash can cost."""
@@ -66,59 +63,14 @@ class ReadingImportReport:
 
 
 @dataclass(frozen=True)
-class MeterReadingImport:
-    """Takes clerks' sheets of readings."""
+class MeterReadingImport(SheetTaker[ReadingSheet, ReadingImportReport]):
+    """Takes clerks' sheets of readings.
 
-    unit_of_work: UnitOfWork
-    workbooks: WorkbookReader
+    A meter that is not on file is registered on the house of its row, with its earliest reading as
+    opening reading, if the actor may register meters.
+    """
 
-    def check(self, *, actor: Actor, community_id: int, content: bytes) -> ReadingImportReport:
-        """Tell all problems of a workbook and what importing it would do; nothing is written.
-
-        Raises:
-            NotFound: no such community, or not one of the actor's.
-            InvalidInput: not a workbook, no such sheet, or no header.
-        """
-        actor.must(Permission.READ_METERS)
-        self.unit_of_work.run(lambda tx: reach_community(tx, actor, community_id))
-        sheet = read_kind(self.workbooks, content, ImportKind.READINGS)
-        return self.foresee(actor, community_id, self.read(sheet))
-
-    def carry_out(
-        self,
-        *,
-        actor: Actor,
-        community_id: int,
-        content: bytes,
-        file_name: str,
-        progress: Progress = lambda _done, _total: None,
-    ) -> ReadingImportReport:
-        """Import every row without a problem; rows with one are told and left out.
-
-        A meter that is not on file is registered on the house of its row, with its earliest
-        reading as opening reading, if the actor may register meters. The same file again changes
-        nothing. Written in chunks; an import that was cut off is simply started again.
-
-        Raises:
-            NotFound, InvalidInput: as in `check`.
-            ImportRunning: another import of the community is going on.
-        """
-        actor.must(Permission.READ_METERS)
-        self.unit_of_work.run(lambda tx: reach_community(tx, actor, community_id))
-        parsed = self.read(read_kind(self.workbooks, content, ImportKind.READINGS))
-        with importing(self.unit_of_work, community_id):
-            batch_id = self.unit_of_work.run(
-                lambda tx: open_batch(
-                    tx,
-                    actor,
-                    community_id,
-                    SHEET_NAME,
-                    content=content,
-                    file_name=file_name,
-                    rows_total=len(parsed.readings),
-                )
-            )
-            return self.write(actor, community_id, batch_id, parsed, progress)
+    kind = ImportKind.READINGS
 
     def read(self, sheet: Sheet) -> ReadingSheet:
         """Read the rows of a sheet.

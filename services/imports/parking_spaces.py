@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from domain.actors import Actor, Permission
 from domain.imports import ImportKind
 from domain.sheets import Problem
-from domain.space_sheet import SHEET_NAME, SheetSpace, SpaceSheet, read_space_sheet
+from domain.space_sheet import SheetSpace, SpaceSheet, read_space_sheet
+from services.imports.at_once import SheetTaker
 from services.imports.batches import (
     Progress,
     analyze,
     close_batch,
-    importing,
-    open_batch,
-    reach_community,
-    read_kind,
 )
 from services.imports.space_plans import (
     SpacePlan,
@@ -25,8 +22,8 @@ from services.imports.space_plans import (
     write_spaces,
 )
 from services.imports.steps import Step, count_steps, keep_step
-from services.ports import Sheet, WorkbookReader
-from services.unit_of_work import Transaction, UnitOfWork
+from services.ports import Sheet
+from services.unit_of_work import Transaction
 
 CHUNK_SPACES = 1_000
 """Spaces per transaction: bounds how much a crash can cost."""
@@ -57,58 +54,14 @@ class SpaceImportReport:
 
 
 @dataclass(frozen=True)
-class ParkingSpaceImport:
-    """Takes clerks' sheets of parking spaces."""
+class ParkingSpaceImport(SheetTaker[SpaceSheet, SpaceImportReport]):
+    """Takes clerks' sheets of parking spaces.
 
-    unit_of_work: UnitOfWork
-    workbooks: WorkbookReader
+    Spaces are found again by their number, cars by their plate, who uses a space by a phone that is
+    on file.
+    """
 
-    def check(self, *, actor: Actor, community_id: int, content: bytes) -> SpaceImportReport:
-        """Tell all problems of a workbook and what importing it would do; nothing is written.
-
-        Raises:
-            NotFound: no such community, or not one of the actor's.
-            InvalidInput: not a workbook, no such sheet, or no header.
-        """
-        actor.must(Permission.IMPORT_OWNERS)
-        self.unit_of_work.run(lambda tx: reach_community(tx, actor, community_id))
-        sheet = read_kind(self.workbooks, content, ImportKind.SPACES)
-        return self.foresee(actor, community_id, self.read(sheet))
-
-    def carry_out(
-        self,
-        *,
-        actor: Actor,
-        community_id: int,
-        content: bytes,
-        file_name: str,
-        progress: Progress = lambda _done, _total: None,
-    ) -> SpaceImportReport:
-        """Import every row without a problem; rows with one are told and left out.
-
-        Spaces are found again by their number, cars by their plate, who uses a space by a phone
-        that is on file. The same file again changes nothing.
-
-        Raises:
-            NotFound, InvalidInput: as in `check`.
-            ImportRunning: another import of the community is going on.
-        """
-        actor.must(Permission.IMPORT_OWNERS)
-        self.unit_of_work.run(lambda tx: reach_community(tx, actor, community_id))
-        parsed = self.read(read_kind(self.workbooks, content, ImportKind.SPACES))
-        with importing(self.unit_of_work, community_id):
-            batch_id = self.unit_of_work.run(
-                lambda tx: open_batch(
-                    tx,
-                    actor,
-                    community_id,
-                    SHEET_NAME,
-                    content=content,
-                    file_name=file_name,
-                    rows_total=len(parsed.spaces),
-                )
-            )
-            return self.write(actor, community_id, batch_id, parsed, progress)
+    kind = ImportKind.SPACES
 
     def read(self, sheet: Sheet) -> SpaceSheet:
         """Read the rows of a sheet.

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from sqlalchemy import delete, select, update
 
@@ -28,10 +29,10 @@ from domain.imports import (
 from domain.sheets import Problem
 from models import ImportBatch, ImportFile, ImportStep, Staff
 from services.collector import resting_collector
+from services.imports.at_once import SheetTaker
 from services.imports.batches import (
     ImportRunning,
     Parsed,
-    SheetImport,
     importing,
     reach_community,
     read_kind,
@@ -59,7 +60,7 @@ class ImportWork:
     unit_of_work: UnitOfWork
     workbooks: WorkbookReader
     sheets: ImportSheetWriter
-    imports: Mapping[ImportKind, SheetImport]
+    imports: Mapping[ImportKind, SheetTaker[Any, Any]]
 
     def work_due(self, *, actor: Actor) -> int:
         """Go on with every batch that has something to do and return how many there were.
