@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import case, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -206,13 +206,12 @@ def find_house(session: Session, actor: Actor, community_id: int, label: str) ->
     Raises:
         NotFound: there is none.
     """
-    unit = case((House.unit_no == "", ""), else_=House.unit_no + "单元")
     found = session.execute(
         select(House.id)
         .join(Building, Building.id == House.building_id)
         .where(
             House.community_id == community_id,
-            Building.name + unit + House.room_no == label.strip(),
+            house_label_column() == label.strip(),
             houses_in_scope(actor),
         )
         .order_by(House.id)
@@ -221,3 +220,9 @@ def find_house(session: Session, actor: Actor, community_id: int, label: str) ->
     if found is None:
         raise NotFound(f"没有房屋 {label}，请写全，例如 1栋1单元101")
     return found
+
+
+def house_label_column() -> ColumnElement[str]:
+    """Name a house in SQL as `house_label` does; the query joins its building."""
+    unit = case((House.unit_no != "", func.concat(House.unit_no, "单元")), else_="")
+    return func.concat(Building.name, unit, House.room_no)

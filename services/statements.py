@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, Select, select
 
 from domain.actors import Actor, Permission
 from domain.errors import InvalidInput, NotFound
@@ -13,6 +13,7 @@ from domain.houses import house_label
 from domain.periods import add_months, local_date
 from models import Building, Community, House, HouseBinding
 from services.bindings import sees_bills_of
+from services.estate import house_label_column
 from services.ports import DocumentWriter
 from services.reports.tables import FileForm
 from services.scopes import houses_in_scope
@@ -53,12 +54,11 @@ class Statements:
         """
         actor.must(Permission.VIEW_HOUSE_MONEY)
         actor.must_reach(community_id)
-        unit = case((House.unit_no != "", func.concat(House.unit_no, "单元")), else_="")
         return self._read(
             from_on,
             until_on,
             House.community_id == community_id,
-            func.concat(Building.name, unit, House.room_no) == house.strip(),
+            house_label_column() == house.strip(),
             houses_in_scope(actor),
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Select, case, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, exists, or_, select, true
 
 from domain.actors import Actor, Permission
 from domain.cells import BadCell
@@ -18,7 +18,7 @@ from domain.periods import Span
 from domain.reading_sheet import tidy_meter_no
 from domain.usages import in_units, monthly_usages, trim
 from models import Building, House, Meter, MeterReading, Staff
-from services.estate import CommunityView, find_community, find_house
+from services.estate import CommunityView, find_community, find_house, house_label_column
 from services.meters.timelines import load_meters
 from services.scopes import houses_in_scope, in_scope
 from services.unit_of_work import UnitOfWork
@@ -150,7 +150,7 @@ class MeterLists:
             query = query.where(
                 or_(
                     Meter.meter_no.icontains(words, autoescape=True),
-                    _label().icontains(words, autoescape=True),
+                    house_label_column().icontains(words, autoescape=True),
                 )
             )
         return self._list(query)
@@ -223,12 +223,6 @@ def _seen(actor: Actor) -> ColumnElement[bool]:
 
 
 _MeterQuery = Select[Meter, str | None, str | None, str | None, date | None, Decimal | None]
-
-
-def _label() -> ColumnElement[str]:
-    """Name a house in SQL as `house_label` does."""
-    unit = case((House.unit_no != "", func.concat(House.unit_no, "单元")), else_="")
-    return func.concat(Building.name, unit, House.room_no)
 
 
 def _meters() -> _MeterQuery:
