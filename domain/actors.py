@@ -41,6 +41,12 @@ class Permission(StrEnum):
     VIEW_HOUSE_MONEY = "view_house_money"
     VIEW_REPORTS = "view_reports"
     RECONCILE = "reconcile"
+    VIEW_OWNERS = "view_owners"
+    MANAGE_OWNERS = "manage_owners"
+    REVEAL_PHONES = "reveal_phones"
+    TRANSFER_HOUSES = "transfer_houses"
+    REVIEW_BINDINGS = "review_bindings"
+    MANAGE_OWN_BINDINGS = "manage_own_bindings"
 
 
 class Role(StrEnum):
@@ -88,6 +94,11 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.VIEW_HOUSE_MONEY,
             _P.VIEW_REPORTS,
             _P.RECONCILE,
+            _P.VIEW_OWNERS,
+            _P.MANAGE_OWNERS,
+            _P.REVEAL_PHONES,
+            _P.TRANSFER_HOUSES,
+            _P.REVIEW_BINDINGS,
         }
     ),
     Role.FINANCE: frozenset(
@@ -111,10 +122,18 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.VIEW_HOUSE_MONEY,
             _P.VIEW_REPORTS,
             _P.RECONCILE,
+            _P.VIEW_OWNERS,
+            _P.REVEAL_PHONES,
         }
     ),
     Role.CASHIER: frozenset(
-        {_P.VIEW_ESTATE, _P.TAKE_MONEY, _P.PRINT_RECEIPTS, _P.VIEW_HOUSE_MONEY}
+        {
+            _P.VIEW_ESTATE,
+            _P.TAKE_MONEY,
+            _P.PRINT_RECEIPTS,
+            _P.VIEW_HOUSE_MONEY,
+            _P.VIEW_OWNERS,
+        }
     ),
     Role.CUSTOMER_SERVICE: frozenset(
         {
@@ -123,11 +142,22 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.READ_METERS,
             _P.REQUEST_MONEY_OUT,
             _P.VIEW_HOUSE_MONEY,
+            _P.VIEW_OWNERS,
+            _P.MANAGE_OWNERS,
+            _P.REVEAL_PHONES,
+            _P.TRANSFER_HOUSES,
+            _P.REVIEW_BINDINGS,
         }
     ),
     Role.ENGINEER: frozenset({_P.READ_METERS}),
     Role.AUDITOR: frozenset(
-        {_P.VIEW_ESTATE, _P.CHECK_LEDGER, _P.VIEW_HOUSE_MONEY, _P.VIEW_REPORTS}
+        {
+            _P.VIEW_ESTATE,
+            _P.CHECK_LEDGER,
+            _P.VIEW_HOUSE_MONEY,
+            _P.VIEW_REPORTS,
+            _P.VIEW_OWNERS,
+        }
     ),
 }
 
@@ -215,6 +245,7 @@ def owner_actor(*, account_id: int, request_id: str = "", openid: str = "") -> A
             _P.VIEW_OWN_BILLS,
             _P.PAY_OWN_BILLS,
             _P.VERIFY_RECEIPT,
+            _P.MANAGE_OWN_BINDINGS,
         }
     )
     return Actor(ActorKind.OWNER, account_id, f"账号{account_id}", may, request_id, openid)
@@ -257,6 +288,9 @@ def operator(request_id: str = "") -> Actor:
             _P.VIEW_ESTATE,
             _P.MANAGE_ESTATE,
             _P.IMPORT_OWNERS,
+            _P.VIEW_OWNERS,
+            _P.MANAGE_OWNERS,
+            _P.REVEAL_PHONES,
             _P.MANAGE_FEES,
             _P.MANAGE_METERS,
             _P.READ_METERS,

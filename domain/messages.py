@@ -20,6 +20,7 @@ class MessageKind(StrEnum):
     LOGIN_CODE = "login_code"
     BILL_PUBLISHED = "bill_published"
     PAYMENT_RECEIVED = "payment_received"
+    HOUSE_REGISTERED = "house_registered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ MESSAGES: dict[MessageKind, MessageShape] = {
             "receipt_no": "character_string4",
         },
     ),
+    MessageKind.HOUSE_REGISTERED: MessageShape(("community", "house"), {}),
 }
 
 _AMOUNT_FIELD = re.compile(r"\Aamount[0-9]+\Z")

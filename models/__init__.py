@@ -22,6 +22,7 @@ from models.bills import (
     BillLine,
     NumberSeries,
 )
+from models.bindings import BindingApplication, HouseInvitation
 from models.discounts import DiscountHouse, DiscountItem, DiscountRule
 from models.estate import (
     Building,
@@ -50,7 +51,7 @@ from models.payments import (
     StaffTask,
     Suspense,
 )
-from models.people import HousePerson, Owner, PersonRole
+from models.people import HousePerson, Owner, OwnerPhone, PersonRole, PhoneReveal
 from models.prepaid import Deposit, DepositEntry, PrepaidAccount, PrepaidEntry
 from models.receipts import Receipt, ReceiptMark
 from models.reconciliation import ReconciliationCase, ReconciliationRun
@@ -59,6 +60,7 @@ from models.refunds import Refund, RefundPart, SuspenseResolution
 from models.reports import CollectionChange, CollectionSummary
 from models.shares import OneOffCharge, SharePool, SharePoolWeight
 from models.shifts import CashierShift, ShiftCount
+from models.transfers import HouseTransfer, TransferDebt, TransferParty, TransferShare
 
 __all__ = [
     "Account",
@@ -74,6 +76,7 @@ __all__ = [
     "BillLateFee",
     "BillLine",
     "BillLock",
+    "BindingApplication",
     "Building",
     "BuildingUnit",
     "Car",
@@ -93,9 +96,11 @@ __all__ = [
     "FeeStandard",
     "House",
     "HouseBinding",
+    "HouseInvitation",
     "HouseMeasure",
     "HousePerson",
     "HouseState",
+    "HouseTransfer",
     "IdempotencyKey",
     "ImportBatch",
     "JobSlot",
@@ -109,12 +114,14 @@ __all__ = [
     "OneOffCharge",
     "OutboxMessage",
     "Owner",
+    "OwnerPhone",
     "ParkingSpace",
     "PayCode",
     "Payment",
     "PaymentOrder",
     "PaymentOrderBill",
     "PersonRole",
+    "PhoneReveal",
     "PlatformNotice",
     "PrepaidAccount",
     "PrepaidEntry",
@@ -134,6 +141,9 @@ __all__ = [
     "StaffToken",
     "Suspense",
     "SuspenseResolution",
+    "TransferDebt",
+    "TransferParty",
+    "TransferShare",
     "WechatIdentity",
     "db",
 ]

@@ -120,6 +120,7 @@ class Credentials:
             "SMS_TEMPLATE_LOGIN_CODE": self.templates["sms_login_code"],
             "SMS_TEMPLATE_BILL_PUBLISHED": self.templates["sms_bill_published"],
             "SMS_TEMPLATE_PAYMENT_RECEIVED": self.templates["sms_payment_received"],
+            "SMS_TEMPLATE_HOUSE_REGISTERED": self.templates["sms_house_registered"],
             "SMS_API_BASE": base_url,
         }
 
@@ -175,6 +176,7 @@ def make(chance: Chance) -> dict[str, Any]:
             "sms_login_code": chance.digits(7),
             "sms_bill_published": chance.digits(7),
             "sms_payment_received": chance.digits(7),
+            "sms_house_registered": chance.digits(7),
         },
         "identity_salt": chance.text(32),
         "alipay": alipay_accounts.make(chance),
