@@ -24,6 +24,9 @@ class Rights:
     may_report: bool | None = None
 
 
+NO_DECISION = Rights()
+
+
 def rights_of(role: str, chosen: Rights) -> Rights:
     """Tell what a role with the owner's decisions comes to.
 

@@ -62,6 +62,18 @@ from services.payments.suspense import SuspenseMoney
 from services.payments.sweep import PaymentSweep
 from services.payments.tickets import OrderTickets
 from services.payments.watch import PaymentWatch
+from services.people.applications import BindingApplications
+from services.people.house_bindings import HouseBindings
+from services.people.invitations import HouseInvitations
+from services.people.names import NameLetters
+from services.people.own_phone import OwnPhone
+from services.people.owners import Owners
+from services.people.parts import HousePeople
+from services.people.phone_codes import PhoneCodes
+from services.people.phones import OwnerPhones
+from services.people.search import OwnerSearch
+from services.people.transfer_records import TransferRecords
+from services.people.transfers import Transfers
 from services.ports import (
     Clock,
     DocumentWriter,
@@ -152,6 +164,17 @@ class Services:
     sweep: PaymentSweep
     tasks: StaffTasks
     timetable: Timetable
+    binding_applications: BindingApplications
+    house_bindings: HouseBindings
+    invitations: HouseInvitations
+    name_letters: NameLetters
+    own_phone: OwnPhone
+    owners: Owners
+    house_people: HousePeople
+    owner_phones: OwnerPhones
+    owner_search: OwnerSearch
+    transfer_records: TransferRecords
+    transfers: Transfers
 
 
 class World(Protocol):
@@ -225,6 +248,7 @@ def build(
     sweep = PaymentSweep(unit_of_work, world.pay_channels, calls, settlement)
     refunds = Refunds(unit_of_work, world.pay_channels, calls)
     door_key = hmac.digest(policy.code_key, b"door codes", hashlib.sha256)
+    codes = PhoneCodes(policy.code_key, policy.sms_daily_cap)
     tickets = OrderTickets(unit_of_work, world.pay_channels, calls)
     return Services(
         accounts=Accounts(unit_of_work, world.official_account),
@@ -289,6 +313,17 @@ def build(
         sweep=sweep,
         tasks=StaffTasks(unit_of_work),
         timetable=Timetable(unit_of_work),
+        binding_applications=BindingApplications(unit_of_work),
+        house_bindings=HouseBindings(unit_of_work),
+        invitations=HouseInvitations(unit_of_work),
+        name_letters=NameLetters(unit_of_work),
+        own_phone=OwnPhone(unit_of_work, codes),
+        owners=Owners(unit_of_work),
+        house_people=HousePeople(unit_of_work),
+        owner_phones=OwnerPhones(unit_of_work, codes),
+        owner_search=OwnerSearch(unit_of_work),
+        transfer_records=TransferRecords(unit_of_work),
+        transfers=Transfers(unit_of_work),
     )
 
 

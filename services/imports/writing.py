@@ -16,6 +16,7 @@ from domain.periods import local_date
 from models import Building, House, HousePerson, Occupancy, Owner, PersonRole
 from services.audit import record
 from services.imports.plans import FIELDS, OnFile, Plan
+from services.people.names import letters_of
 from services.unit_of_work import Transaction
 
 
@@ -126,6 +127,7 @@ def write_people(
                     "phone": owner.phone,
                     "email": owner.email,
                     "created_at": tx.now,
+                    **letters_of(owner.name),
                 }
                 for owner in missing.values()
             ],
