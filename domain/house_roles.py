@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class PersonRole(StrEnum):
+    """What a person is to a house: 产权人/共有人/家庭成员/租客/联系人."""
+
+    TITLE_HOLDER = "title_holder"
+    CO_OWNER = "co_owner"
+    FAMILY = "family"
+    TENANT = "tenant"
+    CONTACT = "contact"
+
 
 ROLE_SHOWN = {
     "title_holder": "产权人",

@@ -14,6 +14,7 @@ from werkzeug.routing import BaseConverter, IntegerConverter
 
 from miniapp_api import (
     bills,
+    bindings,
     callbacks,
     door,
     errors,
@@ -23,8 +24,11 @@ from miniapp_api import (
     payments,
     receipt_pages,
     sessions,
+    staff_owners,
     staff_payments,
+    staff_people,
     staff_readings,
+    staff_transfers,
     statements,
 )
 from miniapp_api.documentation import describe_security, make_api
@@ -95,6 +99,10 @@ def register(
         statements.bp,
         staff_readings.bp,
         staff_payments.bp,
+        bindings.bp,
+        staff_owners.bp,
+        staff_people.bp,
+        staff_transfers.bp,
     ):
         api.register_blueprint(blueprint)
     describe_security(app, api)

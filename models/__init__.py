@@ -1,5 +1,6 @@
 """All tables, through one door: importing this package is what makes the metadata complete."""
 
+from domain.house_roles import PersonRole
 from domain.houses import HouseState
 from models.accounts import (
     Account,
@@ -51,7 +52,7 @@ from models.payments import (
     StaffTask,
     Suspense,
 )
-from models.people import HousePerson, Owner, OwnerPhone, PersonRole, PhoneReveal
+from models.people import HousePerson, Owner, OwnerPhone, PhoneReveal
 from models.prepaid import Deposit, DepositEntry, PrepaidAccount, PrepaidEntry
 from models.receipts import Receipt, ReceiptMark
 from models.reconciliation import ReconciliationCase, ReconciliationRun

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 
 from sqlalchemy import (
     BigInteger,
@@ -19,17 +18,8 @@ from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql import func
 
+from domain.house_roles import PersonRole
 from models.base import BigId, Instant, Model, Words, one_of
-
-
-class PersonRole(StrEnum):
-    """What a person is to a house: 产权人/共有人/家庭成员/租客/联系人."""
-
-    TITLE_HOLDER = "title_holder"
-    CO_OWNER = "co_owner"
-    FAMILY = "family"
-    TENANT = "tenant"
-    CONTACT = "contact"
 
 
 class Owner(Model):

@@ -2,7 +2,7 @@
 
 Lock: ACCESS EXCLUSIVE on owner, house_person, house_binding and outbox_message for the instant in
 which columns, triggers and a check are added; constants fill them, so nothing is rewritten. SHARE
-on owner, house_person and house_binding while indexes are built: some seconds at a million owners.
+on owner, house, house_person and house_binding while indexes are built: some seconds at a million owners.
 Code of before goes on working: what it writes of an owner's phone the trigger copies.
 `flask owners letters` fills the letters of names that are on file.
 """
@@ -430,6 +430,12 @@ def _add_columns() -> None:
     op.add_column("house_person", sa.Column("may_see_bills", sa.Boolean(), nullable=True))
     op.add_column("house_person", sa.Column("may_pay", sa.Boolean(), nullable=True))
     op.add_column("house_person", sa.Column("may_report", sa.Boolean(), nullable=True))
+    op.create_index(
+        "ix_house_room_no",
+        "house",
+        ["room_no"],
+        postgresql_ops={"room_no": "text_pattern_ops"},
+    )
     op.create_index("ix_house_person_house_id", "house_person", ["house_id"], unique=False)
     op.add_column("owner", sa.Column("wechat_note", sa.Text(), server_default="", nullable=False))
     op.add_column("owner", sa.Column("note", sa.Text(), server_default="", nullable=False))
@@ -506,6 +512,7 @@ def downgrade() -> None:
     op.drop_column("owner", "pinyin")
     op.drop_column("owner", "note")
     op.drop_column("owner", "wechat_note")
+    op.drop_index("ix_house_room_no", table_name="house")
     op.drop_index("ix_house_person_house_id", table_name="house_person")
     op.drop_column("house_person", "may_report")
     op.drop_column("house_person", "may_pay")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 
 from domain.actors import Actor, Permission
 from domain.errors import NotFound
 from domain.house_roles import OWNING_ROLES, Rights
 from domain.periods import local_date
 from models import House, HouseBinding
+from services.accounts import bind_houses
 from services.audit import record
 from services.people.binding_rows import BindingView, owner_house_ids, present_part, read_bindings
 from services.people.endings import end_bindings
@@ -42,6 +43,26 @@ class HouseBindings:
                 ),
                 account_id=actor.account_id,
             )
+
+    def bind_by_phone(self, *, actor: Actor) -> int:
+        """Bind the houses on file for one's own phone, also those one had left; tell how many.
+
+        What an owner or staff ended stays ended.
+        """
+        actor.must(Permission.MANAGE_OWN_BINDINGS)
+
+        def work(tx: Transaction) -> int:
+            tx.session.execute(
+                update(HouseBinding)
+                .where(
+                    HouseBinding.account_id == actor.account_id,
+                    HouseBinding.ended_because == "self",
+                )
+                .values(ended_because="")
+            )
+            return bind_houses(tx, actor, account_id=actor.account_id)
+
+        return self.unit_of_work.run(work)
 
     def unbind(self, *, actor: Actor, binding_id: int) -> None:
         """End one's own binding, or that of family or a tenant of a house that one owns.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy import select
@@ -177,7 +177,7 @@ class Transfers:
                 subject=staff_subject(actor),
                 action=_ACTION,
                 key=client_key,
-                body=(plan, reason),
+                body=(replace(plan, version=""), reason),
             )
             if claim.is_known:
                 return tx.session.execute(

@@ -449,6 +449,20 @@ class TestUnbind:
             lambda tx: bind_houses(tx, place.clerk, account_id=place.account_id)
         )
 
+    def test_who_left_may_come_back_by_the_phone_on_file(self, services, place, houses_of):
+        [own] = services.house_bindings.list_own(actor=place.owner)
+        services.house_bindings.unbind(actor=place.owner, binding_id=own.id)
+
+        assert services.house_bindings.bind_by_phone(actor=place.owner) == 1
+
+        assert houses_of(place.owner) == [(place.house_id, "owner")]
+
+    def test_who_was_put_out_by_staff_does_not(self, services, place, houses_of):
+        [own] = services.house_bindings.list_own(actor=place.owner)
+        services.house_bindings.revoke(actor=place.clerk, binding_id=own.id, reason="x")
+
+        assert services.house_bindings.bind_by_phone(actor=place.owner) == 0
+
     def test_the_owner_ends_others_of_the_house(
         self, services, place, join, stranger, houses_of, database
     ):
@@ -572,6 +586,7 @@ class TestPermissions:
             lambda: applications.list_own(actor=actor),
             lambda: applications.withdraw(actor=actor, application_id=1),
             lambda: bound.list_own(actor=actor),
+            lambda: bound.bind_by_phone(actor=actor),
             lambda: bound.unbind(actor=actor, binding_id=1),
             lambda: bound.decide_rights(actor=actor, binding_id=1, rights=Rights()),
             lambda: invitations.invite(actor=actor, house_id=1, invited=WIFE),
