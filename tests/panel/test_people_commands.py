@@ -130,7 +130,7 @@ class TestTransfer:
     def test_previewed_and_carried_out(self, flask, here, database):
         seen = done(flask("transfer", "preview", "1栋1单元101", "--on", "2026-10-15", *HERE), 0)
         assert "原业主：王小明" in seen
-        assert "原业主 14 天 94.85 元，新业主 17 天 115.17 元" in seen
+        assert "原业主 14 天 ¥94.85，新业主 17 天 ¥115.17" in seen
 
         answer = flask(*self.RUN, "--buyer", "赵买,18800000001,0.5", "--buyer", "钱买,,0.5")
 
