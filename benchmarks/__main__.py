@@ -8,13 +8,14 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import bill_run, payment_notices, publication, reports
+from benchmarks import bill_run, owner_search, payment_notices, publication, reports
 from benchmarks.figures import Figure
 
 FIGURES = {
     "P1": bill_run.measure,
     "P2": publication.measure,
     "P4": payment_notices.measure,
+    "P8a": owner_search.measure,
     "P9": reports.measure,
 }
 ROOT = Path(__file__).parents[1]
