@@ -85,6 +85,7 @@ class Settings:
     sms_template_login_code: str
     sms_template_bill_published: str
     sms_template_payment_received: str
+    sms_template_house_registered: str
     sms_daily_cap: int = 5000
 
     mail_host: str = ""

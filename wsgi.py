@@ -25,6 +25,7 @@ from miniapp_api.slow_bodies import BODY_DEADLINE_S
 from models import db
 from services import assembly, logs
 from services.ports import Clock, JobQueue
+from services.world import Policy
 from settings import Settings
 
 _ROOT = Path(__file__).parent
@@ -117,7 +118,7 @@ def _wire(
         queue=queue or RqJobQueue(make_queue(redis)),
         clock=clock,
         world=world,
-        policy=assembly.Policy(
+        policy=Policy(
             code_key=settings.secret_key.encode(),
             sms_daily_cap=settings.sms_daily_cap,
             delivery_width=settings.delivery_width,

@@ -8,7 +8,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import bill_run, owner_import, payment_notices, publication, reports
+from benchmarks import bill_run, owner_import, owner_search, payment_notices, publication, reports
 from benchmarks.figures import Figure
 
 FIGURES = {
@@ -16,6 +16,7 @@ FIGURES = {
     "P2": publication.measure,
     "P4": payment_notices.measure,
     "P7": owner_import.measure,
+    "P8a": owner_search.measure,
     "P9": reports.measure,
 }
 ROOT = Path(__file__).parents[1]

@@ -1,4 +1,4 @@
-"""Who acts, and what each role may do. Deny is the default."""
+"""Who acts, on which data, and what they may do of it."""
 
 from __future__ import annotations
 
@@ -6,146 +6,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from domain.errors import NotAllowed, NotFound
+from domain.permissions import MONEY_ROLES as MONEY_ROLES
+from domain.permissions import ROLE_PERMISSIONS as ROLE_PERMISSIONS
+from domain.permissions import ROLE_SHOWN as ROLE_SHOWN
+from domain.permissions import Permission as Permission
+from domain.permissions import Role as Role
 
-
-class Permission(StrEnum):
-    """One thing that a use-case asks for."""
-
-    SIGN_IN = "sign_in"
-    MANAGE_OWN_SESSION = "manage_own_session"
-    VIEW_OWN_BILLS = "view_own_bills"
-    PAY_OWN_BILLS = "pay_own_bills"
-    PAY_AT_DOOR = "pay_at_door"
-    RUN_PLATFORM_WORK = "run_platform_work"
-    CHECK_LEDGER = "check_ledger"
-    VIEW_ESTATE = "view_estate"
-    MANAGE_STAFF = "manage_staff"
-    APPROVE_ROLES = "approve_roles"
-    MANAGE_OWN_STAFF_SESSION = "manage_own_staff_session"
-    HAND_OUT_OWNER_ACCOUNTS = "hand_out_owner_accounts"
-    MANAGE_ESTATE = "manage_estate"
-    IMPORT_OWNERS = "import_owners"
-    MANAGE_FEES = "manage_fees"
-    GENERATE_BILLS = "generate_bills"
-    REVIEW_BILLS = "review_bills"
-    PUBLISH_BILLS = "publish_bills"
-    VOID_BILLS = "void_bills"
-    MANAGE_METERS = "manage_meters"
-    READ_METERS = "read_meters"
-    TAKE_MONEY = "take_money"
-    BACKDATE_MONEY = "backdate_money"
-    REVERSE_MONEY = "reverse_money"
-    TAKE_OVER_SHIFT = "take_over_shift"
-    PRINT_RECEIPTS = "print_receipts"
-    VERIFY_RECEIPT = "verify_receipt"
-    MOVE_PREPAID = "move_prepaid"
-    REQUEST_MONEY_OUT = "request_money_out"
-    APPROVE_MONEY_OUT = "approve_money_out"
-    VIEW_HOUSE_MONEY = "view_house_money"
-    VIEW_REPORTS = "view_reports"
-    RECONCILE = "reconcile"
-
-
-class Role(StrEnum):
-    """The staff roles of features.md R1.6."""
-
-    ADMINISTRATOR = "administrator"
-    MANAGER = "manager"
-    FINANCE = "finance"
-    CASHIER = "cashier"
-    CUSTOMER_SERVICE = "customer_service"
-    ENGINEER = "engineer"
-    AUDITOR = "auditor"
-
-
-ROLE_SHOWN = {
-    Role.ADMINISTRATOR: "系统管理员",
-    Role.MANAGER: "经理",
-    Role.FINANCE: "财务",
-    Role.CASHIER: "收款员",
-    Role.CUSTOMER_SERVICE: "客服",
-    Role.ENGINEER: "工程",
-    Role.AUDITOR: "审计",
-}
-MONEY_ROLES = frozenset({Role.ADMINISTRATOR, Role.MANAGER, Role.FINANCE, Role.CASHIER})
-"""Roles that take or give money, or that make those who do: two people hand them out."""
-_P = Permission
-_OWN_SESSION = frozenset({_P.MANAGE_OWN_SESSION, _P.MANAGE_OWN_STAFF_SESSION})
-ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    Role.ADMINISTRATOR: frozenset(
-        {
-            _P.MANAGE_STAFF,
-            _P.APPROVE_ROLES,
-            _P.HAND_OUT_OWNER_ACCOUNTS,
-            _P.MANAGE_ESTATE,
-            _P.VIEW_ESTATE,
-        }
-    ),
-    Role.MANAGER: frozenset(
-        {
-            _P.APPROVE_ROLES,
-            _P.VIEW_ESTATE,
-            _P.MANAGE_ESTATE,
-            _P.IMPORT_OWNERS,
-            _P.MANAGE_FEES,
-            _P.GENERATE_BILLS,
-            _P.REVIEW_BILLS,
-            _P.PUBLISH_BILLS,
-            _P.VOID_BILLS,
-            _P.MANAGE_METERS,
-            _P.READ_METERS,
-            _P.REVERSE_MONEY,
-            _P.TAKE_OVER_SHIFT,
-            _P.PRINT_RECEIPTS,
-            _P.MOVE_PREPAID,
-            _P.REQUEST_MONEY_OUT,
-            _P.APPROVE_MONEY_OUT,
-            _P.VIEW_HOUSE_MONEY,
-            _P.VIEW_REPORTS,
-            _P.RECONCILE,
-        }
-    ),
-    Role.FINANCE: frozenset(
-        {
-            _P.VIEW_ESTATE,
-            _P.MANAGE_FEES,
-            _P.GENERATE_BILLS,
-            _P.REVIEW_BILLS,
-            _P.CHECK_LEDGER,
-            _P.VOID_BILLS,
-            _P.MANAGE_METERS,
-            _P.READ_METERS,
-            _P.TAKE_MONEY,
-            _P.BACKDATE_MONEY,
-            _P.REVERSE_MONEY,
-            _P.TAKE_OVER_SHIFT,
-            _P.PRINT_RECEIPTS,
-            _P.MOVE_PREPAID,
-            _P.REQUEST_MONEY_OUT,
-            _P.APPROVE_MONEY_OUT,
-            _P.VIEW_HOUSE_MONEY,
-            _P.VIEW_REPORTS,
-            _P.RECONCILE,
-        }
-    ),
-    Role.CASHIER: frozenset(
-        {_P.VIEW_ESTATE, _P.TAKE_MONEY, _P.PRINT_RECEIPTS, _P.VIEW_HOUSE_MONEY}
-    ),
-    Role.CUSTOMER_SERVICE: frozenset(
-        {
-            _P.VIEW_ESTATE,
-            _P.IMPORT_OWNERS,
-            _P.HAND_OUT_OWNER_ACCOUNTS,
-            _P.READ_METERS,
-            _P.REQUEST_MONEY_OUT,
-            _P.VIEW_HOUSE_MONEY,
-        }
-    ),
-    Role.ENGINEER: frozenset({_P.READ_METERS}),
-    Role.AUDITOR: frozenset(
-        {_P.VIEW_ESTATE, _P.CHECK_LEDGER, _P.VIEW_HOUSE_MONEY, _P.VIEW_REPORTS}
-    ),
-}
+_OWN_SESSION = frozenset({Permission.MANAGE_OWN_SESSION, Permission.MANAGE_OWN_STAFF_SESSION})
 
 
 class PasswordChangeNeeded(NotAllowed):
@@ -291,7 +158,7 @@ class Actor:
 
 def visitor(request_id: str = "") -> Actor:
     """Somebody who is not signed in."""
-    may = frozenset({_P.SIGN_IN, _P.PAY_AT_DOOR, _P.VERIFY_RECEIPT})
+    may = frozenset({Permission.SIGN_IN, Permission.PAY_AT_DOOR, Permission.VERIFY_RECEIPT})
     return Actor(ActorKind.VISITOR, None, "访客", may, request_id)
 
 
@@ -305,11 +172,12 @@ def owner_actor(
     """An owner who is signed in."""
     may = frozenset(
         {
-            _P.SIGN_IN,
-            _P.MANAGE_OWN_SESSION,
-            _P.VIEW_OWN_BILLS,
-            _P.PAY_OWN_BILLS,
-            _P.VERIFY_RECEIPT,
+            Permission.SIGN_IN,
+            Permission.MANAGE_OWN_SESSION,
+            Permission.VIEW_OWN_BILLS,
+            Permission.PAY_OWN_BILLS,
+            Permission.VERIFY_RECEIPT,
+            Permission.MANAGE_OWN_BINDINGS,
         }
     )
     return Actor(
@@ -337,7 +205,7 @@ def signed_in_staff(
     """Make of a member of staff somebody who acts through a session of theirs."""
     return replace(
         actor,
-        permissions=actor.permissions | {_P.MANAGE_OWN_STAFF_SESSION},
+        permissions=actor.permissions | {Permission.MANAGE_OWN_STAFF_SESSION},
         session_id=session_id,
         is_fresh=is_fresh,
         must_first=must_first,
@@ -357,7 +225,7 @@ def staff_id_of(actor: Actor) -> int:
 
 def system_actor(name: str, request_id: str = "") -> Actor:
     """Our own machinery: platform callbacks, sweeps, jobs and checks."""
-    may = frozenset({_P.RUN_PLATFORM_WORK, _P.CHECK_LEDGER, _P.RECONCILE})
+    may = frozenset({Permission.RUN_PLATFORM_WORK, Permission.CHECK_LEDGER, Permission.RECONCILE})
     return Actor(ActorKind.SYSTEM, None, name, may, request_id)
 
 
@@ -368,18 +236,21 @@ def operator(request_id: str = "") -> Actor:
     """
     may = frozenset(
         {
-            _P.MANAGE_STAFF,
-            _P.HAND_OUT_OWNER_ACCOUNTS,
-            _P.CHECK_LEDGER,
-            _P.VIEW_ESTATE,
-            _P.MANAGE_ESTATE,
-            _P.IMPORT_OWNERS,
-            _P.MANAGE_FEES,
-            _P.MANAGE_METERS,
-            _P.READ_METERS,
-            _P.VIEW_HOUSE_MONEY,
-            _P.VIEW_REPORTS,
-            _P.RECONCILE,
+            Permission.MANAGE_STAFF,
+            Permission.HAND_OUT_OWNER_ACCOUNTS,
+            Permission.CHECK_LEDGER,
+            Permission.VIEW_ESTATE,
+            Permission.MANAGE_ESTATE,
+            Permission.IMPORT_OWNERS,
+            Permission.VIEW_OWNERS,
+            Permission.MANAGE_OWNERS,
+            Permission.REVEAL_PHONES,
+            Permission.MANAGE_FEES,
+            Permission.MANAGE_METERS,
+            Permission.READ_METERS,
+            Permission.VIEW_HOUSE_MONEY,
+            Permission.VIEW_REPORTS,
+            Permission.RECONCILE,
         }
     )
     return Actor(ActorKind.SYSTEM, None, "命令行", may, request_id)

@@ -22,6 +22,7 @@ class MessageKind(StrEnum):
     BILL_PUBLISHED = "bill_published"
     PAYMENT_RECEIVED = "payment_received"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind, no password
+    HOUSE_REGISTERED = "house_registered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ MESSAGES: dict[MessageKind, MessageShape] = {
             "也不要转发这封邮件，您的密码没有改变。\n"
         ),
     ),
+    MessageKind.HOUSE_REGISTERED: MessageShape(("community", "house"), {}),
 }
 
 _AMOUNT_FIELD = re.compile(r"\Aamount[0-9]+\Z")

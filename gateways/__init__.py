@@ -150,6 +150,7 @@ def _sms_account(settings: Settings) -> SmsAccount:
             MessageKind.LOGIN_CODE: settings.sms_template_login_code,
             MessageKind.BILL_PUBLISHED: settings.sms_template_bill_published,
             MessageKind.PAYMENT_RECEIVED: settings.sms_template_payment_received,
+            MessageKind.HOUSE_REGISTERED: settings.sms_template_house_registered,
         },
     )
 

@@ -14,6 +14,7 @@ from werkzeug.routing import BaseConverter, IntegerConverter
 
 from miniapp_api import (
     bills,
+    bindings,
     callbacks,
     door,
     errors,
@@ -27,9 +28,12 @@ from miniapp_api import (
     staff_accounts,
     staff_imports,
     staff_own,
+    staff_owners,
     staff_payments,
+    staff_people,
     staff_readings,
     staff_sessions,
+    staff_transfers,
     statements,
 )
 from miniapp_api.documentation import describe_security, make_api
@@ -105,6 +109,10 @@ def register(
         staff_readings.bp,
         staff_payments.bp,
         staff_imports.bp,
+        bindings.bp,
+        staff_owners.bp,
+        staff_people.bp,
+        staff_transfers.bp,
     ):
         api.register_blueprint(blueprint)
     describe_security(app, api)

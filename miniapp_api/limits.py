@@ -68,6 +68,10 @@ DOOR = Rate("door", 60, _address)
 """Anybody with a code may ask these; a page that waits for the money looks every four seconds."""
 VERIFYING = Rate("verifying", 30, _address)
 """Anybody with a paper may ask these; whoever checks a pile of papers scans one in two seconds."""
+BINDING = Rate("binding", 30, _account)
+"""An owner asks, invites and accepts a handful of times; tokens are not for guessing."""
+KEEPING_OWNERS = Rate("keeping_owners", 240, _staff)
+"""A clerk who types searches four times a second; whoever copies all owners is slower than that."""
 RATES = (
     SIGNING_IN,
     PAYING,
@@ -79,6 +83,8 @@ RATES = (
     PRINTING,
     DOOR,
     VERIFYING,
+    BINDING,
+    KEEPING_OWNERS,
 )
 
 

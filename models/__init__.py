@@ -1,5 +1,6 @@
 """All tables, through one door: importing this package is what makes the metadata complete."""
 
+from domain.house_roles import PersonRole
 from domain.houses import HouseState
 from models.accounts import (
     Account,
@@ -22,6 +23,7 @@ from models.bills import (
     BillLine,
     NumberSeries,
 )
+from models.bindings import BindingApplication, HouseInvitation
 from models.discounts import DiscountHouse, DiscountItem, DiscountRule
 from models.doors import (
     PasswordReset,
@@ -57,7 +59,7 @@ from models.payments import (
     StaffTask,
     Suspense,
 )
-from models.people import HousePerson, Owner, PersonRole
+from models.people import HousePerson, Owner, OwnerPhone, PhoneReveal
 from models.prepaid import Deposit, DepositEntry, PrepaidAccount, PrepaidEntry
 from models.receipts import Receipt, ReceiptMark
 from models.reconciliation import ReconciliationCase, ReconciliationRun
@@ -66,6 +68,7 @@ from models.refunds import Refund, RefundPart, SuspenseResolution
 from models.reports import CollectionChange, CollectionSummary
 from models.shares import OneOffCharge, SharePool, SharePoolWeight
 from models.shifts import CashierShift, ShiftCount
+from models.transfers import HouseTransfer, TransferDebt, TransferParty, TransferShare
 
 __all__ = [
     "Account",
@@ -81,6 +84,7 @@ __all__ = [
     "BillLateFee",
     "BillLine",
     "BillLock",
+    "BindingApplication",
     "Building",
     "BuildingUnit",
     "Car",
@@ -100,9 +104,11 @@ __all__ = [
     "FeeStandard",
     "House",
     "HouseBinding",
+    "HouseInvitation",
     "HouseMeasure",
     "HousePerson",
     "HouseState",
+    "HouseTransfer",
     "IdempotencyKey",
     "ImportBatch",
     "ImportFile",
@@ -118,6 +124,7 @@ __all__ = [
     "OneOffCharge",
     "OutboxMessage",
     "Owner",
+    "OwnerPhone",
     "ParkingSpace",
     "PasswordReset",
     "PayCode",
@@ -125,6 +132,7 @@ __all__ = [
     "PaymentOrder",
     "PaymentOrderBill",
     "PersonRole",
+    "PhoneReveal",
     "PlatformNotice",
     "PrepaidAccount",
     "PrepaidEntry",
@@ -148,6 +156,9 @@ __all__ = [
     "StaffToken",
     "Suspense",
     "SuspenseResolution",
+    "TransferDebt",
+    "TransferParty",
+    "TransferShare",
     "WechatIdentity",
     "db",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -10,6 +12,8 @@ from models.base import BigId, Instant, Model, Words, one_of
 
 BINDING_STATES = ("pending", "active", "rejected", "revoked")
 BINDING_ROLES = ("owner", "family", "tenant")
+BINDING_REASONS = ("phone_on_file", "application", "invitation")
+ENDED_BECAUSE = ("", "self", "owner", "staff", "phone", "part", "transfer")
 
 
 class Account(Model):
@@ -103,12 +107,18 @@ class SessionToken(Model):
 
 
 class HouseBinding(Model):
-    """What an account may see of a house; at most one live binding per pair."""
+    """What an account may see of a house; at most one live binding per pair.
+
+    A right that is NULL is what the role gives (domain/house_roles.py). ``owner_id`` is the person
+    on file as whom the account is bound.
+    """
 
     __tablename__ = "house_binding"
     __table_args__ = (
         one_of("status", BINDING_STATES),
         one_of("role", BINDING_ROLES),
+        one_of("because", BINDING_REASONS),
+        one_of("ended_because", ENDED_BECAUSE),
         Index(
             "uq_house_binding_live",
             "account_id",
@@ -117,6 +127,7 @@ class HouseBinding(Model):
             postgresql_where=text("status IN ('pending', 'active')"),
         ),
         Index("ix_house_binding_house_id", "house_id"),
+        Index("ix_house_binding_owner_id", "owner_id"),
     )
 
     id: Mapped[BigId]
@@ -125,8 +136,16 @@ class HouseBinding(Model):
     owner_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("owner.id"))
     role: Mapped[Words]
     status: Mapped[Words]
+    because: Mapped[Words] = mapped_column(server_default="phone_on_file")
+    may_see_bills: Mapped[bool | None]
+    may_pay: Mapped[bool | None]
+    may_report: Mapped[bool | None]
+    live_until: Mapped[date | None]
+    """From this day on it gives nothing, such as after a lease."""
     created_at: Mapped[Instant]
     ended_at: Mapped[Instant | None]
+    ended_because: Mapped[Words] = mapped_column(server_default="")
+    """Who or what ended it: what people ended is not bound again just by the phone on file."""
 
 
 class Staff(Model):

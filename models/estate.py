@@ -123,6 +123,7 @@ class House(Model):
 
     __tablename__ = "house"
     __table_args__ = (
+        Index("ix_house_room_no", "room_no", postgresql_ops={"room_no": "text_pattern_ops"}),
         UniqueConstraint("building_id", "unit_no", "room_no"),
         Index("ix_house_community_id", "community_id", "id"),
         CheckConstraint("building_area > 0", name="building_area_positive"),

@@ -22,13 +22,15 @@ log = logging.getLogger(__name__)
 _FOLLOWERS_AT_ONCE = 100
 _BIND = text(
     """
-    INSERT INTO house_binding (account_id, house_id, owner_id, role, status, created_at)
+    INSERT INTO house_binding (account_id, house_id, owner_id, role, status, created_at,
+                               may_see_bills, may_pay, may_report, live_until)
     SELECT DISTINCT ON (account.id, part.house_id)
            account.id, part.house_id, owner.id,
            CASE WHEN part.role IN ('title_holder', 'co_owner') THEN 'owner' ELSE part.role END,
-           'active', :now
+           'active', :now, part.may_see_bills, part.may_pay, part.may_report, part.person_until
       FROM account
-      JOIN owner ON owner.phone = account.phone
+      JOIN owner_phone ON owner_phone.phone = account.phone
+      JOIN owner ON owner.id = owner_phone.owner_id
       JOIN house_person part ON part.owner_id = owner.id
        AND part.role <> 'contact'
        AND part.person_from <= :today
@@ -36,6 +38,11 @@ _BIND = text(
      WHERE account.is_active
        AND (CAST(:account_id AS bigint) IS NULL OR account.id = :account_id)
        AND (CAST(:community_id AS bigint) IS NULL OR owner.community_id = :community_id)
+       AND (CAST(:owner_id AS bigint) IS NULL OR owner.id = :owner_id)
+       AND NOT EXISTS (SELECT FROM house_binding gone
+                        WHERE gone.account_id = account.id AND gone.house_id = part.house_id
+                          AND gone.owner_id = owner.id
+                          AND gone.ended_because IN ('self', 'owner', 'staff'))
      ORDER BY account.id, part.house_id, part.role = 'tenant', owner.id
     ON CONFLICT (account_id, house_id) WHERE status IN ('pending', 'active') DO NOTHING
     RETURNING house_id, account_id
@@ -49,10 +56,12 @@ def bind_houses(
     *,
     account_id: int | None = None,
     community_id: int | None = None,
+    owner_id: int | None = None,
 ) -> int:
-    """Bind houses to accounts by the phone on file, for one account or one community.
+    """Bind houses to accounts by the phones on file, for one account, community or owner.
 
-    Bindings that exist stay as they are. Returns how many were made; each is audited.
+    Bindings that exist stay as they are, and what a person ended stays ended. Returns how many
+    were made; each is audited.
 
     Source: domain.md D11.
     """
@@ -63,6 +72,7 @@ def bind_houses(
             "today": local_date(tx.now),
             "account_id": account_id,
             "community_id": community_id,
+            "owner_id": owner_id,
         },
     ).all()
     for house_id, bound_account_id in made:

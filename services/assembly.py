@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -68,21 +68,22 @@ from services.payments.suspense import SuspenseMoney
 from services.payments.sweep import PaymentSweep
 from services.payments.tickets import OrderTickets
 from services.payments.watch import PaymentWatch
+from services.people.applications import BindingApplications
+from services.people.house_bindings import HouseBindings
+from services.people.invitations import HouseInvitations
+from services.people.names import NameLetters
+from services.people.own_phone import OwnPhone
+from services.people.owners import Owners
+from services.people.parts import HousePeople
+from services.people.phones import OwnerPhones
+from services.people.search import OwnerSearch
+from services.people.transfer_records import TransferRecords
+from services.people.transfers import Transfers
 from services.phone_codes import PhoneCodes
 from services.ports import (
     Clock,
-    DocumentWriter,
-    ImportSheetWriter,
     JobQueue,
-    MailSender,
-    MiniProgram,
-    OfficialAccount,
-    PasswordHasher,
     Probe,
-    SecretBox,
-    SmsSender,
-    TotpCodes,
-    WorkbookReader,
 )
 from services.prepaid.accounts import PrepaidAccounts
 from services.printing import SlipWriter
@@ -101,6 +102,7 @@ from services.statements import Statements
 from services.tasks import StaffTasks
 from services.timetable import Timetable
 from services.unit_of_work import UnitOfWork
+from services.world import Policy, World
 
 
 @dataclass(frozen=True)
@@ -177,92 +179,17 @@ class Services:
     sweep: PaymentSweep
     tasks: StaffTasks
     timetable: Timetable
-
-
-class World(Protocol):
-    """The adapters that the use-cases need; `gateways.Gateways` is one."""
-
-    @property
-    def mini_program(self) -> MiniProgram:
-        """The mini-program."""
-        ...
-
-    @property
-    def official_account(self) -> OfficialAccount:
-        """The official account."""
-        ...
-
-    @property
-    def sms(self) -> SmsSender:
-        """Short messages."""
-        ...
-
-    @property
-    def mail(self) -> MailSender:
-        """E-mail."""
-        ...
-
-    @property
-    def password_hasher(self) -> PasswordHasher:
-        """Slow hashes."""
-        ...
-
-    @property
-    def common_passwords(self) -> Container[str]:
-        """Passwords that many people have, in lower case."""
-        ...
-
-    @property
-    def secret_box(self) -> SecretBox:
-        """Secrets that must be read again."""
-        ...
-
-    @property
-    def totp(self) -> TotpCodes:
-        """Authenticator apps."""
-        ...
-
-    @property
-    def pay_channels(self) -> PayChannels:
-        """All merchant accounts of WeChat Pay and Alipay."""
-        ...
-
-    @property
-    def slips(self) -> SlipWriter:
-        """Receipts and door codes as files."""
-        ...
-
-    @property
-    def workbooks(self) -> WorkbookReader:
-        """Spreadsheets."""
-        ...
-
-    @property
-    def import_sheets(self) -> ImportSheetWriter:
-        """Spreadsheets for clerks to fill in."""
-        ...
-
-    @property
-    def documents(self) -> DocumentWriter:
-        """Tables as files."""
-        ...
-
-    @property
-    def probes(self) -> Sequence[Probe]:
-        """What the doctor asks."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Numbers and keys from the settings that rules need."""
-
-    code_key: bytes
-    sms_daily_cap: int
-    delivery_width: int
-    migration_heads: frozenset[str]
-    public_base_url: str
-    requires_totp: bool
+    binding_applications: BindingApplications
+    house_bindings: HouseBindings
+    invitations: HouseInvitations
+    name_letters: NameLetters
+    own_phone: OwnPhone
+    owners: Owners
+    house_people: HousePeople
+    owner_phones: OwnerPhones
+    owner_search: OwnerSearch
+    transfer_records: TransferRecords
+    transfers: Transfers
 
 
 def build(
@@ -373,6 +300,17 @@ def build(
         sweep=sweep,
         tasks=StaffTasks(unit_of_work),
         timetable=Timetable(unit_of_work),
+        binding_applications=BindingApplications(unit_of_work),
+        house_bindings=HouseBindings(unit_of_work),
+        invitations=HouseInvitations(unit_of_work),
+        name_letters=NameLetters(unit_of_work),
+        own_phone=OwnPhone(unit_of_work, codes),
+        owners=Owners(unit_of_work),
+        house_people=HousePeople(unit_of_work),
+        owner_phones=OwnerPhones(unit_of_work, codes),
+        owner_search=OwnerSearch(unit_of_work),
+        transfer_records=TransferRecords(unit_of_work),
+        transfers=Transfers(unit_of_work),
     )
 
 

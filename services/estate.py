@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from domain.actors import Actor, Permission
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.houses import house_label
-from domain.periods import LiableFromRule
+from domain.periods import LiableFromRule, local_date
 from models import Building, Community, House, HouseBinding
 from services.audit import record
+from services.bindings import is_live_binding
 from services.scopes import buildings_in_scope, communities_reached, houses_in_scope
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
@@ -160,6 +161,7 @@ class Estate:
     def list_own_houses(self, *, actor: Actor) -> Sequence[OwnHouse]:
         """List the houses bound to the signed-in owner."""
         actor.must(Permission.VIEW_OWN_BILLS)
+        today = local_date(self.unit_of_work.clock.now())
         with self.unit_of_work.reading() as session:
             rows = session.execute(
                 select(
@@ -174,7 +176,7 @@ class Estate:
                 .join(HouseBinding, HouseBinding.house_id == House.id)
                 .join(Building, Building.id == House.building_id)
                 .join(Community, Community.id == House.community_id)
-                .where(HouseBinding.account_id == actor.account_id, HouseBinding.status == "active")
+                .where(HouseBinding.account_id == actor.account_id, is_live_binding(today))
                 .order_by(House.id)
             ).all()
         return [

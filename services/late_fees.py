@@ -15,13 +15,13 @@ from domain.bill_states import OWNER_SEES
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.late_fees import GraceMode, LateFeeSegment, LateFeeTerms
 from domain.periods import Span, local_date
-from models import Bill, Community, FeeItem, House, HouseBinding, LateFeePause, LateFeeRule
+from models import Bill, Community, FeeItem, House, LateFeePause, LateFeeRule
 from services.accrued_late_fees import AccruedLateFee as AccruedLateFee
 from services.accrued_late_fees import freeze as freeze
 from services.accrued_late_fees import read_accrued as read_accrued
 from services.accrued_late_fees import read_terms
 from services.audit import record
-from services.bindings import sees_bills_of
+from services.bindings import own_bill_ids
 from services.scopes import houses_in_scope, in_scope
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -288,15 +288,18 @@ class LateFees:
             NotFound: none, not published, or not theirs.
         """
         actor.must(Permission.VIEW_OWN_BILLS)
+        today = local_date(self.unit_of_work.clock.now())
         with self.unit_of_work.reading() as session:
             found = session.execute(
-                select(Bill.id)
-                .join(HouseBinding, sees_bills_of(Bill.house_id, actor))
-                .where(Bill.id == bill_id, Bill.state.in_(OWNER_SEES))
+                select(Bill.id).where(
+                    Bill.id == bill_id,
+                    Bill.id.in_(own_bill_ids(actor, today)),
+                    Bill.state.in_(OWNER_SEES),
+                )
             ).first()
             if found is None:
                 raise NotFound
-            return show_late_fee(session, bill_id, local_date(self.unit_of_work.clock.now()))
+            return show_late_fee(session, bill_id, today)
 
 
 def show_late_fee(session: Session, bill_id: int, day: date) -> LateFeeView:

@@ -57,6 +57,18 @@ class PhoneCodes:
     code_key: bytes
     daily_cap: int
 
+    def hold(self, tx: Transaction, *phones: str, visit: Visit) -> None:
+        """Be the only one that sends codes to these phones, or from this place.
+
+        Whoever sends to several phones in one transaction holds all of them first.
+        """
+        tx.hold(
+            *(f"code:{phone}" for phone in phones),
+            f"code:{visit.home}",
+            f"code:{network_of(visit.ip)}",
+            f"code:device:{visit.device_sha256}",
+        )
+
     def send(
         self, tx: Transaction, *, phone: str, purpose: str, visit: Visit, recipient: str | None
     ) -> CodeTooSoon | None:
@@ -66,12 +78,7 @@ class PhoneCodes:
         codes are counted by, usually the phone. A refusal is an answer and not raised, as the task
         about a used-up budget must be committed.
         """
-        tx.hold(
-            f"code:{phone}",
-            f"code:{visit.home}",
-            f"code:{network_of(visit.ip)}",
-            f"code:device:{visit.device_sha256}",
-        )
+        self.hold(tx, phone, visit=visit)
         if too_soon := self._too_soon(tx, phone=phone, visit=visit):
             return too_soon
         code = f"{secrets.randbelow(1_000_000):06d}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from domain.periods import local_date
-from models import Account, HousePerson, Owner, WechatIdentity
+from models import Account, HousePerson, OwnerPhone, WechatIdentity
 from services.unit_of_work import Transaction
 
 
@@ -27,8 +27,8 @@ def owner_openids(tx: Transaction, *, house_id: int) -> Sequence[str]:
         select(WechatIdentity.openid)
         .distinct()
         .join(Account, Account.id == WechatIdentity.account_id)
-        .join(Owner, Owner.phone == Account.phone)
-        .join(HousePerson, HousePerson.owner_id == Owner.id)
+        .join(OwnerPhone, OwnerPhone.phone == Account.phone)
+        .join(HousePerson, HousePerson.owner_id == OwnerPhone.owner_id)
         .where(
             HousePerson.house_id == house_id,
             HousePerson.role.in_(["title_holder", "co_owner"]),

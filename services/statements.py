@@ -70,7 +70,8 @@ class Statements:
             NotFound: no such house, or it is not theirs.
         """
         actor.must(Permission.VIEW_OWN_BILLS)
-        is_bound = select(HouseBinding.id).where(sees_bills_of(House.id, actor)).exists()
+        today = local_date(self.unit_of_work.clock.now())
+        is_bound = select(HouseBinding.id).where(sees_bills_of(House.id, actor, today)).exists()
         return self._read(from_on, until_on, House.id == house_id, is_bound)
 
     def write(

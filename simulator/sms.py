@@ -55,6 +55,7 @@ def texts(credentials: Credentials) -> dict[str, str]:
         ids["sms_login_code"]: "您的验证码是{1}，{2}分钟内有效。请勿告诉他人。",
         ids["sms_bill_published"]: "您的房屋{1}有新账单，应缴{2}元，请于{3}前缴纳。",
         ids["sms_payment_received"]: "已收到您为{1}缴纳的{2}元，收据号{3}。谢谢！",
+        ids["sms_house_registered"]: "您已登记为{1}{2}的业主，请在微信中用本手机号登录查看账单。",
     }
 
 

@@ -16,6 +16,7 @@ from domain.actors import (
     owner_actor,
     staff_actor,
 )
+from domain.tokens import hash_of_token, new_token
 from models import (
     Account,
     ApprovalRequest,
@@ -38,9 +39,11 @@ from models import (
     Owner,
     SessionToken,
     Staff,
+    StaffSession,
     StaffToken,
     WechatIdentity,
 )
+from services.staff.sessions import TOKEN_PREFIX
 
 LONG_AGO = date(2020, 1, 1)
 MADE_AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -230,6 +233,11 @@ def scope_of_community(*communities):
     return DataScope(frozenset(community.id for community in communities))
 
 
+def scope_of_building(building):
+    """The data scope of one building."""
+    return DataScope(frozenset(), frozenset({building.community_id}), frozenset({building.id}))
+
+
 def owner(account):
     """An account as somebody who acts."""
     return owner_actor(account_id=account.id)
@@ -265,6 +273,24 @@ def make_staff_token(session, *, staff, **changes):
         "created_at": MADE_AT,
     }
     add(session, StaffToken(**(values | changes)))
+    return token
+
+
+def make_staff_session(session, *, staff, at, **changes):
+    """A session whose password was given at an instant; returns the token."""
+    token = TOKEN_PREFIX + new_token()
+    values = {
+        "staff_id": staff.id,
+        "token_sha256": hash_of_token(token),
+        "device": "Chrome",
+        "ip": "10.0.0.2",
+        "is_remembered": False,
+        "created_at": at,
+        "seen_at": at,
+        "expires_at": at + timedelta(hours=8),
+        "reauthenticated_at": at,
+    }
+    add(session, StaffSession(**(values | changes)))
     return token
 
 

@@ -15,6 +15,7 @@ from panel.commands.late_fees import late_fee_cli
 from panel.commands.meters import meters_cli
 from panel.commands.money import counter_cli, deposit_cli, prepaid_cli
 from panel.commands.payments import merchant_cli, pay_code_cli, payment_rules
+from panel.commands.people import bindings_cli, owners_cli
 from panel.commands.receipts import receipts_cli
 from panel.commands.reconciliation import reconcile_cli, show_life, tasks_cli
 from panel.commands.refunds import money_cli
@@ -23,6 +24,7 @@ from panel.commands.shifts import shift_cli
 from panel.commands.staff import staff_cli
 from panel.commands.staff_tokens import token_cli
 from panel.commands.suspense import suspense_cli
+from panel.commands.transfers import transfer_cli
 
 
 def register(app: Flask) -> None:
@@ -39,6 +41,9 @@ def register(app: Flask) -> None:
         discount_cli,
         house_cli,
         import_cli,
+        owners_cli,
+        transfer_cli,
+        bindings_cli,
         meters_cli,
         bills_cli,
         late_fee_cli,

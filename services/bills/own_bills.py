@@ -16,8 +16,8 @@ from domain.errors import NotFound
 from domain.houses import house_label
 from domain.periods import Span, local_date
 from domain.traces import explain
-from models import Bill, BillLine, BillLock, Building, FeeItem, House, HouseBinding
-from services.bindings import sees_bills_of
+from models import Bill, BillLine, BillLock, Building, FeeItem, House
+from services.bindings import own_bill_ids
 from services.late_fees import LateFeeView, show_late_fee
 from services.payments.quotes import is_payable, owes_late_fee, read_quotes
 from services.unit_of_work import UnitOfWork
@@ -149,9 +149,7 @@ class OwnBills:
         actor.must(Permission.VIEW_OWN_BILLS)
         with self.unit_of_work.reading() as session:
             bill_ids = session.scalars(
-                select(Bill.id)
-                .join(HouseBinding, sees_bills_of(Bill.house_id, actor))
-                .where(Bill.is_live, is_payable())
+                select(Bill.id).where(Bill.id.in_(own_bill_ids(actor, self._today())), is_payable())
             ).all()
             quotes = read_quotes(session, bill_ids, self._today()).values()
         return Outstanding(
@@ -175,11 +173,10 @@ class OwnBills:
                 FeeItem.name,
                 exists().where(BillLock.bill_id == Bill.id),
             )
-            .join(HouseBinding, sees_bills_of(Bill.house_id, actor))
             .join(House, House.id == Bill.house_id)
             .join(Building, Building.id == House.building_id)
             .join(FeeItem, FeeItem.id == Bill.fee_item_id)
-            .where(Bill.is_live, Bill.state.in_(OWNER_SEES))
+            .where(Bill.id.in_(own_bill_ids(actor, self._today())), Bill.state.in_(OWNER_SEES))
         )
 
     def _read(self, query: Select[Bill, str, str, str, str, bool]) -> list[BillView]:

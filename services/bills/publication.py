@@ -16,6 +16,7 @@ from services.audit import record
 from services.bills.batches import check_content, lock_batch
 from services.bills.gates import BatchDoesNotAddUp
 from services.prepaid.ledger import account_of, move
+from services.transfer_debts import mark_late_bills
 from services.unit_of_work import Transaction, UnitOfWork
 
 _PUBLISH = text(
@@ -46,21 +47,32 @@ _COUNT_NOTES = text(
 _TELL = text(
     """
     WITH owed AS (
-        SELECT bill.house_id,
+        SELECT bill.house_id, debt.transfer_id,
                sum(bill.amount_fen)::bigint AS amount_fen,
                string_agg(fee_item.name, '、' ORDER BY fee_item.id) AS items,
                min(bill.due_date) AS due_date
           FROM bill JOIN fee_item ON fee_item.id = bill.fee_item_id
+          LEFT JOIN transfer_debt debt ON debt.bill_id = bill.id
          WHERE bill.batch_id = :batch_id AND bill.state = 'published'
-         GROUP BY bill.house_id),
-    told AS (
-        SELECT DISTINCT owed.*, owner.phone, identity.openid
+         GROUP BY bill.house_id, debt.transfer_id),
+    owing AS (
+        SELECT owed.*, part.owner_id
           FROM owed
           JOIN house_person part ON part.house_id = owed.house_id
            AND part.role IN ('title_holder', 'co_owner')
            AND part.person_from <= :today
            AND (part.person_until IS NULL OR part.person_until > :today)
-          JOIN owner ON owner.id = part.owner_id AND owner.phone IS NOT NULL
+         WHERE owed.transfer_id IS NULL
+        UNION ALL
+        SELECT owed.*, party.owner_id
+          FROM owed
+          JOIN transfer_party party ON party.transfer_id = owed.transfer_id
+           AND party.side = 'seller'),
+    told AS (
+        SELECT DISTINCT owing.house_id, owing.transfer_id, owing.amount_fen, owing.items,
+               owing.due_date, owner.phone, identity.openid
+          FROM owing
+          JOIN owner ON owner.id = owing.owner_id AND owner.phone IS NOT NULL
           LEFT JOIN account ON account.phone = owner.phone AND account.is_active
           LEFT JOIN wechat_identity identity
             ON identity.account_id = account.id AND identity.is_following)
@@ -77,7 +89,8 @@ _TELL = text(
                'items', items,
                'amount', amount_fen / 100 || '.' || lpad((amount_fen % 100)::text, 2, '0'),
                'due_on', to_char(due_date, 'YYYY"年"FMMM"月"FMDD"日"') || ' 23:59'),
-           'bill_published:' || :batch_id || ':' || house_id || ':' || coalesce(openid, phone),
+           'bill_published:' || :batch_id || ':' || house_id || ':' || coalesce(openid, phone)
+               || coalesce(':' || transfer_id, ''),
            'pending', :now, :now
       FROM told
       JOIN house ON house.id = told.house_id
@@ -136,6 +149,7 @@ class Publication:
                 raise ContentChanged
             tx.session.execute(_PUBLISH, {"batch_id": batch_id, "now": tx.now})
             _apply_notes(tx, actor, batch_id)
+            mark_late_bills(tx, batch_id)
             batch.state, batch.published_at = BatchState.PUBLISHED, tx.now
             community = tx.session.get_one(Community, batch.community_id)
             tx.session.execute(_WITHOUT_NESTED_LOOPS)

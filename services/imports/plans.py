@@ -10,7 +10,7 @@ from sqlalchemy import select
 from domain.house_sheet import HouseSheet, SheetHouse, SheetOwner
 from domain.periods import local_date
 from domain.sheets import Problem
-from models import Building, House, HousePerson, Owner
+from models import Building, House, HousePerson, Owner, OwnerPhone
 from services.unit_of_work import Transaction
 
 FIELDS = (
@@ -107,14 +107,15 @@ def read_on_file(tx: Transaction, community_id: int) -> OnFile:
         found.left[house["id"]] = set()
     today = local_date(tx.now)
     for owner in tx.session.execute(
-        select(Owner.id, Owner.phone, Owner.name).where(
-            Owner.community_id == community_id, Owner.phone.is_not(None)
-        )
+        select(Owner.id, OwnerPhone.phone, Owner.name)
+        .join(OwnerPhone, OwnerPhone.owner_id == Owner.id)
+        .where(Owner.community_id == community_id)
     ):
         found.owners[str(owner.phone)] = (owner.id, owner.name)
     for part in tx.session.execute(
-        select(HousePerson.house_id, HousePerson.person_until, Owner.phone, Owner.name)
+        select(HousePerson.house_id, HousePerson.person_until, OwnerPhone.phone, Owner.name)
         .join(Owner, Owner.id == HousePerson.owner_id)
+        .outerjoin(OwnerPhone, OwnerPhone.owner_id == Owner.id)
         .where(Owner.community_id == community_id)
     ):
         has_left = part.person_until is not None and part.person_until <= today

@@ -11,8 +11,10 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Table,
+    and_,
     cast,
     column,
+    exists,
     func,
     or_,
     select,
@@ -25,7 +27,7 @@ from sqlalchemy.orm import Session
 
 from domain.bill_states import BillState
 from domain.errors import Conflict
-from models import Bill, ImportBatch, ImportStep, Meter, MeterReading
+from models import Bill, ImportBatch, ImportStep, Meter, MeterReading, Owner, OwnerPhone
 from services.meters.timelines import load_meters, since_for
 from services.unit_of_work import Transaction
 
@@ -44,6 +46,7 @@ _MADE = (
 _SHOWN = {
     "approval_request": "审批申请",
     "bill": "账单",
+    "binding_application": "绑定申请",
     "bill_adjustment": "账单调整",
     "bill_exception": "账单批次中的异常",
     "building_unit": "单元资料",
@@ -52,8 +55,10 @@ _SHOWN = {
     "discount_house": "优惠名单",
     "house": "房屋",
     "house_binding": "业主绑定",
+    "house_invitation": "房屋邀请",
     "house_measure": "面积变更",
     "house_person": "住户关系",
+    "house_transfer": "过户",
     "meter": "表具",
     "meter_reading": "读数",
     "occupancy": "居住状态",
@@ -63,6 +68,7 @@ _SHOWN = {
     "parking_space": "车位",
     "pay_code": "门上收款码",
     "payment_order": "支付订单",
+    "phone_reveal": "手机号查看记录",
     "prepaid_account": "预存账户",
     "refund": "退款",
     "share_pool_weight": "分摊权重",
@@ -90,6 +96,11 @@ _LATER = text(
     """
 )
 _made = table("import_made", column("kind"), column("id"))
+_came_with_owner = and_(
+    OwnerPhone.is_primary,
+    exists().where(Owner.id == OwnerPhone.owner_id, Owner.created_at == OwnerPhone.created_at),
+)
+"""The phone that a trigger wrote with its owner, and takes away with them."""
 
 
 class ImportInUse(Conflict):
@@ -176,6 +187,8 @@ def _referring(session: Session) -> Iterator[Dependent]:
         if not refers:
             continue
         wanted = select(func.count()).select_from(other).where(or_(*refers))
+        if other is OwnerPhone.__table__:
+            wanted = wanted.where(~_came_with_owner)
         if other.name in kinds:
             wanted = wanted.where(other.c.id.not_in(_ids(other.name)))
         yield Dependent(_SHOWN.get(other.name, _OTHER), session.scalar(wanted) or 0)

@@ -18,6 +18,7 @@ from services.audit import record
 from services.imports.copying import copy_line, take_ids
 from services.imports.plans import FIELDS, OnFile, Plan
 from services.imports.steps import Step
+from services.people.names import letters_of
 from services.unit_of_work import Transaction
 
 _HOUSE = (
@@ -194,9 +195,19 @@ def _add_owners(
         now = tx.now.isoformat()
         tx.copy_text(
             "owner",
-            "id community_id name phone email created_at",
+            "id community_id name phone email created_at pinyin initials",
             [
-                copy_line((id_, community_id, owner.name, owner.phone, owner.email, now))
+                copy_line(
+                    (
+                        id_,
+                        community_id,
+                        owner.name,
+                        owner.phone,
+                        owner.email,
+                        now,
+                        *letters_of(owner.name).values(),
+                    )
+                )
                 for id_, owner in zip(ids, missing.values(), strict=True)
             ],
         )

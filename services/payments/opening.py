@@ -12,7 +12,7 @@ from domain.errors import Conflict, InvalidInput, NotFound
 from domain.payment_states import NEEDS_OPENID, PayWay
 from domain.periods import local_date
 from models import Bill, BillLock, Community, House, HouseBinding, PaymentOrder, WechatIdentity
-from services.bindings import sees_bills_of
+from services.bindings import own_bill_ids, pays_bills_of
 from services.keys import KeyUsedForOther as KeyUsedForOther
 from services.keys import claim_key, keep_result
 from services.pay_ports import PayChannels
@@ -111,10 +111,10 @@ def _lock_bills(tx: Transaction, actor: Actor, bill_ids: list[int]) -> Sequence[
     bills = (
         tx.session.execute(
             select(Bill)
-            .join(HouseBinding, sees_bills_of(Bill.house_id, actor))
             .join(Community, Community.id == Bill.community_id)
             .where(
                 Bill.id.in_(bill_ids),
+                Bill.id.in_(own_bill_ids(actor, local_date(tx.now), to_pay=True)),
                 Bill.state.in_([*PAYABLE_BILLS, BillState.PAID]),
                 Community.is_active,
             )
@@ -137,7 +137,7 @@ def _find_community(
     if topup is not None:
         of_topup = tx.session.scalars(
             select(House.community_id)
-            .join(HouseBinding, sees_bills_of(House.id, actor))
+            .join(HouseBinding, pays_bills_of(House.id, actor, local_date(tx.now)))
             .join(Community, Community.id == House.community_id)
             .where(House.id == topup.house_id, Community.is_active)
         ).first()

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from domain.actors import Actor, Permission
 from domain.errors import InvalidInput, NotFound
 from domain.houses import house_label
+from domain.periods import local_date
 from domain.prepaid import PREPAID_SHOWN, PrepaidMove
 from models import Building, FeeItem, House, HouseBinding, PrepaidAccount, PrepaidEntry
 from services.audit import record
@@ -62,7 +63,9 @@ class PrepaidAccounts:
     def list_own(self, *, actor: Actor) -> Sequence[PrepaidAccountView]:
         """List the accounts of the signed-in owner's houses, each with its last ten entries."""
         actor.must(Permission.VIEW_OWN_BILLS)
-        own = select(HouseBinding.house_id).where(sees_bills_of(HouseBinding.house_id, actor))
+        own = select(HouseBinding.house_id).where(
+            sees_bills_of(HouseBinding.house_id, actor, local_date(self.unit_of_work.clock.now()))
+        )
         with self.unit_of_work.reading() as session:
             return _read(session, PrepaidAccount.house_id.in_(own), last=_LAST_ENTRIES)
 

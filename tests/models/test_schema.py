@@ -24,6 +24,7 @@ APPEND_ONLY = (
     "refund_part",
     "shift_count",
     "suspense_resolution",
+    "phone_reveal",
 )
 OTHERS = (
     (
@@ -261,6 +262,35 @@ OTHERS = (
         "INSERT INTO reconciliation_case (run_id, kind, key, state, opened_at)"
         " SELECT id, 'amount', 'P1', 'open', now() FROM reconciliation_run"
     ),
+    (
+        "INSERT INTO phone_reveal (owner_id, who, reason, at)"
+        " SELECT id, '员工', '核实', now() FROM owner"
+    ),
+    (
+        "INSERT INTO binding_application (account_id, community_id, house_text, name, role, proof,"
+        " state, created_at) SELECT account.id, community.id, '1栋101', '王五', 'owner', 'x',"
+        " 'pending', now() FROM account, community"
+    ),
+    (
+        "INSERT INTO house_invitation (house_id, invited_by_account_id, phone, name, role,"
+        " token_sha256, state, created_at, expires_at) SELECT house.id, account.id, '19900000009',"
+        " '家人', 'family', 'x', 'open', now(), now() FROM house, account"
+    ),
+    (
+        "INSERT INTO house_transfer (community_id, house_id, cut_on, unpaid, prepaid, reason, done,"
+        " key_id, made_by_staff_id, made_at) SELECT house.community_id, house.id, '2026-10-15',"
+        " 'seller', 'stays', 'x', '{}', min(idempotency_key.id), min(staff.id), now()"
+        " FROM house, idempotency_key, staff GROUP BY house.id"
+    ),
+    (
+        "INSERT INTO transfer_party (transfer_id, owner_id, side)"
+        " SELECT house_transfer.id, owner.id, 'seller' FROM house_transfer, owner"
+    ),
+    (
+        "INSERT INTO transfer_share SELECT house_transfer.id, bill.id, 21002, 14, 17, 9485, 11517"
+        " FROM house_transfer, bill"
+    ),
+    "INSERT INTO transfer_debt SELECT bill.id, house_transfer.id FROM bill, house_transfer",
 )
 
 
@@ -636,7 +666,70 @@ CHECKS = [
     ("suspense_resolution", {"kind": "'refund'"}, "ck_suspense_resolution_kind_fits"),
     ("suspense_resolution", {"kind": UNKNOWN}, "ck_suspense_resolution_kind_known"),
 ]
+CHECKS += [
+    (
+        "binding_application",
+        {"house_text": "'x'", "state": "'rejected'"},
+        "ck_binding_application_decided_by_somebody",
+    ),
+    (
+        "binding_application",
+        {"house_text": "'x'", "decided_by_staff_id": "(SELECT min(id) FROM staff)"},
+        "ck_binding_application_decided_by_somebody",
+    ),
+    (
+        "binding_application",
+        {"house_text": "'x'", "binding_id": "(SELECT min(id) FROM house_binding)"},
+        "ck_binding_application_approved_binds",
+    ),
+    (
+        "binding_application",
+        {"house_text": "'x'", "role": UNKNOWN},
+        "ck_binding_application_role_known",
+    ),
+    ("binding_application", {"state": UNKNOWN}, "ck_binding_application_state_known"),
+    ("house_binding", {"because": UNKNOWN}, "ck_house_binding_because_known"),
+    ("house_binding", {"ended_because": UNKNOWN}, "ck_house_binding_ended_because_known"),
+    ("house_invitation", {"state": "'accepted'"}, "ck_house_invitation_accepted_binds"),
+    ("house_invitation", {"phone": "'5'"}, "ck_house_invitation_phone_form"),
+    ("house_invitation", {"role": "'owner'"}, "ck_house_invitation_role_known"),
+    ("house_invitation", {"state": UNKNOWN}, "ck_house_invitation_state_known"),
+    ("house_transfer", {"prepaid": UNKNOWN}, "ck_house_transfer_prepaid_known"),
+    ("house_transfer", {"unpaid": UNKNOWN}, "ck_house_transfer_unpaid_known"),
+    ("house_transfer", {"undone_at": "now()"}, "ck_house_transfer_undone_by_somebody"),
+    (
+        "owner",
+        {"phone": "'19900000008'", "ended_on": "date '2026-01-01'"},
+        "ck_owner_ended_has_no_phone",
+    ),
+    (
+        "owner_phone",
+        {"phone": "'+8619900000001'", "is_primary": "false"},
+        "ck_owner_phone_phone_form",
+    ),
+    ("transfer_party", {"side": UNKNOWN}, "ck_transfer_party_side_known"),
+    ("transfer_party", {"share_ratio": 0}, "ck_transfer_party_share_ratio_range"),
+    ("transfer_party", {"share_ratio": "1.01"}, "ck_transfer_party_share_ratio_range"),
+    ("transfer_share", {"seller_days": 0}, "ck_transfer_share_days_positive"),
+    ("transfer_share", {"buyer_days": 0}, "ck_transfer_share_days_positive"),
+    ("transfer_share", {"seller_fen": 9484}, "ck_transfer_share_parts_add_up"),
+    (
+        "transfer_share",
+        {"seller_fen": -1, "buyer_fen": 21003},
+        "ck_transfer_share_parts_add_up",
+    ),
+]
 REPEATS = [
+    ("binding_application", {}, "uq_binding_application_pending"),
+    ("house_invitation", {"token_sha256": "'y'"}, "uq_house_invitation_open"),
+    ("house_invitation", {"phone": "'19900000008'"}, "uq_house_invitation_token_sha256"),
+    ("house_transfer", {}, "uq_house_transfer_day"),
+    (
+        "owner_phone",
+        {"owner_id": "(SELECT max(id) FROM owner)", "is_primary": "false"},
+        "uq_owner_phone_community_id",
+    ),
+    ("owner_phone", {"phone": "'19900000008'"}, "uq_owner_phone_primary"),
     ("account", {}, "uq_account_phone"),
     ("approval_request", ASKED, "uq_approval_request_open"),
     ("bill", {"state": "'cancelled'"}, "uq_bill_community_id"),
@@ -906,7 +999,70 @@ class TestAppendOnly:
             "house.keep_keys",
             "bill_batch_item.keep_keys",
             "bill_batch_item.keep_billed",
+            "owner.add_phones",
+            "owner.change_phone",
+            "owner.drop_phones",
         }
+
+
+class TestOwnerPhones:
+    """Source: migration 0009. The primary phone of an owner has its row, whoever writes it."""
+
+    @pytest.fixture
+    def phones(self, world):
+        return lambda: [
+            (row["phone"], row["is_primary"])
+            for row in world.rows("SELECT phone, is_primary FROM owner_phone ORDER BY phone")
+        ]
+
+    @pytest.fixture
+    def first(self, phones):
+        [(phone, _)] = phones()
+        return phone
+
+    def test_an_owner_comes_with_it(self, phones, first):
+        assert phones() == [(first, True)]
+
+    def test_many_owners_come_with_theirs(self, world, phones):
+        world.do(
+            "INSERT INTO owner (community_id, name, phone, created_at)"
+            " SELECT id, '甲', '1880000000' || n, now() FROM community, generate_series(1, 3) n"
+        )
+
+        assert len(phones()) == 4
+
+    def test_a_new_primary_phone_takes_the_place_of_the_old(self, world, phones):
+        world.do("UPDATE owner SET phone = '18800000001'")
+
+        assert phones() == [("18800000001", True)]
+
+    def test_another_phone_becomes_the_primary_one(self, world, copy, phones):
+        copy("owner_phone", phone="'18800000001'", is_primary="false")
+
+        world.do("UPDATE owner SET phone = '18800000001'")
+
+        assert phones() == [("18800000001", True)]
+
+    def test_no_phone_is_no_row(self, world, phones):
+        world.do("UPDATE owner SET phone = NULL")
+
+        assert phones() == []
+
+    def test_another_phone_of_somebody_is_taken_too(self, copy):
+        copy("owner_phone", phone="'18800000001'", is_primary="false")
+
+        with pytest.raises(IntegrityError) as refusal:
+            copy("owner", phone="'18800000001'")
+
+        assert refusal.value.orig.diag.constraint_name == "uq_owner_phone_community_id"
+
+    def test_an_owner_goes_with_their_phones(self, world):
+        with world.session() as session:
+            owner_id = factories.make_owner(session).id
+
+        world.do("DELETE FROM owner WHERE id = :id", id=owner_id)
+
+        assert not world.value("SELECT count(*) FROM owner_phone WHERE owner_id = :id", id=owner_id)
 
 
 class TestEvidence:

@@ -9,6 +9,7 @@ from domain.errors import NotAllowed, NotFound
 from domain.houses import house_label
 from domain.messages import MESSAGES, MessageKind
 from domain.money import format_yuan
+from models import HouseTransfer, IdempotencyKey, TransferParty
 from services.bills.gates import BatchDoesNotAddUp
 from services.bills.publication import ContentChanged, Published
 from tests import factories
@@ -342,6 +343,50 @@ class TestTell:
             "210.02",
             "235.00",
         ]
+
+    def test_after_a_sale_the_seller_is_told_of_the_days_before_and_nobody_else(
+        self, approved, publish, house_id, put_owner, database, messages
+    ):
+        """Source: docs/adr/0023."""
+        seller_id, buyer_id = put_owner(house_id), put_owner(house_id, phone="18800000001")
+        database.do(
+            "UPDATE house_person SET person_until = '2026-11-10' WHERE owner_id = :id", id=seller_id
+        )
+        database.do(
+            "UPDATE house_person SET person_from = '2026-11-10' WHERE owner_id = :id", id=buyer_id
+        )
+        with database.session() as session:
+            key = factories.add(
+                session,
+                IdempotencyKey(
+                    subject="s", action="a", key="k", body_sha256="", created_at=factories.MADE_AT
+                ),
+            )
+            sale = factories.add(
+                session,
+                HouseTransfer(
+                    community_id=session.get_one(factories.House, house_id).community_id,
+                    house_id=house_id,
+                    cut_on=date(2026, 11, 10),
+                    unpaid="seller",
+                    prepaid="stays",
+                    reason="买卖",
+                    done={},
+                    key_id=key.id,
+                    made_by_staff_id=factories.make_staff(session).id,
+                    made_at=factories.MADE_AT,
+                ),
+            )
+            for owner_id, side in ((seller_id, "seller"), (buyer_id, "buyer")):
+                factories.add(
+                    session, TransferParty(transfer_id=sale.id, owner_id=owner_id, side=side)
+                )
+            phone = session.get_one(factories.Owner, seller_id).phone
+
+        publish(approved())
+
+        (message,) = messages()
+        assert message["recipient"] == phone
 
     def test_the_payload_is_complete_and_says_what_the_page_says(
         self, approved, publish, house_id, put_owner, messages

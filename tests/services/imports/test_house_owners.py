@@ -14,6 +14,7 @@ from domain.periods import local_date
 from domain.sheets import HeaderMissing
 from services.imports import house_owners
 from services.imports.batches import ImportRunning
+from services.people.names import letters_of
 from tests import factories
 from tests.factories import actor_without
 from tests.services.imports.conftest import numbered, row, workbook
@@ -247,6 +248,29 @@ class TestCommit:
         database.do("UPDATE house_person SET person_from = '2099-01-01'")
 
         assert commit(row()).people_new == 0
+
+    def test_owners_get_the_letters_of_their_names(self, commit, database):
+        commit(row())
+
+        [owner] = database.rows("SELECT name, pinyin, initials FROM owner")
+        assert letters_of(owner["name"]) == {
+            "pinyin": owner["pinyin"],
+            "initials": owner["initials"],
+        }
+        assert owner["pinyin"]
+
+    def test_an_owner_is_known_by_every_phone(self, commit, database):
+        commit(row())
+        database.do(
+            "INSERT INTO owner_phone (owner_id, community_id, phone, is_primary, created_at)"
+            " SELECT id, community_id, '18800000001', false, now() FROM owner"
+        )
+        database.do("UPDATE owner_phone SET phone = '18800000002' WHERE is_primary")
+        database.do("UPDATE owner_phone SET phone = '19900000001' WHERE NOT is_primary")
+
+        report = commit(row())
+
+        assert (report.owners_new, report.people_new) == (0, 0)
 
     def test_accounts_that_signed_in_earlier_are_bound(self, commit, database, audit):
         with database.session() as session:

@@ -1,0 +1,229 @@
+"""Finding owners by any combination of what is known of them, page by page, phones masked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, literal_column, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session
+
+from domain.actors import Actor, Permission
+from domain.errors import InvalidInput
+from domain.houses import HouseState
+from domain.money import MAX_FEN
+from domain.owner_search import BindingFilter, HouseWords, read_house, read_search
+from domain.periods import local_date
+from models import (
+    BindingApplication,
+    Building,
+    House,
+    HouseBinding,
+    HousePerson,
+    Occupancy,
+    Owner,
+    OwnerPhone,
+)
+from services.people.found_owners import FoundOwner, overdue_bills, read_found
+from services.people.rows import owners_in_scope
+from services.scopes import houses_in_scope
+from services.unit_of_work import UnitOfWork
+
+PAGE_LIMIT = 101
+"""A page of 100 and the row that tells whether there is another."""
+_SHORTEST_PART = 3
+"""Trigrams know no shorter part inside a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerFilter:
+    """What is known of the owners that are looked for; all of it must hold.
+
+    ``text`` mixes names, letters of names, parts of phones and houses. What is asked of houses
+    must hold of one and the same house, of today.
+    """
+
+    community_id: int | None = None
+    text: str = ""
+    house: str = ""
+    building_id: int | None = None
+    state: HouseState | None = None
+    has_arrears: bool | None = None
+    arrears_from_fen: int | None = None
+    binding: BindingFilter | None = None
+    with_ended: bool = False
+
+
+@dataclass(frozen=True)
+class OwnerSearch:
+    """Finds owners."""
+
+    unit_of_work: UnitOfWork
+
+    def find(
+        self,
+        *,
+        actor: Actor,
+        which: OwnerFilter,
+        before_id: int | None = None,
+        limit: int = 50,
+    ) -> Sequence[FoundOwner]:
+        """Find owners, newest first, from below ``before_id``.
+
+        Raises:
+            InvalidInput: what was typed cannot be read.
+        """
+        actor.must(Permission.VIEW_OWNERS)
+        if not 1 <= limit <= PAGE_LIMIT:
+            raise InvalidInput(fields={"limit": [f"应为 1 至 {PAGE_LIMIT - 1}"]})
+        today = local_date(self.unit_of_work.clock.now())
+        with self.unit_of_work.reading() as session:
+            query = find_query(session, actor, which, today)
+            query = query.order_by(Owner.id.desc()).limit(limit)
+            if before_id is not None:
+                query = query.where(Owner.id < before_id)
+            ids = session.scalars(query).all()
+            return read_found(session, actor, ids, today)
+
+
+def find_query(session: Session, actor: Actor, which: OwnerFilter, today: date) -> Select[int]:
+    """Select the ids of the owners that match, in no order.
+
+    What names few houses leads to their owners; what many houses have, such as arrears, is looked
+    up owner by owner, newest first, until the page is full.
+
+    Raises:
+        InvalidInput: what was typed cannot be read.
+    """
+    words = read_search(which.text)
+    query = select(Owner.id).where(owners_in_scope(actor))
+    if which.community_id is not None:
+        query = query.where(Owner.community_id == which.community_id)
+    if not which.with_ended:
+        query = query.where(Owner.ended_on.is_(None))
+    query = query.where(
+        *(_has_name(name) for name in words.names),
+        *(_has_letters(letters) for letters in words.letters),
+        *(_has_phone(part) for part in words.phones),
+    )
+    houses = [*words.houses, *([read_house(which.house)] if which.house.strip() else [])]
+    named = [_is_called(session, house) for house in houses]
+    if which.building_id is not None:
+        named.append(House.building_id == which.building_id)
+    looked_up = _of_house(which, today)
+    of_house = _houses_of(actor, today).where(*named, *looked_up)
+    if named:
+        query = query.where(Owner.id.in_(of_house))
+    elif looked_up:
+        query = query.where(_each(of_house.where(HousePerson.owner_id == Owner.id)))
+    if which.has_arrears is False:
+        owing = _houses_of(actor, today).where(HousePerson.owner_id == Owner.id, _is_owing(today))
+        query = query.where(~_each(owing))
+    if which.binding is not None:
+        query = query.where(_has_binding(which.binding))
+    return query
+
+
+def _has_name(name: str) -> ColumnElement[bool]:
+    """Tell whether a name contains what was typed, by the index of its parts."""
+    size = min(len(name), 2)
+    parts = sorted({name[at : at + size] for at in range(len(name) - size + 1)})
+    grams: ColumnElement[Any] = func.name_grams(Owner.name)
+    return grams.op("@>")(cast(parts, ARRAY(Text))) & (
+        func.strpos(func.lower(Owner.name), name) > 0
+    )
+
+
+def _has_letters(letters: str) -> ColumnElement[bool]:
+    inside = f"%{letters}%" if len(letters) >= _SHORTEST_PART else f"{letters}%"
+    return or_(Owner.pinyin.like(inside), Owner.initials.like(f"{letters}%"))
+
+
+def _has_phone(part: str) -> ColumnElement[bool]:
+    return Owner.id.in_(
+        select(OwnerPhone.owner_id).where(
+            OwnerPhone.phone == part if len(part) == 11 else OwnerPhone.phone.like(f"%{part}%")
+        )
+    )
+
+
+def _of_house(which: OwnerFilter, today: date) -> list[ColumnElement[bool]]:
+    """Tell what must hold of a house, apart from which one it is."""
+    conditions: list[ColumnElement[bool]] = []
+    if which.state is not None:
+        conditions.append(
+            _each(
+                select(Occupancy.id).where(
+                    Occupancy.house_id == House.id,
+                    Occupancy.state == which.state,
+                    Occupancy.occupied_from <= today,
+                    or_(Occupancy.occupied_until.is_(None), Occupancy.occupied_until > today),
+                )
+            )
+        )
+    if which.has_arrears:
+        conditions.append(_is_owing(today))
+    if which.arrears_from_fen is not None:
+        if not 1 <= which.arrears_from_fen <= MAX_FEN:
+            raise InvalidInput(fields={"arrears_from_fen": ["金额应大于 0"]})
+        owed = overdue_bills(House.id, today).scalar_subquery()
+        conditions.append(owed >= which.arrears_from_fen)
+    return conditions
+
+
+def _is_called(session: Session, house: HouseWords) -> ColumnElement[bool]:
+    if not house.building:
+        return House.room_no.like(f"{_escape(house.room)}%", escape="\\")
+    names = [house.building, *(house.building + mark for mark in ("栋", "幢", "号楼", "座", "号"))]
+    buildings = session.scalars(select(Building.id).where(func.lower(Building.name).in_(names)))
+    unit = [House.unit_no == house.unit] if house.unit else []
+    return and_(
+        House.building_id.in_(buildings.all()),
+        House.room_no.in_([house.room, house.room.upper()]),
+        *unit,
+    )
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _is_owing(today: date) -> ColumnElement[bool]:
+    return _each(overdue_bills(House.id, today).with_only_columns(1, maintain_column_froms=True))
+
+
+def _each(query: Select[Any]) -> ColumnElement[bool]:
+    """Tell whether there is a row, asked of each row outside by its index.
+
+    Without the offset the planner would join, and so read all bills to fill one page.
+    """
+    return query.offset(literal_column("0")).exists()
+
+
+def _houses_of(actor: Actor, today: date) -> Select[int]:
+    """Select the owners who are somebody today to houses in scope, by house."""
+    return (
+        select(HousePerson.owner_id)
+        .join(House, House.id == HousePerson.house_id)
+        .where(
+            HousePerson.person_from <= today,
+            or_(HousePerson.person_until.is_(None), HousePerson.person_until > today),
+            houses_in_scope(actor),
+        )
+    )
+
+
+def _has_binding(binding: BindingFilter) -> ColumnElement[bool]:
+    if binding is BindingFilter.PENDING:
+        return Owner.id.in_(
+            select(HousePerson.owner_id)
+            .join(BindingApplication, BindingApplication.house_id == HousePerson.house_id)
+            .where(BindingApplication.state == "pending")
+        )
+    bound = select(HouseBinding.owner_id).where(HouseBinding.status == "active")
+    if binding is BindingFilter.BOUND:
+        return Owner.id.in_(bound)
+    return ~_each(bound.where(HouseBinding.owner_id == Owner.id))
