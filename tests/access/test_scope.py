@@ -16,6 +16,7 @@ from domain.actors import EVERYWHERE, Actor, ActorKind, DataScope, Permission, R
 from domain.charges import ChargeMethod
 from domain.discount_rules import DiscountKind, DiscountRule
 from domain.errors import NotFound, PropertyError
+from domain.house_roles import PersonRole, Rights
 from domain.houses import HouseState
 from domain.meters import MeterKind
 from domain.payment_states import PaymentChannel
@@ -32,6 +33,12 @@ from services.meters.register import NewCounter, NewMeter
 from services.payments.community_rules import PaymentRules
 from services.payments.money_in import MoneyIn
 from services.payments.receipt_prints import WhichReceipts
+from services.people.owners import OwnerWords
+from services.people.part_rows import NewPart
+from services.people.phones import PhoneProof
+from services.people.search import OwnerFilter
+from services.people.transfer_rows import Buyer
+from services.people.transfers import TransferPlan
 from services.reports.tables import (
     ArrearsBy,
     CashBy,
@@ -40,6 +47,7 @@ from services.reports.tables import (
     OfflineBy,
     ReportFilter,
 )
+from services.sign_in_attempts import Visit
 from tests import factories
 from tests.architecture.test_permissions import USE_CASES
 from tests.models.test_schema import world  # noqa: F401 - one row of everything
@@ -52,6 +60,7 @@ NO_STAFF = {
     Permission.MANAGE_OWN_SESSION,
     Permission.VIEW_OWN_BILLS,
     Permission.PAY_OWN_BILLS,
+    Permission.MANAGE_OWN_BINDINGS,
     Permission.PAY_AT_DOOR,
     Permission.VERIFY_RECEIPT,
     Permission.RUN_PLATFORM_WORK,
@@ -84,6 +93,10 @@ def of_house_in_community(**more):
     return lambda row: {"community_id": row.community, "house_id": row.house, **more}
 
 
+def of_owner(**more):
+    return lambda row: {"owner_id": row.owner, **more}
+
+
 def report(by):
     return lambda row: {"which": ReportFilter(row.community, SPAN), "by": by}
 
@@ -95,6 +108,7 @@ WHOLE = {
     "BillBatches.approve": lambda row: {"batch_id": row.batch},
     "BillBatches.send_back": lambda row: {"batch_id": row.batch, "reason": "x"},
     "BillBatches.cancel": lambda row: {"batch_id": row.batch, "reason": "x"},
+    "Owners.add": of_community(words=OwnerWords(name="新"), phone=None),
     "BillFindings.list_findings": lambda row: {"batch_id": row.batch},
     "BillFindings.list_rows": lambda row: {
         "batch_id": row.batch,
@@ -245,6 +259,15 @@ WHOLE = {
 }
 """What asks for a community as a whole."""
 OF_A_HOUSE = {
+    "BindingApplications.approve": lambda row: {
+        "application_id": row.binding_application,
+        "house_id": row.house,
+        "reason": "x",
+    },
+    "BindingApplications.reject": lambda row: {
+        "application_id": row.binding_application,
+        "reason": "x",
+    },
     "Counter.preview": of_house_in_community(amount_fen=5),
     "Deposits.deduct": lambda row: {
         "deposit_id": row.deposit,
@@ -256,6 +279,53 @@ OF_A_HOUSE = {
     "Deposits.show": lambda row: {"deposit_id": row.deposit},
     "Estate.find_building": lambda row: {"community_id": row.community, "name": row.building_name},
     "Estate.find_house": lambda row: {"community_id": row.community, "label": row.label},
+    "HouseBindings.revoke": lambda row: {"binding_id": row.house_binding, "reason": "x"},
+    "HousePeople.add": lambda row: {
+        "house_id": row.house,
+        "part": NewPart(row.owner, PersonRole.FAMILY, person_from=DAY),
+        "reason": "x",
+    },
+    "HousePeople.decide_rights": lambda row: {
+        "person_id": row.house_person,
+        "rights": Rights(may_pay=False),
+        "reason": "x",
+    },
+    "HousePeople.end": lambda row: {"person_id": row.house_person, "until": DAY, "reason": "x"},
+    "HousePeople.list_people": lambda row: {"house_id": row.house},
+    "HousePeople.remove": lambda row: {"person_id": row.house_person, "reason": "x"},
+    "HousePeople.set_shares": lambda row: {
+        "house_id": row.house,
+        "shares": {row.house_person: Decimal(1)},
+        "reason": "x",
+    },
+    "OwnerPhones.add": of_owner(phone="18800000077", reason="x"),
+    "OwnerPhones.change": of_owner(
+        phone_id=None,
+        new_phone="18800000078",
+        proof=PhoneProof(paper="身份证"),
+        reason="x",
+        visit=Visit("10.0.0.1"),
+    ),
+    "OwnerPhones.list_reveals": of_owner(),
+    "OwnerPhones.remove": lambda row: {
+        "owner_id": row.owner,
+        "phone_id": row.owner_phone,
+        "reason": "x",
+    },
+    "OwnerPhones.reveal": of_owner(reason="x"),
+    "OwnerPhones.send_code": of_owner(phone="18800000079", visit=Visit("10.0.0.1")),
+    "Owners.edit": of_owner(words=OwnerWords(note="x"), reason="x"),
+    "Owners.end": of_owner(reason="x"),
+    "Owners.remove": of_owner(reason="x"),
+    "Owners.show": of_owner(),
+    "TransferRecords.list_transfers": lambda row: {"house_id": row.house},
+    "TransferRecords.undo": lambda row: {"transfer_id": row.house_transfer, "reason": "x"},
+    "Transfers.carry_out": lambda row: {
+        "plan": TransferPlan(row.house, DAY, [Buyer(name="赵买")], "v"),
+        "reason": "x",
+        "client_key": "k" * 16,
+    },
+    "Transfers.preview": lambda row: {"house_id": row.house, "cut_on": DAY},
     "HouseBills.explain": lambda row: {"bill_id": row.bill},
     "HouseBills.find": lambda row: {"community_id": row.community, "bill_no": row.bill_no},
     "Houses.change_measure": lambda row: {
@@ -336,6 +406,9 @@ OF_A_HOUSE = {
 LISTS = {
     "Deposits.list_of_house": lambda row: {"house_id": row.house},
     "Estate.list_communities": lambda _row: {},
+    "BindingApplications.list_applications": lambda _row: {},
+    "HouseBindings.list_bindings": lambda _row: {},
+    "OwnerSearch.find": lambda _row: {"which": OwnerFilter()},
     "HouseBills.list_bills": lambda row: {"house_id": row.house},
     "ImportWorkbench.list_batches": of_community(before_id=None, limit=5),
     "MeterLists.list_meters": of_community(),
@@ -361,6 +434,7 @@ REVIEWED = {
     "ImportWorkbench.find_community": "by code: tests/services/imports",
     "ImportWorkbench.upload": "takes a workbook: tests/services/imports",
     "ImportWorkbench.write_template": "holds no data",
+    "NameLetters.fill": "fills what is derived from names, and tells a count",
     "MeterReadingImport.foresee": "called with what the workbench read",
     "MeterReadingImport.write": "called with what the workbench read",
     "ParkingSpaceImport.carry_out": "takes a workbook: tests/services/imports",
@@ -432,9 +506,15 @@ class Rows:
                     "cashier_shift",
                     "deposit",
                     "discount_rule",
+                    "binding_application",
+                    "house_binding",
+                    "house_person",
+                    "house_transfer",
                     "import_batch",
                     "meter",
                     "one_off_charge",
+                    "owner",
+                    "owner_phone",
                     "prepaid_account",
                     "reconciliation_case",
                     "share_pool",
@@ -472,6 +552,7 @@ def rows(services, world):  # noqa: F811
                 price=None,
             ).id,
         }
+    world.do("UPDATE binding_application SET house_id = (SELECT min(id) FROM house)")
     world.do("UPDATE import_batch SET sheet = '房屋业主'")
     world.do("UPDATE cashier_shift SET staff_id = :id", id=more["actor"])
     world.do("UPDATE approval_request SET bill_id = (SELECT min(id) FROM bill)")

@@ -137,6 +137,14 @@ class TestPaying:
         assert owner.call("POST", "/payments/9/refresh").status_code == 404
 
 
+UNCOUNTED = {
+    "/api/v1/staff/sessions/{session_id}",
+    "/api/v1/staff/sessions/current",
+    "/api/v1/staff/role-grants",
+}
+"""What staff ask that costs nothing."""
+
+
 class TestDescription:
     def test_says_429_where_it_can_be(self, client):
         described = client.get("/api/v1/openapi.json").json["paths"]
