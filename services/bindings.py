@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import ColumnElement, CompoundSelect, func, or_, select, union_all
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    ScalarSelect,
+    func,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from domain.actors import Actor
+from domain.bill_states import BillState
+from domain.transfers import UnpaidChoice
 from models import (
     Account,
+    Allocation,
     Bill,
     HouseBinding,
     HouseTransfer,
@@ -45,22 +57,10 @@ def own_bill_ids(actor: Actor, today: date, *, to_pay: bool = False) -> Compound
     Source: docs/adr/0023.
     """
     binds = pays_bills_of if to_pay else sees_bills_of
-    is_sellers = select(TransferDebt.bill_id).where(TransferDebt.bill_id == Bill.id).exists()
-    is_of_before = (
-        select(HouseTransfer.id)
-        .where(
-            HouseTransfer.house_id == Bill.house_id,
-            HouseTransfer.undone_at.is_(None),
-            HouseTransfer.unpaid == "seller",
-            HouseTransfer.cut_on >= Bill.period_until,
-            HouseTransfer.made_at <= HouseBinding.created_at,
-        )
-        .exists()
-    )
     of_houses = (
         select(Bill.id)
         .join(HouseBinding, binds(Bill.house_id, actor, today))
-        .where(Bill.is_live, ~is_sellers, ~is_of_before)
+        .where(Bill.is_live, ~_is_sellers())
     )
     of_sales = (
         select(TransferDebt.bill_id)
@@ -75,6 +75,58 @@ def own_bill_ids(actor: Actor, today: date, *, to_pay: bool = False) -> Compound
         )
     )
     return union_all(of_houses, of_sales)
+
+
+def sellers_bill_ids(session: Session, actor: Actor, house_id: int, today: date) -> Sequence[int]:
+    """List the bills of a house that were its sellers' business and stay theirs to see."""
+    return session.scalars(
+        select(Bill.id)
+        .join(HouseBinding, sees_bills_of(Bill.house_id, actor, today))
+        .where(Bill.house_id == house_id, _is_sellers())
+    ).all()
+
+
+def bought_on() -> ScalarSelect[date]:
+    """Tell of a row of `HouseBinding` since when its house is the business of whoever is bound.
+
+    None where they were bound before any transfer.
+    """
+    return (
+        select(func.max(HouseTransfer.cut_on))
+        .where(
+            HouseTransfer.house_id == HouseBinding.house_id,
+            HouseTransfer.undone_at.is_(None),
+            HouseTransfer.made_at <= HouseBinding.created_at,
+        )
+        .correlate(HouseBinding)
+        .scalar_subquery()
+    )
+
+
+def _is_sellers() -> ColumnElement[bool]:
+    """Hold bills of a bound house to those of before a transfer that the buyers did not assume.
+
+    With open bills that were assumed, what was paid by then is still the sellers' alone.
+    """
+    is_debt = select(TransferDebt.bill_id).where(TransferDebt.bill_id == Bill.id).exists()
+    is_paid_since = (
+        select(Allocation.id)
+        .where(Allocation.bill_id == Bill.id, Allocation.created_at > HouseTransfer.made_at)
+        .exists()
+    )
+    is_of_before = (
+        select(HouseTransfer.id)
+        .where(
+            HouseTransfer.house_id == Bill.house_id,
+            HouseTransfer.undone_at.is_(None),
+            HouseTransfer.cut_on >= Bill.period_until,
+            HouseTransfer.made_at <= HouseBinding.created_at,
+            (HouseTransfer.unpaid == UnpaidChoice.SELLER)
+            | ((Bill.state == BillState.PAID) & ~is_paid_since),
+        )
+        .exists()
+    )
+    return is_debt | is_of_before
 
 
 def _is_live(

@@ -5,7 +5,7 @@ No balance is looked up: each is the sum of the moves before it, so that it can 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -99,13 +99,24 @@ class StatementAccount:
 
 
 def read_accounts(
-    session: Session, *, house_id: int, from_on: date, until_on: date
+    session: Session,
+    *,
+    house_id: int,
+    from_on: date,
+    until_on: date,
+    hidden: Sequence[int] = (),
 ) -> tuple[StatementAccount, ...]:
     """Read all accounts of a house over two days and those between, what it owes first.
 
-    What is held is left out where nothing was there and nothing moved.
+    What is held is left out where nothing was there and nothing moved; so are the bills whose ids
+    are ``hidden``.
     """
-    values = {"house_id": house_id, "from_on": from_on, "until_on": until_on}
+    values = {
+        "house_id": house_id,
+        "from_on": from_on,
+        "until_on": until_on,
+        "hidden": list(hidden),
+    }
     owed = _Adding(AccountKind.BILLS, "应缴费用")
     for row in session.execute(_OWED, values).mappings():
         owed.take(row, row["kind"], _say_owed, row["number"])
@@ -198,7 +209,7 @@ _OWED = text(
                 UNION ALL
                 SELECT * FROM bill
                  WHERE house_id = :house_id AND NOT is_live AND state = 'voided') bill
-         WHERE published_at IS NOT NULL),
+         WHERE published_at IS NOT NULL AND id <> ALL (CAST(:hidden AS bigint[]))),
     joined AS (
         SELECT line.bill_id, line.kind, line.amount_fen,
                greatest(billed.published_on, (line.trace->>'taken_on')::date) AS on_day

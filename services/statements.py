@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import Session
 
 from domain.actors import Actor, Permission
 from domain.errors import InvalidInput, NotFound
 from domain.houses import house_label
 from domain.periods import add_months, local_date
 from models import Building, Community, House, HouseBinding
-from services.bindings import sees_bills_of
+from services.bindings import bought_on, sees_bills_of, sellers_bill_ids
 from services.estate import house_label_column
 from services.ports import DocumentWriter
 from services.reports.tables import FileForm
@@ -65,6 +67,9 @@ class Statements:
     def show_own(self, *, actor: Actor, house_id: int, from_on: date, until_on: date) -> Statement:
         """Show an owner the statement of a house that is bound to them; both days count.
 
+        After a transfer the buyers' statement begins on the day from which they own, and has
+        nothing of bills that stayed with the sellers.
+
         Raises:
             InvalidInput: the days are not in order, over three years apart, or still to come.
             NotFound: no such house, or it is not theirs.
@@ -72,7 +77,7 @@ class Statements:
         actor.must(Permission.VIEW_OWN_BILLS)
         today = local_date(self.unit_of_work.clock.now())
         is_bound = select(HouseBinding.id).where(sees_bills_of(House.id, actor, today)).exists()
-        return self._read(from_on, until_on, House.id == house_id, is_bound)
+        return self._read(from_on, until_on, House.id == house_id, is_bound, owner=actor)
 
     def write(
         self,
@@ -115,7 +120,13 @@ class Statements:
             self.show_own(actor=actor, house_id=house_id, from_on=from_on, until_on=until_on), form
         )
 
-    def _read(self, from_on: date, until_on: date, *which: ColumnElement[bool]) -> Statement:
+    def _read(
+        self,
+        from_on: date,
+        until_on: date,
+        *which: ColumnElement[bool],
+        owner: Actor | None = None,
+    ) -> Statement:
         now = self.unit_of_work.clock.now()
         _check(from_on, until_on, today=local_date(now))
         query: Select[int, str, str, str, str] = (
@@ -131,6 +142,10 @@ class Statements:
             if found is None:
                 raise NotFound("没有这个房屋，请写全，例如 1栋1单元101")
             house_id, community, *name = found
+            hidden: Sequence[int] = ()
+            if owner is not None:
+                hidden = sellers_bill_ids(session, owner, house_id, local_date(now))
+                from_on = _since(session, owner, house_id, from_on, until_on, local_date(now))
             return Statement(
                 house_id=house_id,
                 community=community,
@@ -139,7 +154,7 @@ class Statements:
                 until_on=until_on,
                 made_at=now,
                 accounts=read_accounts(
-                    session, house_id=house_id, from_on=from_on, until_on=until_on
+                    session, house_id=house_id, from_on=from_on, until_on=until_on, hidden=hidden
                 ),
             )
 
@@ -149,6 +164,23 @@ class Statements:
         else:
             content = self.documents.write_workbook(as_sheets(statement))
         return StatementFile(f"{statement.file_stem}.{form}", content)
+
+
+def _since(
+    session: Session, owner: Actor, house_id: int, from_on: date, until_on: date, today: date
+) -> date:
+    since: date | None = session.execute(
+        select(bought_on())
+        .select_from(HouseBinding)
+        .where(
+            HouseBinding.house_id == house_id, sees_bills_of(HouseBinding.house_id, owner, today)
+        )
+    ).scalar_one_or_none()
+    if since is None:
+        return from_on
+    if until_on < since:
+        raise InvalidInput(fields={"until": [f"房屋自 {since} 起归您，只能查询此后的账目"]})
+    return max(from_on, since)
 
 
 def _check(from_on: date, until_on: date, *, today: date) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
@@ -16,7 +16,7 @@ from domain.periods import local_date
 from domain.prepaid import PREPAID_SHOWN, PrepaidMove
 from models import Building, FeeItem, House, HouseBinding, PrepaidAccount, PrepaidEntry
 from services.audit import record
-from services.bindings import sees_bills_of
+from services.bindings import bought_on, sees_bills_of
 from services.keys import check_key, claim_key, staff_subject
 from services.prepaid.ledger import account_of, move
 from services.reasons import check_amount_and_reason
@@ -61,13 +61,23 @@ class PrepaidAccounts:
     unit_of_work: UnitOfWork
 
     def list_own(self, *, actor: Actor) -> Sequence[PrepaidAccountView]:
-        """List the accounts of the signed-in owner's houses, each with its last ten entries."""
+        """List the accounts of the signed-in owner's houses, each with its last ten entries.
+
+        Entries of before the house was theirs are not among them.
+        """
         actor.must(Permission.VIEW_OWN_BILLS)
-        own = select(HouseBinding.house_id).where(
-            sees_bills_of(HouseBinding.house_id, actor, local_date(self.unit_of_work.clock.now()))
+        today = local_date(self.unit_of_work.clock.now())
+        own = select(HouseBinding.house_id, bought_on().label("since")).where(
+            sees_bills_of(HouseBinding.house_id, actor, today)
         )
         with self.unit_of_work.reading() as session:
-            return _read(session, PrepaidAccount.house_id.in_(own), last=_LAST_ENTRIES)
+            since = {row.house_id: row.since for row in session.execute(own)}
+            return [
+                replace(account, entries=_since(account.entries, since[account.house_id]))
+                for account in _read(
+                    session, PrepaidAccount.house_id.in_(since), last=_LAST_ENTRIES
+                )
+            ]
 
     def show(self, *, actor: Actor, house_id: int) -> Sequence[PrepaidAccountView]:
         """Show staff the accounts of a house with all their entries.
@@ -191,6 +201,10 @@ def _lock(tx: Transaction, *account_ids: int) -> None:
         .order_by(PrepaidAccount.id)
         .with_for_update()
     ).all()
+
+
+def _since(entries: tuple[PrepaidEntryView, ...], day: date | None) -> tuple[PrepaidEntryView, ...]:
+    return tuple(entry for entry in entries if day is None or local_date(entry.at) >= day)
 
 
 def _read(

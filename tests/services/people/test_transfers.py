@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -369,6 +369,50 @@ class TestBills:
             "UPDATE bill SET state = 'published', paid_fen = 0 WHERE id = :id", id=september
         )
 
+    def test_nor_where_the_buyer_assumed_what_was_open(
+        self, carry_out, bills, place, sign_up, seen_by, services, database
+    ):
+        buyer = sign_up(PHONE)
+        services.counter.take(
+            actor=place.cashier,
+            community_id=place.community_id,
+            house_id=place.house_id,
+            money=MoneyIn(PaymentChannel.CASH, 900, "王小明"),
+            client_key="pay-september-01",
+        )
+        assert database.value("SELECT state FROM bill WHERE id = :id", id=bills[0]) == "paid"
+
+        carry_out(unpaid=UnpaidChoice.BUYER)
+
+        assert seen_by(buyer) == set(bills[1:])
+
+    def test_the_buyers_statement_begins_with_their_day_and_bills(
+        self, carry_out, bills, place, sign_up, services, today
+    ):
+        buyer = sign_up(PHONE)
+        days = {"from_on": date(2025, 1, 1), "until_on": today()}
+        before = services.statements.show_own(actor=place.owner, house_id=place.house_id, **days)
+        carry_out()
+
+        [owed] = (
+            own := services.statements.show_own(actor=buyer, house_id=place.house_id, **days)
+        ).accounts
+
+        assert before.accounts[0].closing_fen == 900 + 21002 + 1100
+        assert (own.from_on, owed.closing_fen) == (CUT, 1100)
+        with pytest.raises(InvalidInput) as refusal:
+            services.statements.show_own(
+                actor=buyer,
+                house_id=place.house_id,
+                from_on=date(2025, 1, 1),
+                until_on=CUT - timedelta(days=1),
+            )
+        assert str(CUT) in refusal.value.fields["until"][0]
+        whole = services.statements.show(
+            actor=place.cashier, community_id=place.community_id, house="3栋1单元502", **days
+        )
+        assert (whole.from_on, whole.accounts) == (days["from_on"], before.accounts)
+
     def test_the_statement_parts_what_covers_the_day(self, carry_out, bills, services, place):
         carry_out()
 
@@ -440,7 +484,7 @@ class TestPrepaid:
     def fill_prepaid(self, services, place, database):
         """Take money over the counter for nothing that is due; return the prepaid account."""
 
-        def fill_prepaid(amount_fen):
+        def fill_prepaid(amount_fen, key="counter-0001"):
             services.counter.take(
                 actor=place.cashier,
                 community_id=place.community_id,
@@ -449,7 +493,7 @@ class TestPrepaid:
                     channel=PaymentChannel.CASH, amount_fen=amount_fen, payer_name="王小明"
                 ),
                 named_bill_ids=(),
-                client_key="counter-0001",
+                client_key=key,
             )
             return database.value("SELECT id FROM prepaid_account")
 
@@ -479,6 +523,24 @@ class TestPrepaid:
         )
         services.money_decisions.approve(actor=place.manager, request_id=request["id"])
         assert database.value("SELECT balance_fen FROM prepaid_account") == 0
+
+    def test_a_buyer_sees_the_balance_and_not_how_it_came_about(
+        self, carry_out, place, fill_prepaid, services, sign_up, clock
+    ):
+        buyer, now = sign_up(PHONE), clock.now()
+        clock.set(datetime(2026, 10, 1, tzinfo=UTC))
+        fill_prepaid(5000)
+        clock.set(now)
+        [before] = services.prepaid.list_own(actor=place.owner)
+        assert len(before.entries) == 1
+
+        carry_out()
+
+        [account] = services.prepaid.list_own(actor=buyer)
+        assert (account.balance_fen, account.entries) == (5000, ())
+        fill_prepaid(700, "counter-0002")
+        [account] = services.prepaid.list_own(actor=buyer)
+        assert [entry.amount_fen for entry in account.entries] == [700]
 
     def test_a_request_that_waits_already(self, carry_out, place, fill_prepaid, services, parts):
         account_id = fill_prepaid(5000)
