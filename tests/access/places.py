@@ -28,7 +28,7 @@ _WORDS_OF_NOBODY = {
 _NO_ID = 9_999_999
 
 
-class _Nothing(dict):
+class _Nothing(dict[str, Any]):
     def __missing__(self, name):
         return _WORDS_OF_NOBODY.get(name, _NO_ID)
 

@@ -184,7 +184,7 @@ STAFF: dict[tuple[str, str], Line] = {
             "communities": [place["community_code"]],
         },
     ),
-    ("POST", STAFF_ACCOUNT): Line(204, (ADMINISTRATOR,), of="community", body=_with(name="x")),
+    ("POST", STAFF_ACCOUNT): Line(200, (ADMINISTRATOR,), of="community", body=_with(name="x")),
     ("POST", f"{STAFF_ACCOUNT}/role"): Line(
         200, (ADMINISTRATOR,), of="community", body=_with(role="engineer")
     ),
