@@ -89,6 +89,16 @@ def verify_ledger() -> int:
     return _services().ledger.check_and_tell(actor=_actor("账目核对"))
 
 
+def seal_audit() -> int:
+    """Link the audit rows of the last minute."""
+    return _services().audit_chain.seal(actor=_actor("操作记录"))
+
+
+def verify_audit() -> int:
+    """Check the chain of audit rows and write its head to the log."""
+    return _services().audit_chain.check_and_tell(actor=_actor("操作记录核对"))
+
+
 def drop_old_slots() -> int:
     """Forget old slots of the timetable."""
     return _services().timetable.drop_old_slots()
@@ -131,6 +141,8 @@ JOBS: dict[str, Callable[..., Any]] = {
         watch_payments,
         reconcile_channels,
         verify_ledger,
+        seal_audit,
+        verify_audit,
         drop_old_slots,
         drop_old_doors,
     )

@@ -15,6 +15,7 @@ from services.accounts import Accounts
 from services.approvals.decisions import MoneyDecisions
 from services.approvals.payment_refunds import PaymentRefundRequests
 from services.approvals.requests import MoneyRequests
+from services.audit_chain import AuditChain
 from services.bills.batches import BillBatches
 from services.bills.findings import BillFindings
 from services.bills.generation import Generation
@@ -110,6 +111,7 @@ class Services:
     """Every capability, wired once per process."""
 
     accounts: Accounts
+    audit_chain: AuditChain
     batches: BillBatches
     bill_findings: BillFindings
     cash_reconciliation: CashReconciliation
@@ -218,6 +220,7 @@ def build(
     meter_readings = MeterReadingImport(unit_of_work, world.workbooks)
     return Services(
         accounts=Accounts(unit_of_work, world.official_account),
+        audit_chain=AuditChain(unit_of_work),
         batches=BillBatches(unit_of_work),
         bill_findings=BillFindings(unit_of_work),
         cash_reconciliation=CashReconciliation(unit_of_work),

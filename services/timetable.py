@@ -44,6 +44,8 @@ TIMETABLE = (
     Entry("watch_payments", timedelta(seconds=60)),
     Entry("reconcile_channels", timedelta(minutes=15)),
     Entry("verify_ledger", timedelta(hours=1)),
+    Entry("seal_audit", timedelta(seconds=60)),
+    Entry("verify_audit", timedelta(hours=24)),
     Entry("drop_old_slots", timedelta(hours=1)),
     Entry("drop_old_doors", timedelta(hours=24)),
 )
