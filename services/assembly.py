@@ -16,6 +16,9 @@ from services.approvals.decisions import MoneyDecisions
 from services.approvals.payment_refunds import PaymentRefundRequests
 from services.approvals.requests import MoneyRequests
 from services.audit_chain import AuditChain
+from services.base_data.house_lists import HouseLists
+from services.base_data.house_previews import HousePreviews
+from services.base_data.houses import HouseRegister
 from services.bills.batches import BillBatches
 from services.bills.findings import BillFindings
 from services.bills.generation import Generation
@@ -130,6 +133,9 @@ class Services:
     import_work: ImportWork
     import_workbench: ImportWorkbench
     house_bills: HouseBills
+    house_lists: HouseLists
+    house_previews: HousePreviews
+    house_register: HouseRegister
     houses: Houses
     inbox: Inbox
     late_fees: LateFees
@@ -248,6 +254,9 @@ def build(
             },
         ),
         house_bills=HouseBills(unit_of_work),
+        house_lists=HouseLists(unit_of_work),
+        house_previews=HousePreviews(unit_of_work),
+        house_register=HouseRegister(unit_of_work),
         houses=Houses(unit_of_work),
         inbox=inbox,
         late_fees=LateFees(unit_of_work),

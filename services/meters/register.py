@@ -29,6 +29,7 @@ from services.meters.timelines import (
     MeterClosed,
     ReadingBilled,
 )
+from services.retirement import hold_house
 from services.scopes import in_scope, must_see
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
@@ -91,6 +92,7 @@ class MeterRegister:
             InvalidInput: a field cannot be used; ``fields`` says which and why.
             MeterNoTaken: the number is in use in this community, or was.
             NotFound: no such community, or the house is not in it.
+            HouseRetired: the house is retired.
         """
         actor.must(Permission.MANAGE_METERS)
         actor.must_cover(community_id)
@@ -100,6 +102,7 @@ class MeterRegister:
                 raise NotFound
             if meter.house_id is not None:
                 _find_house(tx, community_id, meter.house_id)
+                hold_house(tx, meter.house_id)
             return _add_meter(tx, actor, community_id, meter)
 
         return self._guarded(work)

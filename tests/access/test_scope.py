@@ -24,6 +24,7 @@ from domain.periods import Span
 from domain.refund_states import SurplusPolicy
 from domain.shares import ShareBy
 from services.approvals.requests import Payout
+from services.base_data.house_lists import HouseFilter
 from services.bills.findings import FindingKind
 from services.fees.checks import NewFeeItem, NewPrice
 from services.fees.pools import NewPool
@@ -91,6 +92,10 @@ def of_community(**more):
 
 def of_house_in_community(**more):
     return lambda row: {"community_id": row.community, "house_id": row.house, **more}
+
+
+def of_a_house(**more):
+    return lambda row: {"house_id": row.house, **more}
 
 
 def of_owner(**more):
@@ -328,6 +333,16 @@ OF_A_HOUSE = {
     "Transfers.preview": lambda row: {"house_id": row.house, "cut_on": DAY},
     "HouseBills.explain": lambda row: {"bill_id": row.bill},
     "HouseBills.find": lambda row: {"community_id": row.community, "bill_no": row.bill_no},
+    "HouseRegister.add": lambda row: {
+        "building_id": row.building,
+        "house": {"room_no": "909", "building_area": "80"},
+    },
+    "HouseRegister.edit": of_a_house(changes={"note": "x"}, seen={"note": ""}),
+    "HouseRegister.remove": of_a_house(reason="x"),
+    "HouseRegister.restore": of_a_house(reason="x"),
+    "HouseRegister.retire": of_a_house(retired_on=DAY, reason="x"),
+    "HouseLists.show": of_a_house(),
+    "HousePreviews.preview": of_a_house(changes={"building_area": "80"}),
     "Houses.change_measure": lambda row: {
         "house_id": row.house,
         "billing_area": Decimal(80),
@@ -409,6 +424,7 @@ LISTS = {
     "BindingApplications.list_applications": lambda _row: {},
     "HouseBindings.list_bindings": lambda _row: {},
     "OwnerSearch.find": lambda _row: {"which": OwnerFilter()},
+    "HouseLists.find": lambda _row: {"which": HouseFilter()},
     "HouseBills.list_bills": lambda row: {"house_id": row.house},
     "ImportWorkbench.list_batches": of_community(before_id=None, limit=5),
     "MeterLists.list_meters": of_community(),
