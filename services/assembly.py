@@ -34,6 +34,7 @@ from services.fees.items import Fees
 from services.fees.one_offs import OneOffCharges
 from services.fees.pools import SharePools
 from services.fees.trials import FeeTrials
+from services.history import ChangeHistory
 from services.houses import Houses
 from services.imports.house_owners import HouseOwnerImport
 from services.imports.meter_readings import MeterReadingImport
@@ -182,6 +183,7 @@ class Services:
     tasks: StaffTasks
     timetable: Timetable
     binding_applications: BindingApplications
+    history: ChangeHistory
     house_bindings: HouseBindings
     invitations: HouseInvitations
     name_letters: NameLetters
@@ -221,6 +223,7 @@ def build(
     return Services(
         accounts=Accounts(unit_of_work, world.official_account),
         audit_chain=AuditChain(unit_of_work),
+        history=ChangeHistory(unit_of_work, world.documents),
         batches=BillBatches(unit_of_work),
         bill_findings=BillFindings(unit_of_work),
         cash_reconciliation=CashReconciliation(unit_of_work),

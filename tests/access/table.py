@@ -117,6 +117,12 @@ OWNERS: dict[tuple[str, str], Line] = {
 }
 
 STAFF: dict[tuple[str, str], Line] = {
+    ("GET", "/api/v1/staff/history"): Line(
+        200, (ADMINISTRATOR, MANAGER, FINANCE, AUDITOR), of="list", tells="house_label"
+    ),
+    ("GET", "/api/v1/staff/history.xlsx"): Line(
+        200, (ADMINISTRATOR, MANAGER, FINANCE, AUDITOR), of="list"
+    ),
     ("GET", "/api/v1/staff/imports"): Line(
         200, KEEPERS, of="list", scope="community", tells="file_name", blind=METER_READERS
     ),
