@@ -89,6 +89,21 @@ def verify_ledger() -> int:
     return _services().ledger.check_and_tell(actor=_actor("账目核对"))
 
 
+def make_privacy_exports() -> int:
+    """Make the copies of their data that owners asked for."""
+    return _services().privacy_exports.make_due(actor=_actor("个人信息副本"))
+
+
+def close_accounts() -> int:
+    """Close the accounts whose owners asked for it a week ago."""
+    return _services().account_deletions.carry_out_due(actor=_actor("账号注销"))
+
+
+def erase_outdated() -> int:
+    """Erase personal data that is held longer than the register says."""
+    return _services().retention.erase_outdated(actor=_actor("个人信息到期删除"))
+
+
 def drop_old_slots() -> int:
     """Forget old slots of the timetable."""
     return _services().timetable.drop_old_slots()
@@ -131,6 +146,9 @@ JOBS: dict[str, Callable[..., Any]] = {
         watch_payments,
         reconcile_channels,
         verify_ledger,
+        make_privacy_exports,
+        close_accounts,
+        erase_outdated,
         drop_old_slots,
         drop_old_doors,
     )

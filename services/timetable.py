@@ -44,6 +44,9 @@ TIMETABLE = (
     Entry("watch_payments", timedelta(seconds=60)),
     Entry("reconcile_channels", timedelta(minutes=15)),
     Entry("verify_ledger", timedelta(hours=1)),
+    Entry("make_privacy_exports", timedelta(seconds=30)),
+    Entry("close_accounts", timedelta(hours=1)),
+    Entry("erase_outdated", timedelta(hours=24)),
     Entry("drop_old_slots", timedelta(hours=1)),
     Entry("drop_old_doors", timedelta(hours=24)),
 )
