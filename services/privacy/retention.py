@@ -155,7 +155,7 @@ class Retention:
                 Erased(
                     rule.table,
                     rule.title,
-                    session.execute(text(rule.counting), _spans(now, rule.due)).scalar_one(),
+                    session.execute(text(rule.counting), _spans(now, rule.counting)).scalar_one(),
                 )
                 for rule in RULES
             )
@@ -172,7 +172,7 @@ class Retention:
 def _eraser(actor: Actor, rule: Rule) -> Any:
     def work(tx: Transaction) -> int:
         done: CursorResult[Any] = tx.session.execute(  # type: ignore[assignment]
-            text(rule.erasing), _spans(tx.now, rule.due + rule.sets)
+            text(rule.erasing), _spans(tx.now, rule.erasing)
         )
         if done.rowcount:
             record(
@@ -188,8 +188,8 @@ def _eraser(actor: Actor, rule: Rule) -> Any:
     return work
 
 
-def _spans(now: datetime, words: str) -> dict[str, Any]:
-    """Tell what the words of a rule ask for."""
+def _spans(now: datetime, sql: str) -> dict[str, Any]:
+    """Tell what a statement asks for."""
     today = local_date(now)
     claim_day = add_months(today, -12 * CLAIM_YEARS)
     values = {
@@ -200,5 +200,5 @@ def _spans(now: datetime, words: str) -> dict[str, Any]:
         "claim_day": claim_day,
         "erased": ERASED_NAME,
     }
-    asked = set(re.findall(r":(\w+)", words))
+    asked = set(re.findall(r":(\w+)", sql))
     return {name: value for name, value in values.items() if name in asked}
