@@ -1,12 +1,17 @@
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from domain.actors import Permission, visitor
 from domain.consents import ConsentKind
-from domain.errors import NotAllowed, NotFound, NotSignedIn
+from domain.errors import InvalidInput, NotAllowed, NotFound, NotSignedIn
+from services.people.applications import WantedBinding
+from services.people.invitations import Invited
+from services.people.rows import PhoneTaken
 from services.phone_codes import WrongCode
 from services.privacy.deletions import DeletionBlocked, DeletionUnderWay
+from services.recipients import owner_openids
 from tests import factories
 from tests.factories import actor_without
 from tests.services.privacy.conftest import HOME, SYSTEM
@@ -237,6 +242,87 @@ class TestCarryOut:
         services.privacy_exports.ask(actor=actor)
         services.privacy_exports.make_due(actor=SYSTEM)
         assert services.consents.list_own(actor=actor)[0].is_needed
+
+    def test_they_cannot_take_the_phone_on_file_along(
+        self, services, paid, close, sign_in, last_code, database, clock
+    ):
+        """Changing one's own number changes the number on file, where the old one opens it."""
+        close(paid)
+        newcomer = services.login.authenticate(token=sign_in().token)
+        clock.advance(minutes=2)
+        services.own_phone.request(actor=newcomer, new_phone="19900000088", visit=HOME)
+
+        services.own_phone.confirm(
+            actor=newcomer,
+            new_phone="19900000088",
+            old_code=last_code(PHONE),
+            new_code=last_code("19900000088"),
+            visit=HOME,
+        )
+
+        assert database.rows("SELECT phone, opens_houses FROM owner_phone") == [
+            {"phone": PHONE, "opens_houses": False}
+        ]
+        assert sign_in("19900000088").house_count == 0
+
+    def test_bills_are_not_told_to_their_wechat(
+        self, services, paid, close, sign_in, database, unit_of_work
+    ):
+        close(paid)
+        account_id = services.login.authenticate(token=sign_in().token).account_id
+        with database.session() as session:
+            factories.make_identity(
+                session,
+                account=session.get_one(factories.Account, account_id),
+                appid="official",
+                openid="theirs",
+                is_following=True,
+            )
+
+        told = unit_of_work.run(lambda tx: owner_openids(tx, house_id=paid.house_id))
+
+        assert told == []
+
+    def test_an_invitation_does_not_make_them_the_former_owner(
+        self, services, paid, make_payer, close, sign_in
+    ):
+        other = make_payer(phone="19900000002", house_id=paid.house_id)
+        close(paid)
+        newcomer = services.login.authenticate(token=sign_in().token)
+        invited = services.invitations.invite(
+            actor=other.actor,
+            house_id=paid.house_id,
+            invited=Invited(phone=PHONE, name="保姆", role="family"),
+        )
+
+        with pytest.raises(PhoneTaken):
+            services.invitations.accept(actor=newcomer, token=invited.token)
+
+    def test_an_application_must_name_whose_phone_it_is(
+        self, services, paid, close, sign_in, database
+    ):
+        close(paid)
+        back = services.login.authenticate(token=sign_in().token)
+        with database.session() as session:
+            clerk = factories.staff(session, role="customer_service")
+            community = session.get_one(factories.Community, paid.community_id).name
+        application_id = services.binding_applications.apply(
+            actor=back, wanted=WantedBinding(community, "1栋1单元101", "业主1", "owner", "房产证")
+        )
+        approve = partial(
+            services.binding_applications.approve,
+            actor=clerk,
+            application_id=application_id,
+            house_id=paid.house_id,
+            reason="到场核实",
+        )
+
+        with pytest.raises(InvalidInput):
+            approve()
+        approve(owner_id=database.value("SELECT id FROM owner"))
+
+        assert database.value("SELECT opens_houses FROM owner_phone")
+        assert sign_in().house_count == 1
 
     def test_no_run_of_binding_gives_them_the_house(self, services, paid, close, sign_in, database):
         close(paid)
