@@ -9,7 +9,7 @@ from domain.errors import InvalidInput, NotAllowed, NotFound, NotSignedIn
 from services.people.applications import WantedBinding
 from services.people.invitations import Invited
 from services.people.rows import PhoneTaken
-from services.phone_codes import WrongCode
+from services.phone_codes import CodeTooSoon, WrongCode
 from services.privacy.deletions import DeletionBlocked, DeletionUnderWay
 from services.recipients import owner_openids
 from tests import factories
@@ -110,6 +110,18 @@ class TestAsk:
 
         with pytest.raises(WrongCode):
             deletions.ask(actor=payer.actor, code=last_code(PHONE), visit=HOME)
+
+    def test_codes_are_not_sent_at_will(self, deletions, payer):
+        deletions.send_code(actor=payer.actor, visit=HOME)
+
+        with pytest.raises(CodeTooSoon):
+            deletions.send_code(actor=payer.actor, visit=HOME)
+
+    def test_a_disabled_account_is_out(self, deletions, payer, database):
+        database.do("UPDATE account SET is_active = false")
+
+        with pytest.raises(NotSignedIn):
+            deletions.ask(actor=payer.actor, code="x", visit=HOME)
 
     def test_each_wrong_guess_costs_a_try(self, deletions, payer, database):
         deletions.send_code(actor=payer.actor, visit=HOME)
@@ -374,6 +386,26 @@ class TestCarryOut:
 
         assert sorted(together(carry_out, carry_out)) == [0, 1]
         assert len(audit("account_deleted")) == 1
+
+    def test_one_that_fails_does_not_hold_up_the_next(
+        self, deletions, payer, make_payer, ask_deletion, clock, test_engine, database
+    ):
+        other = make_payer(phone="19900000002")
+        ask_deletion(payer)
+        ask_deletion(other, "19900000002")
+        clock.advance(days=8)
+        rule = "ALTER TABLE account {} CONSTRAINT ck_account_stays"
+        with test_engine.begin() as connection:
+            connection.exec_driver_sql(
+                rule.format("ADD") + f" CHECK (id <> {payer.account_id} OR is_active)"
+            )
+        try:
+            assert deletions.carry_out_due(actor=SYSTEM) == 1
+        finally:
+            with test_engine.begin() as connection:
+                connection.exec_driver_sql(rule.format("DROP"))
+
+        assert deletions.carry_out_due(actor=SYSTEM) == 1
 
     def test_a_neighbours_account_is_as_before(self, paid, make_payer, close, database):
         other = make_payer(300, phone="19900000002", house_id=paid.house_id)

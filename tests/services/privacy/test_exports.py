@@ -1,6 +1,7 @@
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -113,6 +114,25 @@ class TestMakeDue:
         exports.make_due(actor=SYSTEM)
 
         assert exports.list_own(actor=payer.actor)[0].state == ExportState.FAILED
+
+    def test_those_given_up_meanwhile_are_left(self, services, payer, make_payer, database):
+        """The accounts are closed while the first copy is being written."""
+
+        class Closing:
+            def write_workbook(self, documents):
+                database.do("UPDATE privacy_export SET state = 'failed'")
+                return services.privacy_exports.documents.write_workbook(documents)
+
+        exports = replace(services.privacy_exports, documents=Closing())
+        for who in (payer, make_payer(phone="19900000002")):
+            exports.ask(actor=who.actor)
+
+        assert exports.make_due(actor=SYSTEM) == 0
+
+        assert database.rows("SELECT content, attempts FROM privacy_export ORDER BY id") == [
+            {"content": None, "attempts": 1},
+            {"content": None, "attempts": 0},
+        ]
 
     def test_another_worker_leaves_it(self, exports, payer, unit_of_work):
         exports.ask(actor=payer.actor)
