@@ -178,6 +178,7 @@ def owner_actor(
             Permission.PAY_OWN_BILLS,
             Permission.VERIFY_RECEIPT,
             Permission.MANAGE_OWN_BINDINGS,
+            Permission.MANAGE_OWN_PRIVACY,
         }
     )
     return Actor(
@@ -252,6 +253,7 @@ def operator(request_id: str = "") -> Actor:
             Permission.VIEW_HOUSE_MONEY,
             Permission.VIEW_REPORTS,
             Permission.RECONCILE,
+            Permission.VIEW_PRIVACY_REQUESTS,
         }
     )
     return Actor(ActorKind.SYSTEM, None, "命令行", may, request_id)

@@ -48,6 +48,8 @@ class Permission(StrEnum):
     TRANSFER_HOUSES = "transfer_houses"
     REVIEW_BINDINGS = "review_bindings"
     MANAGE_OWN_BINDINGS = "manage_own_bindings"
+    MANAGE_OWN_PRIVACY = "manage_own_privacy"
+    VIEW_PRIVACY_REQUESTS = "view_privacy_requests"
 
 
 class Role(StrEnum):
@@ -83,6 +85,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.HAND_OUT_OWNER_ACCOUNTS,
             _P.MANAGE_ESTATE,
             _P.VIEW_ESTATE,
+            _P.VIEW_PRIVACY_REQUESTS,
         }
     ),
     Role.MANAGER: frozenset(
@@ -113,6 +116,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.REVEAL_PHONES,
             _P.TRANSFER_HOUSES,
             _P.REVIEW_BINDINGS,
+            _P.VIEW_PRIVACY_REQUESTS,
         }
     ),
     Role.FINANCE: frozenset(

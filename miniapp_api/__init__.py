@@ -23,6 +23,7 @@ from miniapp_api import (
     owner_passwords,
     pages,
     payments,
+    privacy,
     receipt_pages,
     sessions,
     staff_accounts,
@@ -32,6 +33,7 @@ from miniapp_api import (
     staff_owners,
     staff_payments,
     staff_people,
+    staff_privacy,
     staff_readings,
     staff_sessions,
     staff_transfers,
@@ -112,9 +114,11 @@ def register(
         staff_imports.bp,
         staff_history.bp,
         bindings.bp,
+        privacy.bp,
         staff_owners.bp,
         staff_people.bp,
         staff_transfers.bp,
+        staff_privacy.bp,
     ):
         api.register_blueprint(blueprint)
     describe_security(app, api)

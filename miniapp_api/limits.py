@@ -74,6 +74,8 @@ KEEPING_OWNERS = Rate("keeping_owners", 240, _staff)
 """A clerk who types searches four times a second; whoever copies all owners is slower than that."""
 READING_HISTORY = Rate("reading_history", 60, _staff)
 """A file of 20,000 lines takes a second."""
+PRIVACY = Rate("privacy", 30, _account)
+"""Consents, copies of one's data and closing one's account: a handful in a year."""
 RATES = (
     SIGNING_IN,
     PAYING,
@@ -88,6 +90,7 @@ RATES = (
     BINDING,
     KEEPING_OWNERS,
     READING_HISTORY,
+    PRIVACY,
 )
 
 

@@ -17,6 +17,7 @@ from panel.commands.meters import meters_cli
 from panel.commands.money import counter_cli, deposit_cli, prepaid_cli
 from panel.commands.payments import merchant_cli, pay_code_cli, payment_rules
 from panel.commands.people import bindings_cli, owners_cli
+from panel.commands.privacy import privacy_cli
 from panel.commands.receipts import receipts_cli
 from panel.commands.reconciliation import reconcile_cli, show_life, tasks_cli
 from panel.commands.refunds import money_cli
@@ -45,6 +46,7 @@ def register(app: Flask) -> None:
         owners_cli,
         transfer_cli,
         bindings_cli,
+        privacy_cli,
         meters_cli,
         bills_cli,
         late_fee_cli,

@@ -62,6 +62,7 @@ NO_STAFF = {
     Permission.VIEW_OWN_BILLS,
     Permission.PAY_OWN_BILLS,
     Permission.MANAGE_OWN_BINDINGS,
+    Permission.MANAGE_OWN_PRIVACY,
     Permission.PAY_AT_DOOR,
     Permission.VERIFY_RECEIPT,
     Permission.RUN_PLATFORM_WORK,
@@ -410,6 +411,7 @@ LISTS = {
     "BindingApplications.list_applications": lambda _row: {},
     "HouseBindings.list_bindings": lambda _row: {},
     "ChangeHistory.list_changes": lambda row: {"which": HistoryFilter(subject_type="bill")},
+    "PrivacyRequests.list_requests": lambda _row: {},
     "OwnerSearch.find": lambda _row: {"which": OwnerFilter()},
     "HouseBills.list_bills": lambda row: {"house_id": row.house},
     "ImportWorkbench.list_batches": of_community(before_id=None, limit=5),
@@ -475,6 +477,7 @@ REVIEWED = {
     "Reconciliation.run": "of the whole company: see below",
     "Reconciliation.run_due": "of the whole company: see below",
     "Reports.write": "writes what was reported before",
+    "Retention.count_due": "of the whole company: see below",
     "StaffAccounts.create": "asks the scope of staff: tests/services/staff",
     "StaffAccounts.list_all": "asks the scope of staff: tests/services/staff",
     "StaffTokens.create": "asks the scope of staff: tests/services/test_staff_tokens.py",
@@ -722,6 +725,7 @@ class TestScope:
             "Reconciliation.run": {"channel": "wechat", "mchid": "m", "day": MONTH},
             "Reconciliation.run_due": {},
             "PaymentLife.show": {"number": "P1"},
+            "Retention.count_due": {},
             "PaymentLife.ask_now": {"number": "P1"},
         }.items():
             assert isinstance(outcome(services, name, actor, values), NotFound), name
