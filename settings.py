@@ -97,6 +97,9 @@ class Settings:
 
     require_totp: str = "no"
 
+    privacy_policy_version: str = "2026-11-25"
+    terms_version: str = "2026-11-25"
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
         """Read every field from its variable.

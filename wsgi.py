@@ -19,6 +19,7 @@ import bot
 import gateways
 import miniapp_api
 import panel.commands
+from domain.consents import ConsentKind
 from jobs import commands as job_commands
 from jobs.queue import QueueProbe, RqJobQueue, connect_briefly, make_queue
 from miniapp_api.slow_bodies import BODY_DEADLINE_S
@@ -125,6 +126,11 @@ def _wire(
             migration_heads=_migration_heads(),
             public_base_url=settings.public_base_url,
             requires_totp=settings.require_totp == "yes",
+            consent_versions={
+                ConsentKind.PRIVACY_POLICY: settings.privacy_policy_version,
+                ConsentKind.TERMS: settings.terms_version,
+                ConsentKind.MARKETING: settings.privacy_policy_version,
+            },
         ),
         more_probes=(QueueProbe(redis),),
     )

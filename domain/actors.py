@@ -178,6 +178,7 @@ def owner_actor(
             Permission.PAY_OWN_BILLS,
             Permission.VERIFY_RECEIPT,
             Permission.MANAGE_OWN_BINDINGS,
+            Permission.MANAGE_OWN_PRIVACY,
         }
     )
     return Actor(
@@ -239,6 +240,7 @@ def operator(request_id: str = "") -> Actor:
             Permission.MANAGE_STAFF,
             Permission.HAND_OUT_OWNER_ACCOUNTS,
             Permission.CHECK_LEDGER,
+            Permission.VIEW_HISTORY,
             Permission.VIEW_ESTATE,
             Permission.MANAGE_ESTATE,
             Permission.IMPORT_OWNERS,
@@ -251,6 +253,7 @@ def operator(request_id: str = "") -> Actor:
             Permission.VIEW_HOUSE_MONEY,
             Permission.VIEW_REPORTS,
             Permission.RECONCILE,
+            Permission.VIEW_PRIVACY_REQUESTS,
         }
     )
     return Actor(ActorKind.SYSTEM, None, "命令行", may, request_id)

@@ -25,6 +25,12 @@ def start_of_local_day(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=SHANGHAI).astimezone(UTC)
 
 
+def seconds_to_midnight(instant: datetime) -> int:
+    """Tell how long the local day of an instant still lasts, in whole seconds and never less."""
+    tomorrow = start_of_local_day(local_date(instant) + timedelta(days=1))
+    return int((tomorrow - instant).total_seconds()) + 1
+
+
 def add_months(anchor: date, months: int) -> date:
     """Go n months from the anchor; the day is the anchor's, clamped to the month's last.
 

@@ -15,6 +15,7 @@ class Permission(StrEnum):
     PAY_AT_DOOR = "pay_at_door"
     RUN_PLATFORM_WORK = "run_platform_work"
     CHECK_LEDGER = "check_ledger"
+    VIEW_HISTORY = "view_history"
     VIEW_ESTATE = "view_estate"
     MANAGE_STAFF = "manage_staff"
     APPROVE_ROLES = "approve_roles"
@@ -47,6 +48,8 @@ class Permission(StrEnum):
     TRANSFER_HOUSES = "transfer_houses"
     REVIEW_BINDINGS = "review_bindings"
     MANAGE_OWN_BINDINGS = "manage_own_bindings"
+    MANAGE_OWN_PRIVACY = "manage_own_privacy"
+    VIEW_PRIVACY_REQUESTS = "view_privacy_requests"
 
 
 class Role(StrEnum):
@@ -76,15 +79,18 @@ _P = Permission
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMINISTRATOR: frozenset(
         {
+            _P.VIEW_HISTORY,
             _P.MANAGE_STAFF,
             _P.APPROVE_ROLES,
             _P.HAND_OUT_OWNER_ACCOUNTS,
             _P.MANAGE_ESTATE,
             _P.VIEW_ESTATE,
+            _P.VIEW_PRIVACY_REQUESTS,
         }
     ),
     Role.MANAGER: frozenset(
         {
+            _P.VIEW_HISTORY,
             _P.APPROVE_ROLES,
             _P.VIEW_ESTATE,
             _P.MANAGE_ESTATE,
@@ -110,10 +116,12 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.REVEAL_PHONES,
             _P.TRANSFER_HOUSES,
             _P.REVIEW_BINDINGS,
+            _P.VIEW_PRIVACY_REQUESTS,
         }
     ),
     Role.FINANCE: frozenset(
         {
+            _P.VIEW_HISTORY,
             _P.VIEW_ESTATE,
             _P.MANAGE_FEES,
             _P.GENERATE_BILLS,
@@ -164,6 +172,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ENGINEER: frozenset({_P.READ_METERS}),
     Role.AUDITOR: frozenset(
         {
+            _P.VIEW_HISTORY,
             _P.VIEW_ESTATE,
             _P.CHECK_LEDGER,
             _P.VIEW_HOUSE_MONEY,

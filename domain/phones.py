@@ -6,6 +6,8 @@ import re
 
 from domain.errors import InvalidInput
 
+CLOSED_PHONE = "deleted-"
+"""Opens what stands for the phone of a closed account."""
 _MOBILE = re.compile(r"\A1[3-9][0-9]{9}\Z", re.ASCII)
 _SEPARATORS = re.compile(r"[\s\-]")
 
@@ -37,3 +39,8 @@ def normalise_phone(text: str) -> str:
 def mask_phone(phone: str | None) -> str:
     """Show a phone as ``199****0001``; nothing for none."""
     return f"{phone[:3]}****{phone[-4:]}" if phone else ""
+
+
+def closed_phone(account_id: int) -> str:
+    """Make what stands for the phone of an account that was closed: the number may be another's."""
+    return f"{CLOSED_PHONE}{account_id}"

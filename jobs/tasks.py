@@ -99,6 +99,21 @@ def verify_audit() -> int:
     return _services().audit_chain.check_and_tell(actor=_actor("操作记录核对"))
 
 
+def make_privacy_exports() -> int:
+    """Make the copies of their data that owners asked for."""
+    return _services().privacy_exports.make_due(actor=_actor("个人信息副本"))
+
+
+def close_accounts() -> int:
+    """Close the accounts whose owners asked for it a week ago."""
+    return _services().account_deletions.carry_out_due(actor=_actor("账号注销"))
+
+
+def erase_outdated() -> int:
+    """Erase personal data that is held longer than the register says."""
+    return _services().retention.erase_outdated(actor=_actor("个人信息到期删除"))
+
+
 def drop_old_slots() -> int:
     """Forget old slots of the timetable."""
     return _services().timetable.drop_old_slots()
@@ -143,6 +158,9 @@ JOBS: dict[str, Callable[..., Any]] = {
         verify_ledger,
         seal_audit,
         verify_audit,
+        make_privacy_exports,
+        close_accounts,
+        erase_outdated,
         drop_old_slots,
         drop_old_doors,
     )

@@ -82,6 +82,7 @@ class SessionOut(Schema):
     phone_masked = fields.String(required=True)
     house_count = fields.Integer(required=True)
     must_change_password = fields.Boolean(required=True)
+    consent_needed = fields.List(fields.String(), required=True)
 
 
 class HouseOut(Schema):

@@ -61,6 +61,7 @@ from models.payments import (
 )
 from models.people import HousePerson, Owner, OwnerPhone, PhoneReveal
 from models.prepaid import Deposit, DepositEntry, PrepaidAccount, PrepaidEntry
+from models.privacy import AccountDeletion, Consent, PrivacyExport
 from models.receipts import Receipt, ReceiptMark
 from models.reconciliation import ReconciliationCase, ReconciliationRun
 from models.records import AuditEntry, AuditLink, JobSlot
@@ -72,6 +73,7 @@ from models.transfers import HouseTransfer, TransferDebt, TransferParty, Transfe
 
 __all__ = [
     "Account",
+    "AccountDeletion",
     "Allocation",
     "ApprovalRequest",
     "AuditEntry",
@@ -96,6 +98,7 @@ __all__ = [
     "CollectionSummary",
     "Community",
     "CommunityMerchant",
+    "Consent",
     "Deposit",
     "DepositEntry",
     "DiscountHouse",
@@ -137,6 +140,7 @@ __all__ = [
     "PlatformNotice",
     "PrepaidAccount",
     "PrepaidEntry",
+    "PrivacyExport",
     "Receipt",
     "ReceiptMark",
     "ReconciliationCase",

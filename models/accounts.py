@@ -20,10 +20,16 @@ class Account(Model):
     """Whoever signs in with this phone."""
 
     __tablename__ = "account"
-    __table_args__ = (CheckConstraint("phone ~ '^1[3-9][0-9]{9}$'", name="phone_form"),)
+    __table_args__ = (
+        CheckConstraint(
+            "phone ~ '^1[3-9][0-9]{9}$' OR (phone = 'deleted-'::text || id AND NOT is_active)",
+            name="phone_form",
+        ),
+    )
 
     id: Mapped[BigId]
     phone: Mapped[Words] = mapped_column(unique=True)
+    """Of an account that was closed, ``deleted-`` and its id: the number may be somebody else's."""
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     created_at: Mapped[Instant]
     login_name: Mapped[str | None] = mapped_column(unique=True)

@@ -66,7 +66,9 @@ class HouseInvitation(Model):
         UniqueConstraint("token_sha256"),
         CheckConstraint("role IN ('family', 'tenant')", name="role_known"),
         one_of("state", INVITATION_STATES),
-        CheckConstraint("phone ~ '^1[3-9][0-9]{9}$'", name="phone_form"),
+        CheckConstraint(
+            "phone ~ '^1[3-9][0-9]{9}$' OR (phone = '' AND state <> 'open')", name="phone_form"
+        ),
         CheckConstraint("(state = 'accepted') = (binding_id IS NOT NULL)", name="accepted_binds"),
         Index(
             "uq_house_invitation_open",

@@ -96,6 +96,9 @@ class OwnerPhone(Model):
     community_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("community.id"))
     phone: Mapped[Words]
     is_primary: Mapped[bool]
+    opens_houses: Mapped[bool] = mapped_column(server_default=text("true"))
+    """Whether whoever proves the phone is bound to its owner's houses; not after they closed their
+    account, since the number may be somebody else's by now (docs/adr/0025)."""
     label: Mapped[Words] = mapped_column(server_default="")
     created_at: Mapped[Instant]
 

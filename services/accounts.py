@@ -29,7 +29,7 @@ _BIND = text(
            CASE WHEN part.role IN ('title_holder', 'co_owner') THEN 'owner' ELSE part.role END,
            'active', :now, part.may_see_bills, part.may_pay, part.may_report, part.person_until
       FROM account
-      JOIN owner_phone ON owner_phone.phone = account.phone
+      JOIN owner_phone ON owner_phone.phone = account.phone AND owner_phone.opens_houses
       JOIN owner ON owner.id = owner_phone.owner_id
       JOIN house_person part ON part.owner_id = owner.id
        AND part.role <> 'contact'

@@ -37,6 +37,7 @@ from services.fees.items import Fees
 from services.fees.one_offs import OneOffCharges
 from services.fees.pools import SharePools
 from services.fees.trials import FeeTrials
+from services.history import ChangeHistory
 from services.houses import Houses
 from services.imports.house_owners import HouseOwnerImport
 from services.imports.meter_readings import MeterReadingImport
@@ -91,6 +92,11 @@ from services.ports import (
 )
 from services.prepaid.accounts import PrepaidAccounts
 from services.printing import SlipWriter
+from services.privacy.consents import Consents
+from services.privacy.deletions import AccountDeletions
+from services.privacy.exports import PrivacyExports
+from services.privacy.requests import PrivacyRequests
+from services.privacy.retention import Retention
 from services.reconciliation.cases import ReconciliationCases
 from services.reconciliation.cash import CashReconciliation
 from services.reconciliation.runs import Reconciliation
@@ -188,6 +194,7 @@ class Services:
     tasks: StaffTasks
     timetable: Timetable
     binding_applications: BindingApplications
+    history: ChangeHistory
     house_bindings: HouseBindings
     invitations: HouseInvitations
     name_letters: NameLetters
@@ -198,6 +205,11 @@ class Services:
     owner_search: OwnerSearch
     transfer_records: TransferRecords
     transfers: Transfers
+    account_deletions: AccountDeletions
+    consents: Consents
+    privacy_exports: PrivacyExports
+    privacy_requests: PrivacyRequests
+    retention: Retention
 
 
 def build(
@@ -227,6 +239,7 @@ def build(
     return Services(
         accounts=Accounts(unit_of_work, world.official_account),
         audit_chain=AuditChain(unit_of_work),
+        history=ChangeHistory(unit_of_work, world.documents),
         batches=BillBatches(unit_of_work),
         bill_findings=BillFindings(unit_of_work),
         cash_reconciliation=CashReconciliation(unit_of_work),
@@ -261,7 +274,7 @@ def build(
         inbox=inbox,
         late_fees=LateFees(unit_of_work),
         ledger=Ledger(unit_of_work),
-        login=Login(unit_of_work, world.mini_program, codes),
+        login=Login(unit_of_work, world.mini_program, codes, policy.consent_versions),
         merchants=MerchantAccounts(unit_of_work, world.pay_channels),
         meter_lists=MeterLists(unit_of_work),
         meter_reading_import=meter_readings,
@@ -275,7 +288,9 @@ def build(
             unit_of_work, world.official_account, world.sms, world.mail, policy.delivery_width
         ),
         own_bills=OwnBills(unit_of_work),
-        owner_passwords=OwnerPasswords(unit_of_work, passwords, codes, policy.code_key),
+        owner_passwords=OwnerPasswords(
+            unit_of_work, passwords, codes, policy.code_key, policy.consent_versions
+        ),
         payment_rules=CommunityPaymentRules(unit_of_work),
         parking_space_import=parking_spaces,
         pay_channels=world.pay_channels,
@@ -323,6 +338,11 @@ def build(
         owner_search=OwnerSearch(unit_of_work),
         transfer_records=TransferRecords(unit_of_work),
         transfers=Transfers(unit_of_work),
+        account_deletions=AccountDeletions(unit_of_work, codes),
+        consents=Consents(unit_of_work, policy.consent_versions),
+        privacy_exports=PrivacyExports(unit_of_work, world.documents),
+        privacy_requests=PrivacyRequests(unit_of_work),
+        retention=Retention(unit_of_work),
     )
 
 

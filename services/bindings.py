@@ -70,6 +70,7 @@ def own_bill_ids(actor: Actor, today: date, *, to_pay: bool = False) -> Compound
         .join(Account, Account.phone == OwnerPhone.phone)
         .where(
             Account.id == actor.account_id,
+            OwnerPhone.opens_houses,
             TransferParty.side == "seller",
             HouseTransfer.undone_at.is_(None),
         )

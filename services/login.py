@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
 from domain.actors import Actor, MustFirst, Permission, owner_actor
+from domain.consents import ConsentKind
 from domain.errors import InvalidInput, NotSignedIn, PlatformRefused, PropertyError
 from domain.phones import normalise_phone
 from domain.tokens import hash_of_token
@@ -47,6 +49,8 @@ class Login:
     unit_of_work: UnitOfWork
     mini_program: MiniProgram
     codes: PhoneCodes
+    texts: Mapping[ConsentKind, str]
+    """The versions of what owners are asked to agree to."""
 
     def request_code(self, *, actor: Actor, phone: str, visit: Visit) -> None:
         """Send a sign-in code by SMS; the answer and the work are the same for every phone.
@@ -99,7 +103,7 @@ class Login:
             # A wrong guess must be committed, so it is an answer and not an exception in here.
             if not self._take(tx, phone, code, visit, spends=True):
                 return None
-            return open_owner_session(tx, actor, phone=phone, wechat=wechat)
+            return open_owner_session(tx, actor, phone=phone, wechat=wechat, texts=self.texts)
 
         signed_in = self.unit_of_work.run(work)
         if signed_in is None:
@@ -130,7 +134,7 @@ class Login:
             ).scalar_one_or_none()
             if phone is None:
                 raise WechatNotBound
-            return open_owner_session(tx, actor, phone=phone, wechat=wechat)
+            return open_owner_session(tx, actor, phone=phone, wechat=wechat, texts=self.texts)
 
         return self.unit_of_work.run(work)
 
@@ -150,7 +154,7 @@ class Login:
         except PlatformRefused as refusal:
             raise _as_input(refusal) from refusal
         return self.unit_of_work.run(
-            lambda tx: open_owner_session(tx, actor, phone=phone, wechat=wechat)
+            lambda tx: open_owner_session(tx, actor, phone=phone, wechat=wechat, texts=self.texts)
         )
 
     def _ask_wechat(self, wechat_code: str) -> WechatLogin:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 
 from domain.actors import Actor, Permission
+from domain.consents import ConsentKind
 from domain.errors import NotFound
 from domain.phones import normalise_phone
 from domain.tokens import hash_of_token
@@ -54,6 +55,8 @@ class OwnerPasswords:
     passwords: Passwords
     codes: PhoneCodes
     key: bytes
+    texts: Mapping[ConsentKind, str]
+    """The versions of what owners are asked to agree to."""
 
     def hand_out(self, *, actor: Actor, phone: str, login_name: str) -> OwnerAccount:
         """Give the account of an owner's phone a login name and a one-time password.
@@ -112,7 +115,7 @@ class OwnerPasswords:
             password,
             visit,
             lambda tx, account: open_owner_session(
-                tx, actor, phone=account.phone, wechat=None, by_password=True
+                tx, actor, phone=account.phone, wechat=None, texts=self.texts, by_password=True
             ),
         )
 

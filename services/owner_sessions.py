@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,6 +10,7 @@ from sqlalchemy import ColumnElement, text, true, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.actors import Actor
+from domain.consents import ConsentKind
 from domain.errors import NotAllowed
 from domain.phones import mask_phone
 from domain.tokens import hash_of_token, new_token
@@ -16,6 +18,7 @@ from models import SessionToken
 from services.accounts import bind_houses, bind_identity, open_account
 from services.audit import record
 from services.ports import WechatLogin
+from services.privacy.consents import consents_needed
 from services.unit_of_work import Transaction
 
 SESSION_LIFE = timedelta(days=30)
@@ -37,6 +40,8 @@ class SignedIn:
     phone_masked: str
     house_count: int
     must_change_password: bool = False
+    consent_needed: tuple[ConsentKind, ...] = ()
+    """Which texts they are asked to agree to; nothing waits for it (docs/adr/0025)."""
 
 
 def open_owner_session(
@@ -45,9 +50,12 @@ def open_owner_session(
     *,
     phone: str,
     wechat: WechatLogin | None,
+    texts: Mapping[ConsentKind, str],
     by_password: bool = False,
 ) -> SignedIn:
     """Open a session for the account of a phone, which is made if there is none.
+
+    ``texts`` are the versions of what owners are asked to agree to.
 
     Raises:
         AccountDisabled: switched off.
@@ -91,6 +99,7 @@ def open_owner_session(
         mask_phone(phone),
         houses,
         by_password and account.must_change_password,
+        consents_needed(tx.session, account.id, texts),
     )
 
 

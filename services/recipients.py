@@ -30,6 +30,7 @@ def owner_openids(tx: Transaction, *, house_id: int) -> Sequence[str]:
         .join(OwnerPhone, OwnerPhone.phone == Account.phone)
         .join(HousePerson, HousePerson.owner_id == OwnerPhone.owner_id)
         .where(
+            OwnerPhone.opens_houses,
             HousePerson.house_id == house_id,
             HousePerson.role.in_(["title_holder", "co_owner"]),
             HousePerson.person_from <= today,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from domain.consents import ConsentKind
 from services.pay_ports import PayChannels
 from services.ports import (
     DocumentWriter,
@@ -107,3 +108,4 @@ class Policy:
     migration_heads: frozenset[str]
     public_base_url: str
     requires_totp: bool
+    consent_versions: Mapping[ConsentKind, str]

@@ -10,12 +10,14 @@ from panel.commands.charges import discount_cli, house_cli, one_off_cli, pool_cl
 from panel.commands.checks import doctor, verify_cli
 from panel.commands.estate import community_cli
 from panel.commands.fees import fees_cli
+from panel.commands.history import history
 from panel.commands.imports import import_cli
 from panel.commands.late_fees import late_fee_cli
 from panel.commands.meters import meters_cli
 from panel.commands.money import counter_cli, deposit_cli, prepaid_cli
 from panel.commands.payments import merchant_cli, pay_code_cli, payment_rules
 from panel.commands.people import bindings_cli, owners_cli
+from panel.commands.privacy import privacy_cli
 from panel.commands.receipts import receipts_cli
 from panel.commands.reconciliation import reconcile_cli, show_life, tasks_cli
 from panel.commands.refunds import money_cli
@@ -44,6 +46,7 @@ def register(app: Flask) -> None:
         owners_cli,
         transfer_cli,
         bindings_cli,
+        privacy_cli,
         meters_cli,
         bills_cli,
         late_fee_cli,
@@ -61,6 +64,7 @@ def register(app: Flask) -> None:
         suspense_cli,
         report_cli,
         statement,
+        history,
         verify_cli,
         doctor,
     ):

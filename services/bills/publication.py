@@ -73,7 +73,9 @@ _TELL = text(
                owing.due_date, owner.phone, identity.openid
           FROM owing
           JOIN owner ON owner.id = owing.owner_id AND owner.phone IS NOT NULL
+          LEFT JOIN owner_phone ON owner_phone.owner_id = owner.id AND owner_phone.is_primary
           LEFT JOIN account ON account.phone = owner.phone AND account.is_active
+           AND owner_phone.opens_houses
           LEFT JOIN wechat_identity identity
             ON identity.account_id = account.id AND identity.is_following)
     INSERT INTO outbox_message (community_id, kind, channel, recipient, fallback_phone, payload,

@@ -28,6 +28,7 @@ from domain.imports import (
     ImportState,
     check_import_move,
 )
+from domain.personal_data import LOG_KEPT
 from models import Community, ImportBatch, ImportFile, Staff
 from services.estate import find_community
 from services.imports.batches import reach_community, record_import
@@ -176,6 +177,8 @@ class ImportWorkbench:
         def work(tx: Transaction) -> None:
             batch = _lock(tx, actor, batch_id)
             check_import_move(ImportState(batch.state), ImportState.UNDOING)
+            if (batch.finished_at or batch.created_at) < tx.now - LOG_KEPT:
+                raise ImportCannotMove("导入已超过 190 天，步骤已按期删除，不能再撤销")
             refuse_if_used(tx, batch)
             batch.state, batch.attempts, batch.failure = ImportState.UNDOING, 0, ""
             record_import(tx, actor, "import_undoing", batch)

@@ -16,7 +16,7 @@ from domain.messages import Channel, MessageKind
 from domain.money import format_yuan
 from domain.payment_states import CHANNEL_SHOWN, PaymentChannel, PayWay
 from domain.periods import SHANGHAI, Span, local_date
-from domain.phones import mask_phone
+from domain.phones import CLOSED_PHONE, mask_phone
 from models import (
     Account,
     Bill,
@@ -92,9 +92,12 @@ def issue_receipt(
     phone = None
     account_id = order.account_id if order else None
     if account_id is not None:
+        # None once they closed the account: the money is booked all the same.
         phone = tx.session.execute(
-            select(Account.phone).where(Account.id == account_id)
-        ).scalar_one()
+            select(Account.phone).where(
+                Account.id == account_id, Account.phone.not_like(f"{CLOSED_PHONE}%")
+            )
+        ).scalar_one_or_none()
     lines = [*_bill_lines(tx, credits), *_held_lines(tx, held)]
     receipt = Receipt(
         community_id=community.id,

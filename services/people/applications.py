@@ -288,7 +288,12 @@ def _owner_part(tx: Transaction, house: House, phone: str, owner_id: int | None)
         raise NotFound("此人不是该房屋现在的业主")
     if holder is None or holder.id != chosen:
         owner = tx.session.get_one(Owner, chosen)
-        if owner.phone is None:
+        closed = tx.session.scalars(
+            select(OwnerPhone).where(OwnerPhone.owner_id == chosen, OwnerPhone.phone == phone)
+        ).one_or_none()
+        if closed is not None:
+            closed.opens_houses = True
+        elif owner.phone is None:
             owner.phone = phone
         else:
             tx.session.add(

@@ -118,11 +118,18 @@ class Newcomer:
 
 
 def find_person(tx: Transaction, house: House, phone: str) -> Owner | None:
-    """Find who has a phone in the community of a house."""
+    """Find who has a phone in the community of a house.
+
+    A phone whose account was closed is nobody's here: it may be in other hands.
+    """
     return tx.session.execute(
         select(Owner)
         .join(OwnerPhone, OwnerPhone.owner_id == Owner.id)
-        .where(OwnerPhone.community_id == house.community_id, OwnerPhone.phone == phone)
+        .where(
+            OwnerPhone.community_id == house.community_id,
+            OwnerPhone.phone == phone,
+            OwnerPhone.opens_houses,
+        )
     ).scalar_one_or_none()
 
 

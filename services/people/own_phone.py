@@ -96,7 +96,7 @@ def _change(tx: Transaction, actor: Actor, account: Account, number: str) -> Non
     old_number = account.phone
     phones = tx.session.scalars(
         select(OwnerPhone)
-        .where(OwnerPhone.phone == old_number)
+        .where(OwnerPhone.phone == old_number, OwnerPhone.opens_houses)
         .order_by(OwnerPhone.owner_id)
         .with_for_update()
     ).all()

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import text
 
+from domain.actors import system_actor
+from domain.phones import mask_phone
 from models import Account, Community, StaffScope
 from services.people.applications import WantedBinding
 from services.people.invitations import Invited
@@ -22,6 +24,7 @@ _WORDS_OF_NOBODY = {
     "community_code": "NONE",
     "community_name": "没有的小区",
     "phone": "13500000099",
+    "kind": "marketing",
     "receipt_no": "CH9-2026-9999999",
     "number": "CH9-2026-9999999",
 }
@@ -54,11 +57,19 @@ class Maker:
 
     def make(self, whose, *, beside=None):
         """Make the place of one of `NAMES`, in the community of another place or a new one."""
-        place = Place({"phone": PHONES[whose], "name": NAMES[whose]})
+        place = Place(
+            {
+                "phone": PHONES[whose],
+                "phone_masked": mask_phone(PHONES[whose]),
+                "name": NAMES[whose],
+                "kind": "marketing",
+            }
+        )
         self._build(place, whose, beside)
         self._ask_for_bindings(place, whose)
         self._write_rows(place, whose)
         self._make_staff(place, whose)
+        self._ask_for_copy(place)
         return place
 
     def _build(self, place, whose, beside):
@@ -113,6 +124,13 @@ class Maker:
             house_id=place.rows["house_id"],
             invited=Invited("13600000001", "家人", "family"),
         ).id
+
+    def _ask_for_copy(self, place):
+        with self.database.session() as session:
+            owner = factories.owner(session.get_one(Account, place.rows["account_id"]))
+        exports = self.services.privacy_exports
+        place.rows["export_id"] = exports.ask(actor=owner).id
+        exports.make_due(actor=system_actor("测试"))
 
     def _write_rows(self, place, whose):
         ids = {name: place.rows[name] for name in ("community_id", "house_id")}

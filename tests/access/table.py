@@ -116,7 +116,28 @@ OWNERS: dict[tuple[str, str], Line] = {
     ("POST", "/api/v1/phone-change/codes"): Line(202, of="self", body=_with(phone="18800000001")),
 }
 
+OWNERS |= {
+    ("GET", "/api/v1/consents"): Line(200, of="self"),
+    ("POST", "/api/v1/consents"): Line(
+        204, of="self", body=_with(kind="marketing", version="2026-11-25")
+    ),
+    ("POST", "/api/v1/consents/<string:kind>/withdraw"): Line(204, of="self"),
+    ("GET", "/api/v1/privacy/exports"): Line(200, of="list"),
+    ("POST", "/api/v1/privacy/exports"): Line(202, of="self"),
+    ("GET", "/api/v1/privacy/exports/<row_id:export_id>/file"): Line(200),
+    ("GET", "/api/v1/privacy/deletion"): Line(200, of="self"),
+    ("POST", "/api/v1/privacy/deletion"): Line(409, of="self", body=_with(code="123456")),
+    ("DELETE", "/api/v1/privacy/deletion"): Line(404, of="self"),
+    ("POST", "/api/v1/privacy/deletion/codes"): Line(202, of="self"),
+}
+
 STAFF: dict[tuple[str, str], Line] = {
+    ("GET", "/api/v1/staff/history"): Line(
+        200, (ADMINISTRATOR, MANAGER, FINANCE, AUDITOR), of="list", tells="house_label"
+    ),
+    ("GET", "/api/v1/staff/history.xlsx"): Line(
+        200, (ADMINISTRATOR, MANAGER, FINANCE, AUDITOR), of="list"
+    ),
     ("GET", "/api/v1/staff/imports"): Line(
         200, KEEPERS, of="list", scope="community", tells="file_name", blind=METER_READERS
     ),
@@ -154,6 +175,9 @@ STAFF: dict[tuple[str, str], Line] = {
             "community": place["community_code"],
             "readings": [{"meter_no": "W404", "read_on": "2026-10-31", "reading": "1"}],
         },
+    ),
+    ("GET", "/api/v1/staff/privacy/requests"): Line(
+        200, (ADMINISTRATOR, MANAGER), of="list", tells="phone_masked"
     ),
     ("GET", "/api/v1/staff/sessions"): Line(200, EVERY_ROLE, of="self"),
     ("DELETE", "/api/v1/staff/sessions"): Line(204, EVERY_ROLE, of="self"),

@@ -28,6 +28,7 @@ from services.base_data.house_lists import HouseFilter
 from services.bills.findings import FindingKind
 from services.fees.checks import NewFeeItem, NewPrice
 from services.fees.pools import NewPool
+from services.history import HistoryFilter
 from services.late_fees import NewLateFeeRule
 from services.meters.judging import NewReading
 from services.meters.register import NewCounter, NewMeter
@@ -62,6 +63,7 @@ NO_STAFF = {
     Permission.VIEW_OWN_BILLS,
     Permission.PAY_OWN_BILLS,
     Permission.MANAGE_OWN_BINDINGS,
+    Permission.MANAGE_OWN_PRIVACY,
     Permission.PAY_AT_DOOR,
     Permission.VERIFY_RECEIPT,
     Permission.RUN_PLATFORM_WORK,
@@ -423,6 +425,8 @@ LISTS = {
     "Estate.list_communities": lambda _row: {},
     "BindingApplications.list_applications": lambda _row: {},
     "HouseBindings.list_bindings": lambda _row: {},
+    "ChangeHistory.list_changes": lambda row: {"which": HistoryFilter(subject_type="bill")},
+    "PrivacyRequests.list_requests": lambda _row: {},
     "OwnerSearch.find": lambda _row: {"which": OwnerFilter()},
     "HouseLists.find": lambda _row: {"which": HouseFilter()},
     "HouseBills.list_bills": lambda row: {"house_id": row.house},
@@ -437,6 +441,9 @@ LISTS = {
 """What answers with a list, in which nothing may be of another's scope."""
 REVIEWED = {
     "BillFindings.tick": "looks for a batch under review, of which the world has none",
+    "AuditChain.check_and_tell": "tells of the whole chain",
+    "AuditChain.verify": "tells of the whole chain",
+    "ChangeHistory.write": "writes what list_changes tells: tests/services/test_history.py",
     "Doctor.examine": "tells of the machine",
     "Estate.add_community": "makes a community: whole company only, see below",
     "Estate.show_community": "by code: see below",
@@ -486,6 +493,7 @@ REVIEWED = {
     "Reconciliation.run": "of the whole company: see below",
     "Reconciliation.run_due": "of the whole company: see below",
     "Reports.write": "writes what was reported before",
+    "Retention.count_due": "of the whole company: see below",
     "StaffAccounts.create": "asks the scope of staff: tests/services/staff",
     "StaffAccounts.list_all": "asks the scope of staff: tests/services/staff",
     "StaffTokens.create": "asks the scope of staff: tests/services/test_staff_tokens.py",
@@ -546,6 +554,11 @@ def rows(services, world):  # noqa: F811
     """The world and a neighbour of each kind; emptied before the ledger is verified."""
     world.do("UPDATE staff_task SET community_id = (SELECT min(id) FROM community)")
     world.do("UPDATE reconciliation_case SET community_id = (SELECT min(id) FROM community)")
+    world.do(
+        "INSERT INTO audit_entry (at, actor_kind, actor_name, action, subject_type, subject_id,"
+        " community_id, facts, request_id) SELECT now(), 'staff', 'x', 'bill_waived', 'bill', id,"
+        " community_id, '{}', '' FROM bill"
+    )
     with world.session() as session:
         community_id = world.value("SELECT min(id) FROM community")
         beside = factories.make_building(session, community=_of(session, community_id), name="9栋")
@@ -728,6 +741,7 @@ class TestScope:
             "Reconciliation.run": {"channel": "wechat", "mchid": "m", "day": MONTH},
             "Reconciliation.run_due": {},
             "PaymentLife.show": {"number": "P1"},
+            "Retention.count_due": {},
             "PaymentLife.ask_now": {"number": "P1"},
         }.items():
             assert isinstance(outcome(services, name, actor, values), NotFound), name

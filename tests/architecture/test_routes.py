@@ -78,8 +78,20 @@ OWNER = {
     ("DELETE", "/api/v1/invitations/<row_id:invitation_id>"),
     ("POST", "/api/v1/phone-change"),
     ("POST", "/api/v1/phone-change/codes"),
+    ("GET", "/api/v1/consents"),
+    ("POST", "/api/v1/consents"),
+    ("POST", "/api/v1/consents/<string:kind>/withdraw"),
+    ("GET", "/api/v1/privacy/exports"),
+    ("POST", "/api/v1/privacy/exports"),
+    ("GET", "/api/v1/privacy/exports/<row_id:export_id>/file"),
+    ("GET", "/api/v1/privacy/deletion"),
+    ("POST", "/api/v1/privacy/deletion"),
+    ("DELETE", "/api/v1/privacy/deletion"),
+    ("POST", "/api/v1/privacy/deletion/codes"),
 }
 STAFF = {
+    ("GET", "/api/v1/staff/history"),
+    ("GET", "/api/v1/staff/history.xlsx"),
     ("GET", "/api/v1/staff/imports"),
     ("GET", "/api/v1/staff/imports/<row_id:batch_id>"),
     ("GET", "/api/v1/staff/imports/<row_id:batch_id>/errors.xlsx"),
@@ -139,6 +151,7 @@ STAFF = {
     ("GET", "/api/v1/staff/bindings/applications"),
     ("POST", "/api/v1/staff/bindings/applications/<row_id:application_id>/approve"),
     ("POST", "/api/v1/staff/bindings/applications/<row_id:application_id>/reject"),
+    ("GET", "/api/v1/staff/privacy/requests"),
 }
 _MADE_BY_SMOREST = "api-docs.openapi_json"
 GARBAGE = ["", "Bearer", "Bearer x", "Bearer " + "x" * 43, "Basic " + "x" * 43, "Bearer é" * 30]

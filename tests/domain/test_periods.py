@@ -13,6 +13,7 @@ from domain.periods import (
     calendar_month,
     count_months,
     local_date,
+    seconds_to_midnight,
     split_months,
     start_of_local_day,
 )
@@ -145,3 +146,15 @@ class TestLocalDays:
 )
 def test_liability_begins_by_the_communitys_rule(rule, liable_from):
     assert rule.liable_from(date(2025, 3, 17)) == liable_from
+
+
+class TestSecondsToMidnight:
+    @pytest.mark.parametrize(
+        ("instant", "seconds"),
+        [
+            (datetime(2026, 11, 25, 15, 59, 59, tzinfo=UTC), 2),
+            (datetime(2026, 11, 25, 16, 0, tzinfo=UTC), 86401),
+        ],
+    )
+    def test_is_that_of_shanghai_and_never_less(self, instant, seconds):
+        assert seconds_to_midnight(instant) == seconds

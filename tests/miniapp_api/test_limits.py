@@ -175,6 +175,8 @@ class TestDescription:
                         "/api/v1/bindings/",
                         "/api/v1/invitations",
                         "/api/v1/phone-change",
+                        "/api/v1/consents",
+                        "/api/v1/privacy/",
                     )
                 )
             ),

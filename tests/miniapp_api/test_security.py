@@ -199,7 +199,16 @@ class TestTokens:
         refusal(answer, 401)
 
 
-ROW_IDS = ("bill_id", "house_id", "payment_id", "binding_id", "application_id", "invitation_id")
+ROW_IDS = (
+    "bill_id",
+    "house_id",
+    "payment_id",
+    "binding_id",
+    "application_id",
+    "invitation_id",
+    "export_id",
+    "kind",
+)
 _WHY = {"reason": "x"}
 _STAFF, _OWNER = "/api/v1/staff/owners", "/api/v1/staff/owners/{owner_id}"
 _PERSON, _HOUSE = "/api/v1/staff/house-people/{person_id}", "/api/v1/staff/houses/{house_id}"
@@ -217,6 +226,8 @@ PEOPLE_BODIES = {
     ("POST", "/api/v1/invitations"): _NEW_PHONE | {"house_id": 1, "name": "x", "role": "family"},
     ("POST", "/api/v1/invitations/accept"): {"token": "x"},
     ("POST", "/api/v1/phone-change/codes"): _NEW_PHONE,
+    ("POST", "/api/v1/consents"): {"kind": "terms", "version": "x"},
+    ("POST", "/api/v1/privacy/deletion"): {"code": "123456"},
     ("POST", "/api/v1/phone-change"): _NEW_PHONE | {"old_code": "123456", "new_code": "123456"},
     ("POST", _STAFF): {"community": "CH1", "name": "x"},
     ("PATCH", _OWNER): _WHY,

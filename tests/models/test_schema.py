@@ -26,6 +26,7 @@ APPEND_ONLY = (
     "suspense_resolution",
     "phone_reveal",
     "audit_link",
+    "consent",
 )
 OTHERS = (
     (
@@ -291,6 +292,18 @@ OTHERS = (
     (
         "INSERT INTO transfer_share SELECT house_transfer.id, bill.id, 21002, 14, 17, 9485, 11517"
         " FROM house_transfer, bill"
+    ),
+    (
+        "INSERT INTO consent (account_id, kind, act, version, channel, at)"
+        " SELECT id, 'privacy_policy', 'given', '1', 'web', now() FROM account"
+    ),
+    (
+        "INSERT INTO privacy_export (account_id, state, asked_at)"
+        " SELECT id, 'asked', now() FROM account"
+    ),
+    (
+        "INSERT INTO account_deletion (account_id, state, asked_at, due_at)"
+        " SELECT id, 'cooling', now(), now() + interval '7 days' FROM account"
     ),
     "INSERT INTO transfer_debt SELECT bill.id, house_transfer.id FROM bill, house_transfer",
 )
@@ -696,6 +709,21 @@ CHECKS += [
     ("house_binding", {"ended_because": UNKNOWN}, "ck_house_binding_ended_because_known"),
     ("house_invitation", {"state": "'accepted'"}, "ck_house_invitation_accepted_binds"),
     ("house_invitation", {"phone": "'5'"}, "ck_house_invitation_phone_form"),
+    ("house_invitation", {"phone": "''"}, "ck_house_invitation_phone_form"),
+    ("account", {"phone": "'deleted-1'"}, "ck_account_phone_form"),
+    ("consent", {"kind": UNKNOWN}, "ck_consent_kind_known"),
+    ("consent", {"act": UNKNOWN}, "ck_consent_act_known"),
+    ("consent", {"channel": UNKNOWN}, "ck_consent_channel_known"),
+    ("consent", {"version": "''"}, "ck_consent_version_given"),
+    ("privacy_export", {"state": UNKNOWN}, "ck_privacy_export_state_known"),
+    ("privacy_export", {"state": "'ready'"}, "ck_privacy_export_ready_has_file"),
+    ("account_deletion", {"due_at": "asked_at"}, "ck_account_deletion_due_later"),
+    ("account_deletion", {"ended_at": "now()"}, "ck_account_deletion_ended_at_a_time"),
+    (
+        "account_deletion",
+        {"state": UNKNOWN, "ended_at": "now()"},
+        "ck_account_deletion_state_known",
+    ),
     ("house_invitation", {"role": "'owner'"}, "ck_house_invitation_role_known"),
     ("house_invitation", {"state": UNKNOWN}, "ck_house_invitation_state_known"),
     ("house_transfer", {"prepaid": UNKNOWN}, "ck_house_transfer_prepaid_known"),
@@ -729,6 +757,8 @@ REPEATS = [
     ("house_invitation", {"token_sha256": "'y'"}, "uq_house_invitation_open"),
     ("house_invitation", {"phone": "'19900000008'"}, "uq_house_invitation_token_sha256"),
     ("house_transfer", {}, "uq_house_transfer_day"),
+    ("privacy_export", {}, "uq_privacy_export_open"),
+    ("account_deletion", {}, "uq_account_deletion_open"),
     (
         "owner_phone",
         {"owner_id": "(SELECT max(id) FROM owner)", "is_primary": "false"},
@@ -827,6 +857,9 @@ OVERLAPS = [
 ]
 REFUSALS = CHECKS + REPEATS + OVERLAPS
 ALLOWED = [
+    ("privacy_export", {"state": "'failed'"}),
+    ("account_deletion", {"state": "'cancelled'", "ended_at": "now()"}),
+    ("consent", {"act": "'withdrawn'"}),
     ("role_grant", GRANTED),
     ("bill", {"bill_no": "'other'", "state": "'cancelled'"}),
     ("bill", {"bill_no": "'other'", "state": "'voided'"}),

@@ -29,7 +29,7 @@ def write(services):
                 lambda tx, number=number: record(
                     tx,
                     operator(),
-                    "tested",
+                    "task_done",
                     subject_type="house",
                     subject_id=number,
                     facts={"number": number, "words": "面积 89.37 → 92.10", **facts},
@@ -211,7 +211,7 @@ class TestTell:
         assert task["kind"] == BROKEN
         assert "第 1 环" in task["title"]
 
-        tamper("UPDATE audit_entry SET action = 'tested' WHERE id = 1")
+        tamper("UPDATE audit_entry SET action = 'task_done' WHERE id = 1")
         chain.check_and_tell(actor=SYSTEM)
         assert database.value("SELECT count(*) FROM staff_task WHERE done_at IS NULL") == 0
 

@@ -226,7 +226,7 @@ class TestLimits:
     def test_a_daily_cap_sends_no_more_and_calls_a_person(self, services, ask, database):
         login = services.login
         codes = PhoneCodes(login.codes.code_key, daily_cap=2)
-        capped = Login(login.unit_of_work, login.mini_program, codes)
+        capped = Login(login.unit_of_work, login.mini_program, codes, login.texts)
         ask("19900000003", ip="203.0.113.3")
         capped.request_code(actor=visitor(), phone=PHONE, visit=Visit(IP))
 

@@ -100,7 +100,7 @@ class TestBudget:
     def capped(self, services):
         login = services.login
         codes = PhoneCodes(login.codes.code_key, daily_cap=10)
-        return Login(login.unit_of_work, login.mini_program, codes)
+        return Login(login.unit_of_work, login.mini_program, codes, login.texts)
 
     def test_used_up_nothing_goes_out_and_a_person_hears_of_it_once(self, sent, capped, database):
         pairs = [(phone, Visit(f"10.0.{n}.1")) for n, phone in enumerate(phones(60))]

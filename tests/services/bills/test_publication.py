@@ -255,6 +255,17 @@ class TestTell:
 
         assert told() == [("sms", PHONE)]
 
+    def test_who_has_the_number_now_is_not_told_by_wechat(
+        self, approved, publish, house_id, put_owner, database, told
+    ):
+        """The owner closed their account; another of the same number follows."""
+        put_owner(house_id, openid="o-newcomer")
+        database.do("UPDATE owner_phone SET opens_houses = false")
+
+        publish(approved())
+
+        assert told() == [("sms", PHONE)]
+
     def test_a_community_that_pays_for_no_sms(
         self, approved, publish, house_id, put_owner, database, messages
     ):

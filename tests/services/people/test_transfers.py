@@ -353,6 +353,16 @@ class TestBills:
         assert seen_by(place.owner) == set()
         assert seen_by(buyer) == set(bills)
 
+    def test_they_open_to_nobody_once_the_seller_closed_their_account(
+        self, carry_out, bills, place, seen_by, database
+    ):
+        carry_out()
+        assert seen_by(place.owner)
+
+        database.do("UPDATE owner_phone SET opens_houses = false")
+
+        assert not seen_by(place.owner)
+
     def test_what_the_seller_paid_is_not_the_buyers_to_see(
         self, carry_out, bills, sign_up, seen_by, database
     ):
