@@ -14,6 +14,7 @@ from domain.errors import InvalidInput
 from domain.houses import BuildingType, SpaceRight
 from domain.periods import LiableFromRule, add_months
 from domain.plates import tidy_plate
+from domain.reading_sheet import tidy_meter_no
 from domain.sheets import name_building, tidy_unit_no
 
 Value = str | int | Decimal | date | None
@@ -206,6 +207,10 @@ CAR: Mapping[str, Reader] = {
     "space_id": _or_none(_row_id),
     "owner_id": _or_none(_row_id),
     "note": _note,
+}
+METER: Mapping[str, Reader] = {
+    "meter_no": lambda given, _today: tidy_meter_no(given if isinstance(given, str) else ""),
+    "modulus": _or_none(_number(9_999_999_999)),
 }
 BILLED = frozenset(
     {

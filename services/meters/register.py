@@ -134,7 +134,7 @@ class MeterRegister:
             old = load_one(tx, meter_id, since=None)
             must_see(tx.session, actor, community_id=old.community_id, house_id=old.house_id)
             closing = Reading(closed_on, closing_reading)
-            _check_closing(old, closing, today=local_date(tx.now))
+            check_closing(old, closing, today=local_date(tx.now))
             tx.session.execute(
                 update(Meter)
                 .where(Meter.id == meter_id)
@@ -329,7 +329,12 @@ def _is_positive(number: Decimal, limit: Decimal | int) -> bool:
     return number.is_finite() and 0 < number < limit and not number % _STEP
 
 
-def _check_closing(old: KnownMeter, closing: Reading, *, today: date) -> None:
+def check_closing(old: KnownMeter, closing: Reading, *, today: date) -> None:
+    """Refuse to close a meter with a reading that it cannot have had.
+
+    Raises:
+        MeterClosed, InvalidInput, ReadingBilled: see `MeterRegister.replace`.
+    """
     if old.closed_on is not None:
         raise MeterClosed
     if later := old.after(closing.read_on):
