@@ -251,8 +251,10 @@ class TestRemove:
         [
             ("SELECT 1 FROM house", "房屋 1 条"),
             (
-                "INSERT INTO building_unit (building_id, unit_no)"
-                " SELECT building_id, '1' FROM house",
+                (
+                    "INSERT INTO building_unit (building_id, unit_no)"
+                    " SELECT building_id, '1' FROM house"
+                ),
                 "单元资料 1 条",
             ),
         ],
