@@ -240,6 +240,7 @@ def operator(request_id: str = "") -> Actor:
             Permission.MANAGE_STAFF,
             Permission.HAND_OUT_OWNER_ACCOUNTS,
             Permission.CHECK_LEDGER,
+            Permission.VIEW_HISTORY,
             Permission.VIEW_ESTATE,
             Permission.MANAGE_ESTATE,
             Permission.IMPORT_OWNERS,

@@ -15,6 +15,7 @@ class Permission(StrEnum):
     PAY_AT_DOOR = "pay_at_door"
     RUN_PLATFORM_WORK = "run_platform_work"
     CHECK_LEDGER = "check_ledger"
+    VIEW_HISTORY = "view_history"
     VIEW_ESTATE = "view_estate"
     MANAGE_STAFF = "manage_staff"
     APPROVE_ROLES = "approve_roles"
@@ -78,6 +79,7 @@ _P = Permission
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMINISTRATOR: frozenset(
         {
+            _P.VIEW_HISTORY,
             _P.MANAGE_STAFF,
             _P.APPROVE_ROLES,
             _P.HAND_OUT_OWNER_ACCOUNTS,
@@ -88,6 +90,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     ),
     Role.MANAGER: frozenset(
         {
+            _P.VIEW_HISTORY,
             _P.APPROVE_ROLES,
             _P.VIEW_ESTATE,
             _P.MANAGE_ESTATE,
@@ -118,6 +121,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     ),
     Role.FINANCE: frozenset(
         {
+            _P.VIEW_HISTORY,
             _P.VIEW_ESTATE,
             _P.MANAGE_FEES,
             _P.GENERATE_BILLS,
@@ -168,6 +172,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ENGINEER: frozenset({_P.READ_METERS}),
     Role.AUDITOR: frozenset(
         {
+            _P.VIEW_HISTORY,
             _P.VIEW_ESTATE,
             _P.CHECK_LEDGER,
             _P.VIEW_HOUSE_MONEY,

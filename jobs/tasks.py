@@ -89,6 +89,16 @@ def verify_ledger() -> int:
     return _services().ledger.check_and_tell(actor=_actor("账目核对"))
 
 
+def seal_audit() -> int:
+    """Link the audit rows of the last minute."""
+    return _services().audit_chain.seal(actor=_actor("操作记录"))
+
+
+def verify_audit() -> int:
+    """Check the chain of audit rows and write its head to the log."""
+    return _services().audit_chain.check_and_tell(actor=_actor("操作记录核对"))
+
+
 def make_privacy_exports() -> int:
     """Make the copies of their data that owners asked for."""
     return _services().privacy_exports.make_due(actor=_actor("个人信息副本"))
@@ -146,6 +156,8 @@ JOBS: dict[str, Callable[..., Any]] = {
         watch_payments,
         reconcile_channels,
         verify_ledger,
+        seal_audit,
+        verify_audit,
         make_privacy_exports,
         close_accounts,
         erase_outdated,

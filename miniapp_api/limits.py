@@ -72,6 +72,8 @@ BINDING = Rate("binding", 30, _account)
 """An owner asks, invites and accepts a handful of times; tokens are not for guessing."""
 KEEPING_OWNERS = Rate("keeping_owners", 240, _staff)
 """A clerk who types searches four times a second; whoever copies all owners is slower than that."""
+READING_HISTORY = Rate("reading_history", 60, _staff)
+"""A file of 20,000 lines takes a second."""
 PRIVACY = Rate("privacy", 30, _account)
 """Consents, copies of one's data and closing one's account: a handful in a year."""
 RATES = (
@@ -87,6 +89,7 @@ RATES = (
     VERIFYING,
     BINDING,
     KEEPING_OWNERS,
+    READING_HISTORY,
     PRIVACY,
 )
 

@@ -173,17 +173,18 @@ def create(form: dict[str, Any]) -> HandedOut:
 @staff_only
 @limited(MANAGING_STAFF)
 @bp.arguments(StaffEditIn)
-@bp.response(204)
-@bp.refusals(401, 403, 404, 422, 429, 503)
-def edit(form: dict[str, Any], staff_id: int) -> None:
-    """Change name, phone or e-mail address."""
-    own_services().staff.edit(
+@bp.response(200, GrantIdOut)
+@bp.refusals(401, 403, 404, 409, 422, 429, 503)
+def edit(form: dict[str, Any], staff_id: int) -> dict[str, int | None]:
+    """Change name, phone or e-mail address; with power over money the latter two wait."""
+    grant_id = own_services().staff.edit(
         actor=actor(),
         staff_id=staff_id,
         name=form.get("name"),
         phone="" if form.get("no_phone") else form.get("phone"),
         email="" if form.get("no_email") else form.get("email"),
     )
+    return {"grant_id": grant_id}
 
 
 @bp.route("/staff/accounts/<row_id:staff_id>/role", methods=["POST"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 from flask import Response, request
 from marshmallow import Schema, fields
@@ -11,15 +10,14 @@ from marshmallow import Schema, fields
 from domain.imports import FILE_LIMIT, ImportKind, ImportState
 from miniapp_api.documentation import ApiBlueprint
 from miniapp_api.fields import Count, Input, OneOf, Words
+from miniapp_api.files import FILE, XLSX, send_workbook
 from miniapp_api.limits import HANDING_IN, IMPORTING, limited
 from miniapp_api.paging import make_page
 from miniapp_api.schemas import PageIn
 from miniapp_api.security import actor, own_services, staff_only
 from services.imports.workbench import BatchView
 
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_FILE = {"type": "string", "format": "binary"}
-_FORM = {"type": "object", "properties": {"file": _FILE}}
+_FORM = {"type": "object", "properties": {"file": FILE}}
 _FORM_ROOM = 64 * 1024
 """What a form may hold around its file."""
 _PROBLEMS_PAGE = 500
@@ -99,7 +97,7 @@ class ProblemsOut(Schema):
 @bp.arguments(UploadQuery, location="query")
 @bp.response(201, BatchOut)
 @bp.doc(
-    requestBody={"content": {"multipart/form-data": {"schema": {"properties": {"file": _FILE}}}}}
+    requestBody={"content": {"multipart/form-data": {"schema": {"properties": {"file": FILE}}}}}
 )
 @bp.refusals(401, 403, 404, 422, 429, 503)
 def upload(query: dict[str, Any]) -> BatchView:
@@ -142,12 +140,12 @@ def list_batches(query: dict[str, Any]) -> dict[str, Any]:
 @bp.route("/staff/imports/template.xlsx", methods=["GET"])
 @staff_only
 @limited(IMPORTING)
-@bp.response(200, _FILE, content_type=_XLSX)
+@bp.response(200, FILE, content_type=XLSX)
 @bp.refusals(401, 403, 429, 503)
 def download_template() -> Response:
     """Give the workbook to be filled in."""
     content = own_services().import_workbench.write_template(actor=actor())
-    return _file("导入模板.xlsx", "template.xlsx", content)
+    return send_workbook("导入模板.xlsx", "template.xlsx", content)
 
 
 @bp.route("/staff/imports/<row_id:batch_id>", methods=["GET"])
@@ -179,12 +177,12 @@ def list_problems(query: dict[str, Any], batch_id: int) -> dict[str, Any]:
 @bp.route("/staff/imports/<row_id:batch_id>/errors.xlsx", methods=["GET"])
 @staff_only
 @limited(IMPORTING)
-@bp.response(200, _FILE, content_type=_XLSX)
+@bp.response(200, FILE, content_type=XLSX)
 @bp.refusals(401, 403, 404, 429, 503)
 def download_errors(batch_id: int) -> Response:
     """Give the sheet as it was handed in, with a last column of what is wrong."""
     found = own_services().import_workbench.error_file(actor=actor(), batch_id=batch_id)
-    return _file(found.name, "errors.xlsx", found.content)
+    return send_workbook(found.name, "errors.xlsx", found.content)
 
 
 @bp.route("/staff/imports/<row_id:batch_id>/commit", methods=["POST"])
@@ -209,13 +207,3 @@ def undo(batch_id: int) -> BatchView:
     workbench = own_services().import_workbench
     workbench.undo(actor=actor(), batch_id=batch_id)
     return workbench.show(actor=actor(), batch_id=batch_id)
-
-
-def _file(name: str, plain_name: str, content: bytes) -> Response:
-    response = Response(content, mimetype=_XLSX)
-    # The plain name is for clients that do not know RFC 5987.
-    response.headers["Content-Disposition"] = (
-        f"attachment; filename=\"{plain_name}\"; filename*=UTF-8''{quote(name, safe='')}"
-    )
-    response.headers["Cache-Control"] = "private, no-store"
-    return response

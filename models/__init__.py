@@ -64,7 +64,7 @@ from models.prepaid import Deposit, DepositEntry, PrepaidAccount, PrepaidEntry
 from models.privacy import AccountDeletion, Consent, PrivacyExport
 from models.receipts import Receipt, ReceiptMark
 from models.reconciliation import ReconciliationCase, ReconciliationRun
-from models.records import AuditEntry, JobSlot
+from models.records import AuditEntry, AuditLink, JobSlot
 from models.refunds import Refund, RefundPart, SuspenseResolution
 from models.reports import CollectionChange, CollectionSummary
 from models.shares import OneOffCharge, SharePool, SharePoolWeight
@@ -77,6 +77,7 @@ __all__ = [
     "Allocation",
     "ApprovalRequest",
     "AuditEntry",
+    "AuditLink",
     "Bill",
     "BillAdjustment",
     "BillBatch",

@@ -36,6 +36,8 @@ class Account(Model):
     """Handed out by staff, together with a password; most owners have none."""
     password_hash: Mapped[Words] = mapped_column(server_default="")
     must_change_password: Mapped[bool] = mapped_column(server_default=text("false"))
+    one_time_until: Mapped[Instant | None]
+    """When a password that was handed out, and not changed yet, opens nothing any more."""
 
 
 class WechatIdentity(Model):
@@ -175,6 +177,8 @@ class Staff(Model):
     email: Mapped[str | None]
     password_hash: Mapped[Words] = mapped_column(server_default="")
     must_change_password: Mapped[bool] = mapped_column(server_default=text("false"))
+    one_time_until: Mapped[Instant | None]
+    """When a password that was handed out, and not changed yet, opens nothing any more."""
     totp_sealed: Mapped[Words] = mapped_column(server_default="")
     """The sealed secret of the second factor; empty while there is none."""
     totp_offered_sealed: Mapped[Words] = mapped_column(server_default="")

@@ -15,6 +15,7 @@ from services.accounts import Accounts
 from services.approvals.decisions import MoneyDecisions
 from services.approvals.payment_refunds import PaymentRefundRequests
 from services.approvals.requests import MoneyRequests
+from services.audit_chain import AuditChain
 from services.bills.batches import BillBatches
 from services.bills.findings import BillFindings
 from services.bills.generation import Generation
@@ -33,6 +34,7 @@ from services.fees.items import Fees
 from services.fees.one_offs import OneOffCharges
 from services.fees.pools import SharePools
 from services.fees.trials import FeeTrials
+from services.history import ChangeHistory
 from services.houses import Houses
 from services.imports.house_owners import HouseOwnerImport
 from services.imports.meter_readings import MeterReadingImport
@@ -115,6 +117,7 @@ class Services:
     """Every capability, wired once per process."""
 
     accounts: Accounts
+    audit_chain: AuditChain
     batches: BillBatches
     bill_findings: BillFindings
     cash_reconciliation: CashReconciliation
@@ -185,6 +188,7 @@ class Services:
     tasks: StaffTasks
     timetable: Timetable
     binding_applications: BindingApplications
+    history: ChangeHistory
     house_bindings: HouseBindings
     invitations: HouseInvitations
     name_letters: NameLetters
@@ -228,6 +232,8 @@ def build(
     meter_readings = MeterReadingImport(unit_of_work, world.workbooks)
     return Services(
         accounts=Accounts(unit_of_work, world.official_account),
+        audit_chain=AuditChain(unit_of_work),
+        history=ChangeHistory(unit_of_work, world.documents),
         batches=BillBatches(unit_of_work),
         bill_findings=BillFindings(unit_of_work),
         cash_reconciliation=CashReconciliation(unit_of_work),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from domain.actors import Actor
+from domain.acts import ACT_SHOWN
 from models import AuditEntry
 from services.unit_of_work import Transaction
 
@@ -19,7 +21,16 @@ def record(
     community_id: int | None = None,
     facts: dict[str, Any] | None = None,
 ) -> None:
-    """Add one audit row; ``facts`` must be JSON and hold no full phone number or secret."""
+    """Add one audit row; ``facts`` must be JSON and hold no full phone number or secret.
+
+    Changed columns stand in ``before`` and ``after`` by their names, and why in ``reason``: so
+    they become sentences (domain/change_sentences.py).
+
+    Raises:
+        ValueError: the act has no words in `domain.acts`: a mistake of ours.
+    """
+    if action not in ACT_SHOWN:
+        raise ValueError(action)
     tx.session.add(
         AuditEntry(
             at=tx.now,
@@ -34,3 +45,11 @@ def record(
             request_id=actor.request_id,
         )
     )
+
+
+def sides_of(changes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Turn what changed column by column into the two sides of a change."""
+    return {
+        side: {name: change[side] for name, change in changes.items()}
+        for side in ("before", "after")
+    }

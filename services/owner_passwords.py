@@ -23,7 +23,7 @@ from services.owner_sessions import (
     open_owner_session,
 )
 from services.password_doors import LoginNameTaken, prove, refuse_login_name
-from services.passwords import Passwords
+from services.passwords import ONE_TIME_LIFE, Passwords
 from services.phone_codes import OWNER_RESET, CodeTooSoon, PhoneCodes, WrongCode
 from services.scopes import in_scope
 from services.sign_in_attempts import Visit, hmac_of_name
@@ -82,6 +82,7 @@ class OwnerPasswords:
             account = open_account(tx, phone=phone)
             account.login_name, account.password_hash = login_name, made.password_hash
             account.must_change_password = True
+            account.one_time_until = tx.now + ONE_TIME_LIFE
             tx.session.flush()
             end_owner_sessions(tx, account.id, SessionToken.by_password)
             record(
@@ -137,6 +138,7 @@ class OwnerPasswords:
 
         def change(tx: Transaction, account: Account) -> None:
             account.password_hash, account.must_change_password = new_hash, False
+            account.one_time_until = None
             end_owner_sessions(tx, account.id, SessionToken.token_sha256 != hash_of_token(token))
             _note(tx, actor, "owner_password_changed", account)
 
@@ -197,6 +199,7 @@ class OwnerPasswords:
             if account is None:
                 return False
             account.password_hash, account.must_change_password = new_hash, False
+            account.one_time_until = None
             end_owner_sessions(tx, account.id)
             _note(tx, actor, "owner_password_forgotten", account)
             return True

@@ -71,7 +71,7 @@ def prove(
 
     Raises:
         SignInTooSoon: too many wrong ones came before.
-        WrongCredentials: it is not right.
+        WrongCredentials: it is not right, or was handed out too long ago.
         PropertyError: what ``second`` returned.
     """
 
@@ -90,7 +90,8 @@ def prove(
         person = tx.session.execute(
             select(people).where(people.id == person_id).with_for_update()
         ).scalar_one()
-        if not person.is_active or person.password_hash != seen_hash:
+        has_lapsed = person.one_time_until is not None and person.one_time_until <= tx.now
+        if not person.is_active or person.password_hash != seen_hash or has_lapsed:
             return WrongCredentials()
         if second and (refusal := second(tx, person, attempt_id)):
             return refusal

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from domain.passwords import LENGTH_CAP, check_password, new_one_time_password
 from services.ports import PasswordHasher
+
+ONE_TIME_LIFE = timedelta(days=7)
+"""Source: OWASP ASVS 5.0, 6.4.1: passwords that are handed out lapse after a short time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from panel.commands.charges import discount_cli, house_cli, one_off_cli, pool_cl
 from panel.commands.checks import doctor, verify_cli
 from panel.commands.estate import community_cli
 from panel.commands.fees import fees_cli
+from panel.commands.history import history
 from panel.commands.imports import import_cli
 from panel.commands.late_fees import late_fee_cli
 from panel.commands.meters import meters_cli
@@ -63,6 +64,7 @@ def register(app: Flask) -> None:
         suspense_cli,
         report_cli,
         statement,
+        history,
         verify_cli,
         doctor,
     ):

@@ -117,6 +117,15 @@ def give_up(message: str) -> NoReturn:
     sys.exit(1)
 
 
+def save_file(path: Path, content: bytes) -> None:
+    """Write a file that was asked for and say so, or give up."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        give_up(f"不能写入文件 {path}（{error.strerror}）")
+    click.echo(f"已保存 {path}（{len(content):,} 字节）")
+
+
 def progress_bar(label: str) -> Callable[[int, int], None]:
     """Make a callback that shows how far a long command is."""
 

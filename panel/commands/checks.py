@@ -28,6 +28,20 @@ def verify_ledger() -> None:
     click.echo(f"{len(checks)} 条承诺全部成立")
 
 
+@verify_cli.command("audit", help="核对操作记录的哈希链；被改动过则退出码为 1。")
+@click.option("--head", default="", metavar="哈希", help="以前日志中记下的链头，应仍在链中。")
+@telling
+def verify_audit(head: str) -> None:
+    """Check the chain over audit rows from its first link on."""
+    report = find_services().audit_chain.verify(actor=operator(), head=head.strip().lower())
+    for problem in report.problems:
+        click.echo(problem)
+    if not report.holds:
+        give_up("操作记录被改动过，请立即联系维护人员")
+    click.echo(f"{report.looked_at} 条操作记录与哈希链相符")
+    click.echo(f"链头（第 {report.head.number} 环）：{report.head.sha256}")
+
+
 @click.command("doctor", help="逐项检查配置与连接；有一项不通则退出码为 1。")
 @with_appcontext
 @telling

@@ -23,8 +23,8 @@ from panel.commands.acting import (
     as_staff_or_operator,
     find_actor_and_community,
     find_services,
-    give_up,
     in_community,
+    save_file,
     telling,
 )
 from services.ports import ColumnKind, TableCell, TableDocument
@@ -188,7 +188,7 @@ class _Asked:
         for form, path in self._files.items():
             if path:
                 content = find_services().reports.write(actor=self.actor, report=report, form=form)
-                _save(path, content)
+                save_file(path, content)
 
 
 def _span(first: Span | None, last: Span | None) -> Span | None:
@@ -197,14 +197,6 @@ def _span(first: Span | None, last: Span | None) -> Span | None:
     if first is None or last is None:
         return None
     return Span(first.starts_on, last.ends_before)
-
-
-def _save(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        give_up(f"不能写入文件 {path}（{error.strerror}）")
-    click.echo(f"已保存 {path}（{len(content):,} 字节）")
 
 
 @click.command("statement", help="一户的对账单：期初、每笔变动、期末。")
@@ -241,7 +233,7 @@ def statement(
     print_table(as_page(found.statements.show(**named)))
     for form, path in ((FileForm.XLSX, xlsx), (FileForm.PDF, pdf)):
         if path:
-            _save(path, found.statements.write(**named, form=form).content)
+            save_file(path, found.statements.write(**named, form=form).content)
 
 
 def print_table(document: TableDocument) -> None:

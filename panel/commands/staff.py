@@ -71,7 +71,6 @@ def create_staff(
     )
     click.echo(f"已添加员工 {who}（{name}，{ROLE_SHOWN[Role(role)]}），编号 {made.staff_id}")
     _tell_password(made)
-    _tell_grant(made.grant_id)
 
 
 @staff_cli.command("list", help="列出员工账号：登录名、姓名、角色、范围。")
@@ -109,8 +108,9 @@ def edit_staff(
     """Change an account."""
     services, actor = find_services(), act_as(login_name)
     staff_id = services.staff.find_id(actor=actor, login_name=who)
-    services.staff.edit(actor=actor, staff_id=staff_id, name=name, phone=phone, email=email)
-    grant_id = None
+    grant_id = services.staff.edit(
+        actor=actor, staff_id=staff_id, name=name, phone=phone, email=email
+    )
     if role is not None:
         grant_id = services.staff.change_role(actor=actor, staff_id=staff_id, role=Role(role))
     click.echo(f"已修改员工 {who}")
@@ -229,10 +229,13 @@ def _reach(communities: tuple[str, ...], buildings: tuple[str, ...]) -> Reach:
 
 
 def _tell_password(made: HandedOut) -> None:
-    click.echo("一次性密码只显示这一次，首次登录后必须修改：")
+    click.echo("一次性密码只显示这一次，七天内有效，首次登录后必须修改：")
     click.echo(made.password)
+    _tell_grant(made.grant_id)
 
 
 def _tell_grant(grant_id: int | None) -> None:
     if grant_id is not None:
-        click.echo(f"这个角色要由另一人同意后生效：flask staff grants --grant {grant_id} --as …")
+        click.echo(
+            f"涉及资金的角色要由另一人同意后生效：flask staff grants --grant {grant_id} --as …"
+        )

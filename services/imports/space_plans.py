@@ -13,7 +13,7 @@ from domain.phones import mask_phone
 from domain.sheets import Problem
 from domain.space_sheet import SheetSpace, SpaceSheet
 from models import Car, Owner, ParkingSpace
-from services.audit import record
+from services.audit import record, sides_of
 from services.imports.steps import Step
 from services.unit_of_work import Transaction
 
@@ -209,7 +209,7 @@ def _change(
         subject_type="parking_space",
         subject_id=space_id,
         community_id=community_id,
-        facts=step.change("parking_space", space_id, changes),
+        facts=sides_of(step.change("parking_space", space_id, changes)),
     )
 
 

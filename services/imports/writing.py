@@ -14,7 +14,7 @@ from domain.house_sheet import SheetHouse, SheetOwner
 from domain.periods import local_date
 from domain.sheets import HouseKey
 from models import Building, House, PersonRole
-from services.audit import record
+from services.audit import record, sides_of
 from services.imports.copying import copy_line, take_ids
 from services.imports.plans import FIELDS, OnFile, Plan
 from services.imports.steps import Step
@@ -125,7 +125,7 @@ def _change_house(
         subject_type="house",
         subject_id=known["id"],
         community_id=community_id,
-        facts={name: fact for name, fact in facts.items() if name in changes},
+        facts=sides_of({name: fact for name, fact in facts.items() if name in changes}),
     )
 
 

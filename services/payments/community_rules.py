@@ -59,7 +59,7 @@ class CommunityPaymentRules:
             community = tx.session.get(Community, community_id, with_for_update=True)
             if community is None:
                 raise NotFound
-            before = [community.surplus_policy, community.refund_alone_fen]
+            before = _facts(community)
             community.surplus_policy = rules.surplus_policy
             community.refund_alone_fen = rules.refund_alone_fen
             record(
@@ -69,10 +69,14 @@ class CommunityPaymentRules:
                 subject_type="community",
                 subject_id=community_id,
                 community_id=community_id,
-                facts={
-                    "before": before,
-                    "after": [rules.surplus_policy, rules.refund_alone_fen],
-                },
+                facts={"before": before, "after": _facts(community)},
             )
 
         self.unit_of_work.run(work)
+
+
+def _facts(community: Community) -> dict[str, str | int]:
+    return {
+        "surplus_policy": community.surplus_policy,
+        "refund_alone_fen": community.refund_alone_fen,
+    }

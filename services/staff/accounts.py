@@ -16,7 +16,7 @@ from domain.phones import mask_phone, normalise_phone
 from models import Staff
 from services.audit import record
 from services.password_doors import LoginNameTaken, check_login_name
-from services.passwords import Passwords
+from services.passwords import ONE_TIME_LIFE, Passwords
 from services.scopes import staff_in_scope
 from services.staff.grants import ask_for_role
 from services.staff.reach import Reach, pieces_of, set_scope
@@ -104,6 +104,7 @@ class StaffAccounts:
                 created_at=tx.now,
                 password_hash=made.password_hash,
                 must_change_password=True,
+                one_time_until=tx.now + ONE_TIME_LIFE,
                 **contacts,
             )
             tx.session.add(staff)
@@ -128,11 +129,15 @@ class StaffAccounts:
         name: str | None = None,
         phone: str | None = None,
         email: str | None = None,
-    ) -> None:
+    ) -> int | None:
         """Change name, phone or e-mail address; None leaves one as it is, empty takes it away.
+
+        By phone and e-mail a password can be set anew, so changing them asks for a second person
+        as `reset_password` does; returns the grant's id then.
 
         Raises:
             NotFound: no such member of staff in scope.
+            GrantPending: a role was asked for already.
             InvalidInput: a name, phone or e-mail address cannot be used.
         """
         self._check(actor)
@@ -146,14 +151,15 @@ class StaffAccounts:
         if email is not None:
             values["email"] = _email(email)
 
-        def work(tx: Transaction, staff: Staff) -> None:
+        def work(tx: Transaction, staff: Staff) -> int | None:
             changed = [key for key, value in values.items() if getattr(staff, key) != value]
             for key in changed:
                 setattr(staff, key, values[key])
             if changed:
                 _note(tx, actor, "staff_edited", staff, changed=changed)
+            return _by_two(tx, actor, staff) if {"phone", "email"} & set(changed) else None
 
-        self._change(actor, staff_id, work)
+        return self._change(actor, staff_id, work)
 
     def change_role(self, *, actor: Actor, staff_id: int, role: Role) -> int | None:
         """Give another role, which ends the sessions; returns the grant's id if one must wait.
@@ -224,10 +230,13 @@ class StaffAccounts:
     def reset_password(self, *, actor: Actor, staff_id: int, drops_totp: bool = False) -> HandedOut:
         """Hand out a new one-time password; sessions and open links end.
 
-        ``drops_totp`` is for whoever lost phone and recovery codes.
+        ``drops_totp`` is for whoever lost phone and recovery codes. Where the role has power over
+        money and a member of staff resets it, the account is closed until a second person grants
+        the role anew: nobody steps alone into the place of another.
 
         Raises:
             NotFound: no such member of staff in scope.
+            GrantPending: a role was asked for already.
         """
         self._check(actor)
         made = self.passwords.make_one_time()
@@ -237,7 +246,8 @@ class StaffAccounts:
             if drops_totp:
                 drop_totp(tx, staff)
             _note(tx, actor, "staff_password_reset", staff, dropped_totp=drops_totp)
-            return HandedOut(staff.id, staff.login_name, made.password, None)
+            grant_id = _by_two(tx, actor, staff)
+            return HandedOut(staff.id, staff.login_name, made.password, grant_id)
 
         return self._change(actor, staff_id, work)
 
@@ -293,6 +303,14 @@ class StaffAccounts:
             return change(tx, staff)
 
         return self.unit_of_work.run(work)
+
+
+def _by_two(tx: Transaction, actor: Actor, staff: Staff) -> int | None:
+    if Role(staff.role) not in MONEY_ROLES or actor.kind is not ActorKind.STAFF:
+        return None
+    staff.is_active = False
+    end_sessions(tx, staff.id)
+    return ask_for_role(tx, actor, staff, Role(staff.role), opens=True)
 
 
 def _view(staff: Staff, scope: tuple[str, ...]) -> StaffView:

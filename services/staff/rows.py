@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from domain.actors import Actor, Role, staff_actor
 from models import Community, PasswordReset, RecoveryCode, Staff, StaffScope, StaffSession
+from services.passwords import ONE_TIME_LIFE
 from services.scopes import scope_of
 from services.unit_of_work import Transaction
 
@@ -41,6 +42,7 @@ def set_password(
 ) -> None:
     """Give a locked member of staff a password; sessions, but one, and open links end with it."""
     staff.password_hash, staff.must_change_password = password_hash, must_change
+    staff.one_time_until = tx.now + ONE_TIME_LIFE if must_change else None
     end_sessions(tx, staff.id, but=keeps)
     tx.session.execute(
         update(PasswordReset)

@@ -27,6 +27,7 @@ from services.approvals.requests import Payout
 from services.bills.findings import FindingKind
 from services.fees.checks import NewFeeItem, NewPrice
 from services.fees.pools import NewPool
+from services.history import HistoryFilter
 from services.late_fees import NewLateFeeRule
 from services.meters.judging import NewReading
 from services.meters.register import NewCounter, NewMeter
@@ -409,6 +410,7 @@ LISTS = {
     "Estate.list_communities": lambda _row: {},
     "BindingApplications.list_applications": lambda _row: {},
     "HouseBindings.list_bindings": lambda _row: {},
+    "ChangeHistory.list_changes": lambda row: {"which": HistoryFilter(subject_type="bill")},
     "PrivacyRequests.list_requests": lambda _row: {},
     "OwnerSearch.find": lambda _row: {"which": OwnerFilter()},
     "HouseBills.list_bills": lambda row: {"house_id": row.house},
@@ -423,6 +425,9 @@ LISTS = {
 """What answers with a list, in which nothing may be of another's scope."""
 REVIEWED = {
     "BillFindings.tick": "looks for a batch under review, of which the world has none",
+    "AuditChain.check_and_tell": "tells of the whole chain",
+    "AuditChain.verify": "tells of the whole chain",
+    "ChangeHistory.write": "writes what list_changes tells: tests/services/test_history.py",
     "Doctor.examine": "tells of the machine",
     "Estate.add_community": "makes a community: whole company only, see below",
     "Estate.show_community": "by code: see below",
@@ -533,6 +538,11 @@ def rows(services, world):  # noqa: F811
     """The world and a neighbour of each kind; emptied before the ledger is verified."""
     world.do("UPDATE staff_task SET community_id = (SELECT min(id) FROM community)")
     world.do("UPDATE reconciliation_case SET community_id = (SELECT min(id) FROM community)")
+    world.do(
+        "INSERT INTO audit_entry (at, actor_kind, actor_name, action, subject_type, subject_id,"
+        " community_id, facts, request_id) SELECT now(), 'staff', 'x', 'bill_waived', 'bill', id,"
+        " community_id, '{}', '' FROM bill"
+    )
     with world.session() as session:
         community_id = world.value("SELECT min(id) FROM community")
         beside = factories.make_building(session, community=_of(session, community_id), name="9栋")

@@ -19,6 +19,7 @@ _OPENS, _CLOSES = "<!-- register: flask privacy register --markdown -->", "<!-- 
 NOT_PERSONAL = {
     "approval_request": "subject",
     "audit_entry": "actor_kind action subject_type request_id",
+    "audit_link": "sha256",
     "bill_batch": "content_sha256",
     "bill_batch_tick": "kind content_sha256",
     "bill_exception": "why",

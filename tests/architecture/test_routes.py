@@ -90,6 +90,8 @@ OWNER = {
     ("POST", "/api/v1/privacy/deletion/codes"),
 }
 STAFF = {
+    ("GET", "/api/v1/staff/history"),
+    ("GET", "/api/v1/staff/history.xlsx"),
     ("GET", "/api/v1/staff/imports"),
     ("GET", "/api/v1/staff/imports/<row_id:batch_id>"),
     ("GET", "/api/v1/staff/imports/<row_id:batch_id>/errors.xlsx"),

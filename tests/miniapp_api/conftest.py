@@ -46,12 +46,19 @@ class SignedIn:
 def make_signed_in(database, client, services, simulator):
     """Make an owner with a house, bills and a WeChat, signed in on one device."""
 
-    def make(*amounts_fen, phone=PHONE, building_id=None, binding_role="owner", **changes):
+    def make(
+        *amounts_fen,
+        phone=PHONE,
+        building_id=None,
+        binding_role="owner",
+        owner_name="王小明",
+        **changes,
+    ):
         person = simulator.person(phone)
         with database.session() as session:
             building = session.get(Building, building_id) if building_id else None
             house = factories.make_house(session, building=building)
-            owner = factories.make_owner(session, house=house, phone=phone)
+            owner = factories.make_owner(session, house=house, phone=phone, name=owner_name)
             account = factories.make_account(
                 session, owner=owner, houses=[house], binding_role=binding_role
             )

@@ -179,12 +179,15 @@ class TestEndingAtOnce:
         assert answer.json == {"grant_id": None}
         assert not is_in(token)
 
-    def test_reset_by_an_administrator(self, call, wang, sign_in, is_in, admin):
+    def test_reset_by_an_administrator(self, call, wang, staff, sign_in, is_in, admin):
         token = sign_in()
+        staff("boss", "manager")
 
         answer = call("POST", f"/accounts/{wang.id}/password-reset", admin, drops_totp=False)
 
         assert not is_in(token)
+        grant_id = answer.json["grant_id"]
+        call("POST", f"/role-grants/{grant_id}/grant", sign_in("boss"))
         assert is_in(sign_in(password=answer.json["password"]))
 
     def test_reset_by_phone(self, call, wang, sign_in, is_in, queue, simulator):
@@ -318,8 +321,9 @@ class TestAccounts:
             community = factories.make_community(session, code="CH", name="翠湖花园")
             factories.make_building(session, community=community, name="3栋")
 
+        changed = call("POST", f"/accounts/{eng.id}", admin, name="张工", no_phone=True)
+        assert changed.json == {"grant_id": None}
         for path, body in (
-            ("", {"name": "张工", "no_phone": True}),
             ("/scope", {"buildings": [{"community": "CH", "building": "3栋"}]}),
             ("/disable", {}),
         ):

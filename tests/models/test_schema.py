@@ -25,6 +25,7 @@ APPEND_ONLY = (
     "shift_count",
     "suspense_resolution",
     "phone_reveal",
+    "audit_link",
     "consent",
 )
 OTHERS = (
@@ -32,6 +33,7 @@ OTHERS = (
         "INSERT INTO audit_entry (at, actor_kind, actor_name, action, subject_type, facts,"
         " request_id) VALUES (now(), 'system', '测试', 'x', 'x', '{}', '')"
     ),
+    ("INSERT INTO audit_link SELECT 1, min(id), repeat('0', 64), now() FROM audit_entry"),
     (
         "INSERT INTO payment_order (community_id, account_id, channel, mchid, appid, openid,"
         " out_trade_no, description, state, amount_fen, created_at, expires_at, query_at)"
@@ -355,6 +357,8 @@ ASKED = {
 DECIDED = ASKED | {"state": "'approved'", "decided_by_staff_id": "(SELECT max(id) FROM staff)"}
 GRANTED = {"state": "'granted'", "decided_by_staff_id": "(SELECT max(id) FROM staff)"}
 CHECKS = [
+    ("audit_link", {"number": 0}, "ck_audit_link_number_positive"),
+    ("audit_link", {"sha256": "'x'"}, "ck_audit_link_sha256_form"),
     ("community", {"building_type": UNKNOWN}, "ck_community_building_type_known"),
     ("community", {"land_area": 0}, "ck_community_land_area_positive"),
     ("community", {"built_area": 0}, "ck_community_built_area_positive"),
@@ -748,6 +752,7 @@ CHECKS += [
     ),
 ]
 REPEATS = [
+    ("audit_link", {"number": 2}, "uq_audit_link_audit_entry_id"),
     ("binding_application", {}, "uq_binding_application_pending"),
     ("house_invitation", {"token_sha256": "'y'"}, "uq_house_invitation_open"),
     ("house_invitation", {"phone": "'19900000008'"}, "uq_house_invitation_token_sha256"),

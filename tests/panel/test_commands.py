@@ -72,6 +72,8 @@ class TestHelp:
             complete = (
                 ["doctor"],
                 ["verify", "ledger"],
+                ["verify", "audit"],
+                ["history"],
                 ["staff", "list"],
                 ["community", "list"],
                 ["import", "list"],

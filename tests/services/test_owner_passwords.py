@@ -105,6 +105,12 @@ class TestHandOut:
         with pytest.raises(NotFound):
             doors.hand_out(actor=actor, phone=PHONE, login_name="x")
 
+    def test_what_was_handed_out_lapses(self, made, sign_in, clock):
+        clock.advance(days=7)
+
+        with pytest.raises(WrongCredentials):
+            sign_in(made.password)
+
     def test_a_login_name_once(self, doors, made):
         with pytest.raises(LoginNameTaken):
             doors.hand_out(actor=operator(), phone=OTHER, login_name="yezhu101")

@@ -191,8 +191,8 @@ class TestCommit:
         assert set(house.values()) == {Decimal("99.37"), date(2021, 6, 1)}
         assert audit("house_changed") == [
             {
-                "building_area": {"before": "89.3700", "after": "99.3700"},
-                "handover_date": {"before": "2020-06-01", "after": "2021-06-01"},
+                "before": {"building_area": "89.3700", "handover_date": "2020-06-01"},
+                "after": {"building_area": "99.3700", "handover_date": "2021-06-01"},
             }
         ]
 
@@ -210,7 +210,7 @@ class TestCommit:
         commit(row())
 
         assert audit("house_changed") == [
-            {"handover_date": {"before": None, "after": "2020-06-01"}}
+            {"before": {"handover_date": None}, "after": {"handover_date": "2020-06-01"}}
         ]
 
     def test_a_co_owner_is_added_to_a_house_on_file(self, commit, database):

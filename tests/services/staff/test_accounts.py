@@ -14,12 +14,13 @@ from domain.actors import (
     visitor,
 )
 from domain.errors import InvalidInput, NotAllowed, NotFound, NotSignedIn
+from services.approvals.decisions import RequesterIsApprover
 from services.password_doors import LoginNameTaken, WrongCredentials
 from services.staff.proofs import TotpNeeded
 from services.staff.reach import Reach
 from tests import factories
 from tests.factories import actor_without
-from tests.services.staff.conftest import HOME
+from tests.services.staff.conftest import HOME, PASSWORD
 
 
 @pytest.fixture
@@ -219,6 +220,71 @@ class TestAuthorityActsAtOnce:
         with pytest.raises(WrongCredentials):
             wang.sign_in()
         assert wang.sign_in(made.password).must_first is MustFirst.CHANGE_PASSWORD
+
+    def test_a_password_that_was_handed_out_lapses(self, services, wang, clock):
+        made = services.staff.reset_password(actor=operator(), staff_id=wang.id)
+        clock.advance(days=7)
+
+        with pytest.raises(WrongCredentials):
+            wang.sign_in(made.password)
+
+    def test_one_that_was_changed_does_not(self, services, wang, clock):
+        made = services.staff.reset_password(actor=operator(), staff_id=wang.id)
+        token = wang.sign_in(made.password).token
+        services.staff_sessions.change_password(
+            actor=services.staff_sessions.authenticate(token=token),
+            password=made.password,
+            new_password="nine quiet lanterns",
+            visit=HOME,
+        )
+        clock.advance(days=8)
+
+        assert wang.sign_in("nine quiet lanterns").token
+
+    @pytest.mark.parametrize(
+        ("act", "change"),
+        [
+            ("reset_password", {}),
+            ("edit", {"phone": "19900000077"}),
+            ("edit", {"email": "boss@example.com"}),
+        ],
+    )
+    def test_nobody_steps_alone_into_the_place_of_who_has_power_over_money(
+        self, services, wang, administrator, member, act, change
+    ):
+        admin = administrator.signed_in()
+
+        found = getattr(services.staff, act)(actor=admin, staff_id=wang.id, **change)
+
+        password = getattr(found, "password", PASSWORD)
+        with pytest.raises(WrongCredentials):
+            wang.sign_in(password)
+        [grant] = services.role_grants.list_open(actor=admin)
+        with pytest.raises(RequesterIsApprover):
+            services.role_grants.grant(actor=admin, grant_id=grant.id)
+        services.role_grants.grant(
+            actor=member("manager", login_name="boss").signed_in(), grant_id=grant.id
+        )
+        assert wang.sign_in(password).token
+
+    def test_whoever_has_no_power_over_money_needs_no_second_person(
+        self, services, member, administrator
+    ):
+        lee = member("engineer", login_name="lee")
+        admin = administrator.signed_in()
+
+        assert services.staff.edit(actor=admin, staff_id=lee.id, phone="19900000078") is None
+        made = services.staff.reset_password(actor=admin, staff_id=lee.id)
+
+        assert made.grant_id is None
+        assert lee.sign_in(made.password).token
+
+    def test_another_name_needs_none_either(self, services, wang, administrator):
+        admin = administrator.signed_in()
+
+        assert services.staff.edit(actor=admin, staff_id=wang.id, name="王芳芳") is None
+
+        assert wang.sign_in().token
 
     def test_a_reset_leaves_the_second_factor_unless_it_is_lost(
         self, services, wang, with_totp, row

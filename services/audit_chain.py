@@ -1,0 +1,233 @@
+"""The hash chain over audit rows: linked after the fact, and checked from the first link on.
+
+Rows are written by many transactions at once, so they are not linked as they are written: that
+would make every act of everybody wait for one lock. One sealer at a time links what is committed,
+in the order of ids; a row that commits late gets a later link (docs/adr/0024).
+
+Source: reliability.md, A2 and pattern 12.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, timedelta
+from typing import Any
+
+from sqlalchemy import Row, Select, func, insert, select
+
+from domain.actors import Actor, Permission
+from models import AuditEntry, AuditLink
+from services.tasks import close_task, open_task
+from services.unit_of_work import Transaction, UnitOfWork
+
+START = hashlib.sha256("安居审计链".encode()).hexdigest()
+"""What stands before the first link."""
+BROKEN = "audit_chain_broken"
+_CHUNK = 2_000
+_LOOK_BACK = 100_000
+"""How many ids before the newest linked one a row may still commit; `verify` looks at all."""
+_LATE = timedelta(minutes=10)
+_SHOWN = 20
+_LOCK = "audit_chain"
+_COLUMNS = (
+    "id",
+    "at",
+    "actor_kind",
+    "actor_id",
+    "actor_name",
+    "action",
+    "subject_type",
+    "subject_id",
+    "community_id",
+    "facts",
+    "request_id",
+)
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """The newest link; whoever keeps its hash elsewhere can tell a chain that was made anew."""
+
+    number: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChainReport:
+    """What a check of the whole chain found; ``problems`` are sentences, the first ones only."""
+
+    looked_at: int
+    head: ChainHead
+    problems: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was found."""
+        return not self.problems
+
+
+@dataclass(frozen=True)
+class AuditChain:
+    """Links audit rows and proves that none was changed, taken out or slipped in."""
+
+    unit_of_work: UnitOfWork
+
+    def seal(self, *, actor: Actor) -> int:
+        """Link every committed row that has no link yet and return how many there were.
+
+        May run anywhere at any time: whoever comes second waits and finds nothing left.
+        """
+        actor.must(Permission.RUN_PLATFORM_WORK)
+        linked = 0
+        while count := self.unit_of_work.run(_seal_chunk):
+            linked += count
+        return linked
+
+    def verify(self, *, actor: Actor, head: str = "") -> ChainReport:
+        """Walk the whole chain on one snapshot; ``head`` is a hash that must be in it.
+
+        Costs no memory by the number of rows.
+        """
+        actor.must(Permission.CHECK_LEDGER)
+        with self.unit_of_work.snapshot() as session:
+            walk = _Walk(wanted=head)
+            for row in session.execute(_linked(), execution_options={"yield_per": _CHUNK}):
+                walk.step(row)
+            late = session.execute(
+                _unlinked()
+                .with_only_columns(func.count(), func.min(AuditEntry.id))
+                .where(AuditEntry.at < self.unit_of_work.clock.now() - _LATE)
+            ).one()
+            return walk.done(late_count=late[0], first_late=late[1])
+
+    def check_and_tell(self, *, actor: Actor) -> int:
+        """Verify the chain, write its head to the log, and keep a task open while it is broken.
+
+        Returns how many problems there are. The log is kept on other machines than the database
+        (docs/production.md), so that a chain made anew is found out by an older head.
+        """
+        actor.must(Permission.CHECK_LEDGER)
+        report = self.verify(actor=actor)
+        log.info(
+            "the head of the audit chain",
+            extra={"number": report.head.number, "sha256": report.head.sha256},
+        )
+
+        def tell(tx: Transaction) -> None:
+            if report.holds:
+                close_task(tx, kind=BROKEN, subject="chain")
+                return
+            open_task(
+                tx,
+                kind=BROKEN,
+                subject="chain",
+                title=f"操作记录被改动过，请立即联系维护人员：{report.problems[0]}",
+            )
+
+        self.unit_of_work.run(tell)
+        return len(report.problems)
+
+
+def canonical_bytes(row: Row[Any] | AuditEntry) -> bytes:
+    """Write an audit row so that equal rows have equal bytes and others have not.
+
+    JSON with sorted keys and no spaces; instants in UTC to the microsecond.
+    """
+    values = {name: getattr(row, name) for name in _COLUMNS}
+    values["at"] = values["at"].astimezone(UTC).isoformat(timespec="microseconds")
+    return json.dumps(
+        values, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+    ).encode()
+
+
+def link_of(previous: str, content: bytes) -> str:
+    """Hash a row together with the link before it."""
+    return hashlib.sha256(previous.encode() + b"\n" + content).hexdigest()
+
+
+def _seal_chunk(tx: Transaction) -> int:
+    tx.hold(_LOCK)
+    newest = tx.session.execute(
+        select(AuditLink.number, AuditLink.sha256).order_by(AuditLink.number.desc()).limit(1)
+    ).one_or_none()
+    number, previous = newest or (0, START)
+    floor = tx.session.execute(select(func.max(AuditLink.audit_entry_id))).scalar_one() or 0
+    rows = tx.session.execute(
+        _unlinked()
+        .with_only_columns(*(getattr(AuditEntry, name) for name in _COLUMNS))
+        .where(AuditEntry.id > floor - _LOOK_BACK)
+        .order_by(AuditEntry.id)
+        .limit(_CHUNK)
+    ).all()
+    links = []
+    for row in rows:
+        number, previous = number + 1, link_of(previous, canonical_bytes(row))
+        links.append(
+            {
+                "number": number,
+                "audit_entry_id": row.id,
+                "sha256": previous,
+                "linked_at": tx.now,
+            }
+        )
+    if links:
+        tx.session.execute(insert(AuditLink), links)
+    return len(links)
+
+
+def _unlinked() -> Select[int]:
+    has_link = select(AuditLink.number).where(AuditLink.audit_entry_id == AuditEntry.id).exists()
+    return select(AuditEntry.id).where(~has_link)
+
+
+def _linked() -> Select[Any]:
+    return (
+        select(
+            AuditLink.number,
+            AuditLink.sha256,
+            AuditLink.audit_entry_id,
+            *(getattr(AuditEntry, name) for name in _COLUMNS),
+        )
+        .outerjoin(AuditEntry, AuditEntry.id == AuditLink.audit_entry_id)
+        .order_by(AuditLink.number)
+    )
+
+
+@dataclass
+class _Walk:
+    """Where a check of the chain stands."""
+
+    wanted: str
+    number: int = 0
+    previous: str = START
+    looked_at: int = 0
+    is_found: bool = False
+    problems: list[str] = field(default_factory=list)
+
+    def step(self, row: Row[Any]) -> None:
+        if row.number != self.number + 1:
+            self._note(f"第 {self.number + 1} 环至第 {row.number - 1} 环不见了")
+        if row.id is None:
+            self._note(f"第 {row.number} 环的操作记录（编号 {row.audit_entry_id}）被删除")
+        elif row.sha256 != link_of(self.previous, canonical_bytes(row)):
+            self._note(f"第 {row.number} 环与操作记录（编号 {row.id}）不符")
+        self.is_found = self.is_found or row.sha256 == self.wanted
+        self.number, self.previous = row.number, row.sha256
+        self.looked_at += 1
+
+    def done(self, *, late_count: int, first_late: int | None) -> ChainReport:
+        if late_count:
+            self._note(f"有 {late_count} 条操作记录没有入链，从编号 {first_late} 起")
+        if self.wanted and not self.is_found:
+            self._note("给出的链头不在链中：链可能被重做过")
+        return ChainReport(
+            self.looked_at, ChainHead(self.number, self.previous), tuple(self.problems)
+        )
+
+    def _note(self, problem: str) -> None:
+        if len(self.problems) < _SHOWN:
+            self.problems.append(problem)

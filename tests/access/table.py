@@ -1,0 +1,294 @@
+"""Who may use which route, on whose rows, and what they are answered: the one table.
+
+A line says which roles may, what the route is about, and the status for the own row. For everybody
+else the answer follows from the rule that `test_matrix` states, so that it need not be repeated.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.actors import Role
+
+Values = Callable[[Any], dict[str, Any]]
+
+ADMINISTRATOR, MANAGER, FINANCE, CASHIER = (
+    Role.ADMINISTRATOR,
+    Role.MANAGER,
+    Role.FINANCE,
+    Role.CASHIER,
+)
+SERVICE, ENGINEER, AUDITOR = Role.CUSTOMER_SERVICE, Role.ENGINEER, Role.AUDITOR
+EVERY_ROLE = tuple(Role)
+VIEWERS = (MANAGER, FINANCE, CASHIER, SERVICE, AUDITOR)
+KEEPERS = (SERVICE, MANAGER)
+METER_READERS = (FINANCE, ENGINEER)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One route.
+
+    ``of`` is what a row of it belongs to: ``house`` (a building's staff may, another building's
+    not), ``community`` (staff of the whole community), ``self`` (only one's own account: there is
+    nothing of others to ask for) or ``list`` (tells rows, of the scope only).
+    """
+
+    own: int
+    roles: tuple[Role, ...] = ()
+    of: str = "house"
+    body: Values | None = None
+    query: Values | None = None
+    ids: Mapping[str, str] = field(default_factory=dict)
+    """Which row of a place a path means where its name is not enough."""
+    blind: tuple[Role, ...] = ()
+    """Roles that may use the route, though for them rows of this kind are not there."""
+    scope: str = ""
+    """Whose scope the askers have, where ``of`` does not say it: ``community``."""
+    tells: str = ""
+    """What of the own place a list must tell."""
+
+
+def _with(**values: Any) -> Values:
+    return lambda _place: values
+
+
+def _of(*names: str, **more: Any) -> Values:
+    return lambda place: {name: place[name] for name in names} | more
+
+
+WHY = {"reason": "x"}
+DAYS = {"from": "2026-01-01", "until": "2026-01-31"}
+APPLICATION = {"application_id": "own_application_id"}
+OPEN_PAYMENT = {"payment_id": "open_payment_id"}
+STAFF_HOUSE = "/api/v1/staff/houses/<row_id:house_id>"
+STAFF_OWNER = "/api/v1/staff/owners/<row_id:owner_id>"
+STAFF_ACCOUNT = "/api/v1/staff/accounts/<row_id:staff_id>"
+PERSON = "/api/v1/staff/house-people/<row_id:person_id>"
+STAFF_APPLICATION = "/api/v1/staff/bindings/applications/<row_id:application_id>"
+BATCH = "/api/v1/staff/imports/<row_id:batch_id>"
+
+OWNERS: dict[tuple[str, str], Line] = {
+    ("DELETE", "/api/v1/sessions"): Line(204, of="self"),
+    ("DELETE", "/api/v1/sessions/current"): Line(204, of="self"),
+    ("GET", "/api/v1/bills"): Line(200, of="list", tells="house_label"),
+    ("GET", "/api/v1/bills/<row_id:bill_id>"): Line(200),
+    ("GET", "/api/v1/bills/outstanding"): Line(200, of="list"),
+    ("GET", "/api/v1/houses"): Line(200, of="list", tells="house_label"),
+    ("GET", "/api/v1/houses/<row_id:house_id>/statement"): Line(200, query=_with(**DAYS)),
+    ("GET", "/api/v1/houses/<row_id:house_id>/statement.pdf"): Line(200, query=_with(**DAYS)),
+    ("GET", "/api/v1/houses/<row_id:house_id>/statement.xlsx"): Line(200, query=_with(**DAYS)),
+    ("GET", "/api/v1/payments"): Line(200, of="list", tells="number"),
+    ("GET", "/api/v1/payments/<row_id:payment_id>"): Line(200),
+    ("GET", "/api/v1/prepaid"): Line(200, of="list"),
+    ("GET", "/api/v1/receipts/<number:receipt_no>"): Line(200),
+    ("GET", "/api/v1/receipts/<number:receipt_no>.pdf"): Line(200),
+    ("POST", "/api/v1/password"): Line(422, of="self", body=_with(password="x", new_password="y")),
+    ("POST", "/api/v1/payments"): Line(201, body=lambda place: {"bill_ids": [place["bill_id"]]}),
+    ("POST", "/api/v1/payments/<row_id:payment_id>/cancel"): Line(200, ids=OPEN_PAYMENT),
+    ("POST", "/api/v1/payments/<row_id:payment_id>/refresh"): Line(200, ids=OPEN_PAYMENT),
+    ("GET", "/api/v1/bindings"): Line(200, of="list", tells="house_label"),
+    ("POST", "/api/v1/bindings"): Line(200, of="self"),
+    ("PATCH", "/api/v1/bindings/<row_id:binding_id>"): Line(404, body=_with()),
+    ("DELETE", "/api/v1/bindings/<row_id:binding_id>"): Line(204),
+    ("GET", "/api/v1/bindings/applications"): Line(200, of="list"),
+    ("POST", "/api/v1/bindings/applications"): Line(
+        201,
+        of="self",
+        body=lambda place: {
+            "community": place["community_code"],
+            "house": "x",
+            "name": "x",
+            "role": "owner",
+            "proof": "x",
+        },
+    ),
+    ("DELETE", "/api/v1/bindings/applications/<row_id:application_id>"): Line(204, ids=APPLICATION),
+    ("GET", "/api/v1/invitations"): Line(200, of="list", tells="house_label"),
+    ("POST", "/api/v1/invitations"): Line(
+        201, body=_of("house_id", phone="13600000009", name="x", role="family")
+    ),
+    ("POST", "/api/v1/invitations/accept"): Line(404, of="self", body=_with(token="x")),
+    ("DELETE", "/api/v1/invitations/<row_id:invitation_id>"): Line(204),
+    ("POST", "/api/v1/phone-change"): Line(
+        422, of="self", body=_with(phone="18800000001", old_code="123456", new_code="123456")
+    ),
+    ("POST", "/api/v1/phone-change/codes"): Line(202, of="self", body=_with(phone="18800000001")),
+}
+
+OWNERS |= {
+    ("GET", "/api/v1/consents"): Line(200, of="self"),
+    ("POST", "/api/v1/consents"): Line(
+        204, of="self", body=_with(kind="marketing", version="2026-11-25")
+    ),
+    ("POST", "/api/v1/consents/<string:kind>/withdraw"): Line(204, of="self"),
+    ("GET", "/api/v1/privacy/exports"): Line(200, of="list"),
+    ("POST", "/api/v1/privacy/exports"): Line(202, of="self"),
+    ("GET", "/api/v1/privacy/exports/<row_id:export_id>/file"): Line(200),
+    ("GET", "/api/v1/privacy/deletion"): Line(200, of="self"),
+    ("POST", "/api/v1/privacy/deletion"): Line(409, of="self", body=_with(code="123456")),
+    ("DELETE", "/api/v1/privacy/deletion"): Line(404, of="self"),
+    ("POST", "/api/v1/privacy/deletion/codes"): Line(202, of="self"),
+}
+
+STAFF: dict[tuple[str, str], Line] = {
+    ("GET", "/api/v1/staff/history"): Line(
+        200, (ADMINISTRATOR, MANAGER, FINANCE, AUDITOR), of="list", tells="house_label"
+    ),
+    ("GET", "/api/v1/staff/history.xlsx"): Line(
+        200, (ADMINISTRATOR, MANAGER, FINANCE, AUDITOR), of="list"
+    ),
+    ("GET", "/api/v1/staff/imports"): Line(
+        200, KEEPERS, of="list", scope="community", tells="file_name", blind=METER_READERS
+    ),
+    ("GET", BATCH): Line(200, KEEPERS, of="community", blind=METER_READERS),
+    ("GET", f"{BATCH}/errors.xlsx"): Line(200, KEEPERS, of="community", blind=METER_READERS),
+    ("GET", f"{BATCH}/problems"): Line(200, KEEPERS, of="community", blind=METER_READERS),
+    ("GET", "/api/v1/staff/imports/template.xlsx"): Line(
+        200, (*KEEPERS, *METER_READERS), of="self"
+    ),
+    ("POST", "/api/v1/staff/imports"): Line(
+        422,
+        KEEPERS,
+        of="community",
+        query=lambda place: {"community": place["community_code"], "kind": "owners"},
+    ),
+    ("POST", f"{BATCH}/commit"): Line(409, KEEPERS, of="community", blind=METER_READERS),
+    ("POST", f"{BATCH}/undo"): Line(200, KEEPERS, of="community", blind=METER_READERS),
+    ("GET", "/api/v1/staff/payments/<number:number>/life"): Line(
+        200,
+        VIEWERS,
+        of="community",
+        query=lambda place: {"community": place["community_code"]},
+    ),
+    ("POST", "/api/v1/staff/payments/<number:number>/ask"): Line(
+        200,
+        VIEWERS,
+        of="community",
+        query=lambda place: {"community": place["community_code"]},
+    ),
+    ("POST", "/api/v1/staff/meter-readings"): Line(
+        200,
+        (ENGINEER, MANAGER, FINANCE, SERVICE),
+        of="community",
+        body=lambda place: {
+            "community": place["community_code"],
+            "readings": [{"meter_no": "W404", "read_on": "2026-10-31", "reading": "1"}],
+        },
+    ),
+    ("GET", "/api/v1/staff/privacy/requests"): Line(
+        200, (ADMINISTRATOR, MANAGER), of="list", tells="phone_masked"
+    ),
+    ("GET", "/api/v1/staff/sessions"): Line(200, EVERY_ROLE, of="self"),
+    ("DELETE", "/api/v1/staff/sessions"): Line(204, EVERY_ROLE, of="self"),
+    ("DELETE", "/api/v1/staff/sessions/current"): Line(204, EVERY_ROLE, of="self"),
+    ("DELETE", "/api/v1/staff/sessions/<row_id:session_id>"): Line(204, EVERY_ROLE),
+    ("POST", "/api/v1/staff/sessions/current/proof"): Line(
+        401, EVERY_ROLE, of="self", body=_with(password="x")
+    ),
+    ("POST", "/api/v1/staff/password"): Line(
+        422, EVERY_ROLE, of="self", body=_with(password="x", new_password="y")
+    ),
+    ("POST", "/api/v1/staff/totp"): Line(201, EVERY_ROLE, of="self"),
+    ("POST", "/api/v1/staff/totp/confirmation"): Line(
+        409, EVERY_ROLE, of="self", body=_with(code="123456")
+    ),
+    ("DELETE", "/api/v1/staff/totp"): Line(204, EVERY_ROLE, of="self"),
+    ("GET", "/api/v1/staff/accounts"): Line(
+        200, (ADMINISTRATOR,), of="list", scope="community", tells="name"
+    ),
+    ("POST", "/api/v1/staff/accounts"): Line(
+        201,
+        (ADMINISTRATOR,),
+        of="community",
+        body=lambda place: {
+            "login_name": "new.staff",
+            "name": "新",
+            "role": "engineer",
+            "communities": [place["community_code"]],
+        },
+    ),
+    ("POST", STAFF_ACCOUNT): Line(200, (ADMINISTRATOR,), of="community", body=_with(name="x")),
+    ("POST", f"{STAFF_ACCOUNT}/role"): Line(
+        200, (ADMINISTRATOR,), of="community", body=_with(role="engineer")
+    ),
+    ("POST", f"{STAFF_ACCOUNT}/scope"): Line(
+        204,
+        (ADMINISTRATOR,),
+        of="community",
+        body=lambda place: {"communities": [place["community_code"]]},
+    ),
+    ("POST", f"{STAFF_ACCOUNT}/disable"): Line(204, (ADMINISTRATOR,), of="community"),
+    ("POST", f"{STAFF_ACCOUNT}/enable"): Line(200, (ADMINISTRATOR,), of="community"),
+    ("POST", f"{STAFF_ACCOUNT}/password-reset"): Line(
+        200, (ADMINISTRATOR,), of="community", body=_with()
+    ),
+    ("GET", "/api/v1/staff/role-grants"): Line(
+        200, (ADMINISTRATOR, MANAGER), of="list", scope="community", tells="name"
+    ),
+    ("POST", "/api/v1/staff/role-grants/<row_id:grant_id>/grant"): Line(
+        204, (ADMINISTRATOR, MANAGER), of="community"
+    ),
+    ("POST", "/api/v1/staff/role-grants/<row_id:grant_id>/refuse"): Line(
+        204, (ADMINISTRATOR, MANAGER), of="community"
+    ),
+    ("POST", "/api/v1/staff/owner-accounts"): Line(
+        201,
+        (ADMINISTRATOR, SERVICE),
+        of="community",
+        body=lambda place: {"phone": place["phone"], "login_name": "owner.x"},
+    ),
+    ("GET", "/api/v1/staff/owners"): Line(200, VIEWERS, of="list", tells="name"),
+    ("POST", "/api/v1/staff/owners"): Line(
+        201,
+        KEEPERS,
+        of="community",
+        body=lambda place: {"community": place["community_code"], "name": "新业主"},
+    ),
+    ("GET", STAFF_OWNER): Line(200, VIEWERS),
+    ("PATCH", STAFF_OWNER): Line(204, KEEPERS, body=_with(note="x", **WHY)),
+    ("POST", f"{STAFF_OWNER}/end"): Line(409, KEEPERS, body=_with(**WHY)),
+    ("POST", f"{STAFF_OWNER}/remove"): Line(409, KEEPERS, body=_with(**WHY)),
+    ("POST", f"{STAFF_OWNER}/phones"): Line(201, KEEPERS, body=_with(phone="18800000001", **WHY)),
+    ("POST", f"{STAFF_OWNER}/phones/<row_id:phone_id>/remove"): Line(
+        204, KEEPERS, body=_with(**WHY)
+    ),
+    ("POST", f"{STAFF_OWNER}/phones/change"): Line(
+        204, KEEPERS, body=_with(phone="18800000001", paper="身份证", **WHY)
+    ),
+    ("POST", f"{STAFF_OWNER}/phone-codes"): Line(202, KEEPERS, body=_with(phone="18800000001")),
+    ("POST", f"{STAFF_OWNER}/reveal"): Line(200, (MANAGER, FINANCE, SERVICE), body=_with(**WHY)),
+    ("GET", f"{STAFF_OWNER}/reveals"): Line(200, VIEWERS),
+    ("GET", f"{STAFF_HOUSE}/people"): Line(200, VIEWERS),
+    ("POST", f"{STAFF_HOUSE}/people"): Line(
+        409, KEEPERS, body=_of("owner_id", role="contact", **WHY)
+    ),
+    ("PUT", f"{STAFF_HOUSE}/shares"): Line(
+        204,
+        KEEPERS,
+        body=lambda place: {
+            "shares": [{"person_id": place["person_id"], "share_ratio": "1"}],
+            **WHY,
+        },
+    ),
+    ("PUT", f"{PERSON}/rights"): Line(422, KEEPERS, body=_with(rights={}, **WHY)),
+    ("POST", f"{PERSON}/end"): Line(204, KEEPERS, body=_with(until="2026-10-01", **WHY)),
+    ("POST", f"{PERSON}/remove"): Line(409, KEEPERS, body=_with(**WHY)),
+    ("GET", f"{STAFF_HOUSE}/transfer"): Line(200, KEEPERS, query=_with(cut_on="2026-10-15")),
+    ("POST", f"{STAFF_HOUSE}/transfer"): Line(
+        409,
+        KEEPERS,
+        body=_with(cut_on="2026-10-16", version="x", buyers=[{"name": "x"}], **WHY),
+    ),
+    ("GET", f"{STAFF_HOUSE}/transfers"): Line(200, VIEWERS),
+    ("POST", "/api/v1/staff/transfers/<row_id:transfer_id>/undo"): Line(
+        409, KEEPERS, body=_with(**WHY)
+    ),
+    ("GET", "/api/v1/staff/bindings"): Line(200, VIEWERS, of="list", tells="house_label"),
+    ("POST", "/api/v1/staff/bindings/<row_id:binding_id>/revoke"): Line(
+        204, KEEPERS, body=_with(**WHY)
+    ),
+    ("GET", "/api/v1/staff/bindings/applications"): Line(200, KEEPERS, of="list", tells="name"),
+    ("POST", f"{STAFF_APPLICATION}/approve"): Line(201, KEEPERS, body=_with(**WHY)),
+    ("POST", f"{STAFF_APPLICATION}/reject"): Line(204, KEEPERS, body=_with(**WHY)),
+}
