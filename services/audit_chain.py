@@ -97,8 +97,12 @@ class AuditChain:
         """Walk the whole chain on one snapshot; ``head`` is a hash that must be in it.
 
         Costs no memory by the number of rows.
+
+        Raises:
+            NotFound: the actor works for a part of the company only.
         """
         actor.must(Permission.CHECK_LEDGER)
+        actor.must_cover(None)
         with self.unit_of_work.snapshot() as session:
             walk = _Walk(wanted=head)
             for row in session.execute(_linked(), execution_options={"yield_per": _CHUNK}):
@@ -117,6 +121,7 @@ class AuditChain:
         (docs/production.md), so that a chain made anew is found out by an older head.
         """
         actor.must(Permission.CHECK_LEDGER)
+        actor.must_cover(None)
         report = self.verify(actor=actor)
         log.info(
             "the head of the audit chain",
