@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from domain.actors import Actor, Permission
 from domain.acts import ACT_SHOWN
-from domain.change_sentences import say_act
+from domain.change_sentences import name_on_record, on_one_line, say_act
 from domain.errors import InvalidInput, NotFound
 from domain.periods import SHANGHAI, start_of_local_day
 from models import AuditEntry, Bill, House
+from services.logs import mask
 from services.ports import Column, ColumnKind, DocumentWriter, TableDocument
 from services.scopes import houses_in_scope, in_scope
 from services.subjects import KIND_SHOWN, names_of
@@ -50,7 +51,7 @@ class HistoryFilter:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """One act; ``sentence`` begins with its local day."""
+    """One act; ``sentence`` begins with its local day. Phones that people typed are masked, too."""
 
     id: int
     at: datetime
@@ -212,6 +213,11 @@ def _say(session: Session, entries: Sequence[AuditEntry]) -> list[HistoryLine]:
             *((entry.subject_type, entry.subject_id) for entry in entries),
             *(("owner", id_) for id_ in owners),
         ],
+        on_record={
+            (entry.subject_type, entry.subject_id): name
+            for entry in entries
+            if (name := name_on_record(entry.facts))
+        },
     )
     by_id = {id_: names["owner", id_] for id_ in owners}
     lines = []
@@ -226,14 +232,16 @@ def _say(session: Session, entries: Sequence[AuditEntry]) -> list[HistoryLine]:
                 action=entry.action,
                 subject_type=entry.subject_type,
                 subject_id=entry.subject_id,
-                subject=subject,
-                sentence=say_act(
-                    at=entry.at,
-                    actor_name=entry.actor_name,
-                    action=entry.action,
-                    subject=subject,
-                    facts=entry.facts,
-                    names=by_id,
+                subject=mask(on_one_line(subject)),
+                sentence=mask(
+                    say_act(
+                        at=entry.at,
+                        actor_name=entry.actor_name,
+                        action=entry.action,
+                        subject=subject,
+                        facts=entry.facts,
+                        names=by_id,
+                    )
                 ),
             )
         )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from python_calamine import CalamineWorkbook
 
-from miniapp_api.limits import LOOKING_BACK
+from miniapp_api.limits import READING_HISTORY
 from tests import factories
 from tests.miniapp_api.answers import refusal
 
@@ -47,7 +47,7 @@ def test_tells_who_looked_at_a_phone_and_why(ask, scene):
     assert answer.status_code == 200
     [line] = answer.json["items"]
     assert line["sentence"] == (
-        "2026-11-24 李工 查看了业主 王强 的完整手机号 138****1234，原因：核对信息"
+        "2026-11-24 李工 查看了业主 王强 的完整手机号：号码 138****1234，原因：核对信息"
     )
     assert set(line) == {
         "id",
@@ -71,7 +71,7 @@ def test_tells_who_looked_at_a_phone_and_why(ask, scene):
         ({"community": "CH1"}, 2),
         ({"from": "2026-11-24"}, 1),
         ({"until": "2026-11-22"}, 0),
-        ({"who": "李", "action": "owner_phone_revealed", "text": "漏水"}, 1),
+        ({"who": "李", "action": "owner_phone_revealed"}, 2),
         ({"subject_type": "owner", "subject_id": 1}, 2),
         ({"subject_type": "house"}, 0),
         ({"house_id": 1}, 0),
@@ -90,7 +90,7 @@ def test_narrows(ask, query, count):
         {"subject_id": "x"},
         {"action": "x'; --"},
         {"who": ""},
-        {"text": "x" * 51},
+        {"text": "x"},
         {"who": "\0"},
         {"order_by": "at"},
     ],
@@ -115,12 +115,12 @@ def test_the_file_equals_the_list(ask):
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "private, no-store"
     sheet = CalamineWorkbook.from_filelike(io.BytesIO(answer.data)).get_sheet_by_index(0)
-    told = [row[3] for row in sheet.to_python() if isinstance(row[0], float)]
+    told = [row[2] for row in sheet.to_python() if str(row[2]).startswith("2026-")]
     assert told == [line["sentence"] for line in ask(who="李").json["items"]]
 
 
 def test_no_more_than_the_limit(ask):
-    for _ in range(LOOKING_BACK.per_minute):
+    for _ in range(READING_HISTORY.per_minute):
         ask(limit=1)
 
     assert refusal(ask("history.xlsx"), 429)["code"] == "too_many"
