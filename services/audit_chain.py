@@ -230,13 +230,14 @@ class _Walk:
     problems: list[str] = field(default_factory=list)
 
     def step(self, row: Row[Any]) -> None:
+        is_slipped_in = self._is_slipped_in(row)
         if row.number != self.number + 1:
             self._note(f"第 {self.number + 1} 环至第 {row.number - 1} 环不见了")
         if row.id is None:
             self._note(f"第 {row.number} 环的操作记录（编号 {row.audit_entry_id}）被删除")
         elif row.sha256 != link_of(self.previous, row.linked_at, canonical_bytes(row)):
             self._note(f"第 {row.number} 环与操作记录（编号 {row.id}）不符")
-        elif self._is_slipped_in(row):
+        elif is_slipped_in:
             self._note(f"第 {row.number} 环的操作记录（编号 {row.id}）是后来插入的")
         self.is_found = self.is_found or row.sha256 == self.wanted
         self.number, self.previous = row.number, row.sha256
@@ -252,7 +253,9 @@ class _Walk:
                 self.horizon = self.sealed_at
             self.sealed_at, self.sealed_count = row.linked_at, 0
         self.sealed_count += 1
-        return self.horizon is not None and row.at < self.horizon - _SLIPPED_IN
+        if self.horizon is None or row.at is None:
+            return False
+        return bool(row.at < self.horizon - _SLIPPED_IN)
 
     def done(self, *, late_count: int, first_late: int | None) -> ChainReport:
         if late_count:
