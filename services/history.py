@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.orm import Session
 
-from domain.actors import Actor, Permission
+from domain.actors import Actor, ActorKind, Permission
 from domain.acts import ACT_SHOWN
 from domain.change_sentences import name_on_record, on_one_line, say_act
 from domain.errors import InvalidInput, NotFound
@@ -212,6 +212,7 @@ def _say(session: Session, entries: Sequence[AuditEntry]) -> list[HistoryLine]:
         [
             *((entry.subject_type, entry.subject_id) for entry in entries),
             *(("owner", id_) for id_ in owners),
+            *(("account", entry.actor_id) for entry in entries if _is_by_owner(entry)),
         ],
         on_record={
             (entry.subject_type, entry.subject_id): name
@@ -224,11 +225,14 @@ def _say(session: Session, entries: Sequence[AuditEntry]) -> list[HistoryLine]:
     for entry in entries:
         subject = names.get((entry.subject_type, entry.subject_id), "")
         subject = subject or KIND_SHOWN.get(entry.subject_type, "")
+        who = entry.actor_name
+        if _is_by_owner(entry):
+            who = f"业主{names['account', entry.actor_id].removeprefix('账号')}"
         lines.append(
             HistoryLine(
                 id=entry.id,
                 at=entry.at,
-                who=entry.actor_name,
+                who=who,
                 action=entry.action,
                 subject_type=entry.subject_type,
                 subject_id=entry.subject_id,
@@ -236,7 +240,7 @@ def _say(session: Session, entries: Sequence[AuditEntry]) -> list[HistoryLine]:
                 sentence=mask(
                     say_act(
                         at=entry.at,
-                        actor_name=entry.actor_name,
+                        actor_name=who,
                         action=entry.action,
                         subject=subject,
                         facts=entry.facts,
@@ -246,6 +250,10 @@ def _say(session: Session, entries: Sequence[AuditEntry]) -> list[HistoryLine]:
             )
         )
     return lines
+
+
+def _is_by_owner(entry: AuditEntry) -> bool:
+    return entry.actor_kind == ActorKind.OWNER and entry.actor_id is not None
 
 
 def _owner_ids(entry: AuditEntry) -> set[int]:

@@ -189,6 +189,15 @@ class TestList:
 
         assert line.endswith("小赵 查看了业主 王强 的完整手机号：号码 138****1234，原因：核对来电")
 
+    def test_an_owner_is_told_by_their_masked_phone(self, told, services, database):
+        with database.session() as session:
+            account = factories.make_account(session, phone="13812341234")
+        services.privacy_exports.ask(actor=factories.owner(account))
+
+        [line] = told()
+
+        assert line.endswith("业主 138****1234 申请了个人信息副本")
+
     @pytest.mark.parametrize(
         "which",
         [
