@@ -16,6 +16,14 @@ from services.approvals.decisions import MoneyDecisions
 from services.approvals.payment_refunds import PaymentRefundRequests
 from services.approvals.requests import MoneyRequests
 from services.audit_chain import AuditChain
+from services.base_data.building_lists import BuildingLists
+from services.base_data.buildings import BuildingRegister
+from services.base_data.cars import CarRegister
+from services.base_data.communities import CommunityRegister
+from services.base_data.house_lists import HouseLists
+from services.base_data.house_previews import HousePreviews
+from services.base_data.houses import HouseRegister
+from services.base_data.spaces import SpaceRegister
 from services.bills.batches import BillBatches
 from services.bills.findings import BillFindings
 from services.bills.generation import Generation
@@ -45,6 +53,7 @@ from services.inbox import Inbox
 from services.late_fees import LateFees
 from services.ledger import Ledger
 from services.login import Login
+from services.meters.keeping import MeterKeeping
 from services.meters.lists import MeterLists
 from services.meters.readings import MeterReadings
 from services.meters.register import MeterRegister
@@ -120,8 +129,12 @@ class Services:
     audit_chain: AuditChain
     batches: BillBatches
     bill_findings: BillFindings
+    building_lists: BuildingLists
+    building_register: BuildingRegister
+    car_register: CarRegister
     cash_reconciliation: CashReconciliation
     clock: Clock
+    community_register: CommunityRegister
     counter: Counter
     deposits: Deposits
     discounts: Discounts
@@ -136,12 +149,16 @@ class Services:
     import_work: ImportWork
     import_workbench: ImportWorkbench
     house_bills: HouseBills
+    house_lists: HouseLists
+    house_previews: HousePreviews
+    house_register: HouseRegister
     houses: Houses
     inbox: Inbox
     late_fees: LateFees
     ledger: Ledger
     login: Login
     merchants: MerchantAccounts
+    meter_keeping: MeterKeeping
     meter_lists: MeterLists
     meter_reading_import: MeterReadingImport
     meter_readings: MeterReadings
@@ -177,6 +194,7 @@ class Services:
     settlement: Settlement
     shifts: Shifts
     slips: SlipWriter
+    space_register: SpaceRegister
     share_pools: SharePools
     staff: StaffAccounts
     staff_resets: StaffResets
@@ -236,8 +254,12 @@ def build(
         history=ChangeHistory(unit_of_work, world.documents),
         batches=BillBatches(unit_of_work),
         bill_findings=BillFindings(unit_of_work),
+        building_lists=BuildingLists(unit_of_work),
+        building_register=BuildingRegister(unit_of_work),
+        car_register=CarRegister(unit_of_work),
         cash_reconciliation=CashReconciliation(unit_of_work),
         clock=clock,
+        community_register=CommunityRegister(unit_of_work),
         counter=Counter(unit_of_work, sweep),
         deposits=Deposits(unit_of_work),
         discounts=Discounts(unit_of_work),
@@ -261,12 +283,16 @@ def build(
             },
         ),
         house_bills=HouseBills(unit_of_work),
+        house_lists=HouseLists(unit_of_work),
+        house_previews=HousePreviews(unit_of_work),
+        house_register=HouseRegister(unit_of_work),
         houses=Houses(unit_of_work),
         inbox=inbox,
         late_fees=LateFees(unit_of_work),
         ledger=Ledger(unit_of_work),
         login=Login(unit_of_work, world.mini_program, codes, policy.consent_versions),
         merchants=MerchantAccounts(unit_of_work, world.pay_channels),
+        meter_keeping=MeterKeeping(unit_of_work),
         meter_lists=MeterLists(unit_of_work),
         meter_reading_import=meter_readings,
         meter_readings=MeterReadings(unit_of_work),
@@ -306,6 +332,7 @@ def build(
         settlement=settlement,
         shifts=Shifts(unit_of_work),
         slips=world.slips,
+        space_register=SpaceRegister(unit_of_work),
         share_pools=SharePools(unit_of_work),
         staff=StaffAccounts(unit_of_work, passwords),
         staff_resets=StaffResets(

@@ -43,6 +43,7 @@ from services.payments.taking import (
 from services.prepaid.deposit_ledger import DepositTooLow as DepositTooLow
 from services.prepaid.deposit_ledger import spend as spend
 from services.reasons import check_amount_and_reason
+from services.retirement import hold_house
 from services.scopes import houses_in_scope, must_see
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -82,6 +83,7 @@ class Deposits:
             KeyUsedForOther: the key came before with another request.
             ShiftClosing: the cashier counts their drawer.
             NotFound: no such house in the community.
+            HouseRetired: it is retired.
             NotAllowed: whoever acts is no member of staff, or may not enter money of another day.
         """
         actor.must(Permission.TAKE_MONEY)
@@ -97,6 +99,7 @@ class Deposits:
             if claim.is_known:
                 return read_known(tx, claim.payment_id)
             community, house = find_house(tx.session, actor, community_id, house_id)
+            hold_house(tx, house_id)
             return _take(tx, actor, community, house, name.strip(), money, claim)
 
         return self.unit_of_work.run(work)

@@ -37,7 +37,7 @@ class Charging:
     items: Sequence[RunItem]
     liable_from_rule: LiableFromRule
     facts: RunFacts
-    plans: dict[date | None, list[Plan]] = field(default_factory=dict)
+    plans: dict[tuple[date | None, date | None], list[Plan]] = field(default_factory=dict)
 
     def charge(self, facts: HouseFacts) -> Chunk:
         """Compute what the houses owe for every item and period that they have no bill for."""
@@ -47,7 +47,7 @@ class Charging:
         for house in facts.houses:
             house_id = house.id
             is_plain = house_id not in unusual
-            for plan in self._plans_of(house.handover_date):
+            for plan in self._plans_of(house.handover_date, house.retired_on):
                 known = _recall(facts, house, plan) if is_plain and plan.is_quick else None
                 if known is None:
                     self._bill(chunk, facts, house, plan)
@@ -88,6 +88,8 @@ class Charging:
         for charge in facts.one_offs.get(house.id, ()):
             day = charge.charged_on
             if charge.fee_item_id != plan.item.id or (day, charge.sequence) in billed:
+                continue
+            if house.retired_on is not None and day >= house.retired_on:
                 continue
             trace = _json(
                 {
@@ -137,19 +139,24 @@ class Charging:
             lines.append(Line(LineKind.DISCOUNT, one.amount_fen, trace))
         return make_charged(principal_fen + sum(one.amount_fen for one in off), tuple(lines))
 
-    def _plans_of(self, handover_date: date | None) -> list[Plan]:
-        """Tell for each item what houses handed over on that day have to be billed for."""
-        plans = self.plans.get(handover_date)
+    def _plans_of(self, handover_date: date | None, retired_on: date | None) -> list[Plan]:
+        """Tell for each item what houses of the same first and last day have to be billed for."""
+        days = handover_date, retired_on
+        plans = self.plans.get(days)
         if plans is None:
-            plans = self.plans[handover_date] = [
-                plan for item in self.items for plan in self._plan(item, handover_date)
+            plans = self.plans[days] = [
+                plan for item in self.items for plan in self._plan(item, *days)
             ]
         return plans
 
-    def _plan(self, item: RunItem, handover_date: date | None) -> list[Plan]:
+    def _plan(
+        self, item: RunItem, handover_date: date | None, retired_on: date | None
+    ) -> list[Plan]:
         if item.method is ChargeMethod.ONE_OFF:
             return [self._make_plan(item, self.month, self.month, None)]
         if handover_date is None:
+            if retired_on is not None:
+                return []
             plan = self._make_plan(item, self.month, self.month, None)
             plan.why_not, plan.is_quick = NO_HANDOVER, False
             return [plan]
@@ -159,7 +166,7 @@ class Charging:
         for period in self._periods(item, handover_date):
             liable = period.within(
                 starts_on=item.row.starts_on, ends_before=item.row.ends_on
-            ).within(starts_on=liable_from, ends_before=None)
+            ).within(starts_on=liable_from, ends_before=retired_on)
             begins = liable.starts_on
             if not liable or (
                 item.cycle.timing is BillingTiming.IN_ADVANCE

@@ -19,7 +19,7 @@ from services.bills.meter_facts import Chain, PlainMeter, read_meters
 _HOUSES = text(
     """
     SELECT id, (billing_area * 10000)::bigint, (fee_coefficient * 10000)::bigint, handover_date,
-           inner_area, floor_no, household_size
+           inner_area, floor_no, household_size, retired_on
       FROM house
      WHERE community_id = :community_id AND id > :after_id ORDER BY id LIMIT :limit
     """
@@ -27,8 +27,14 @@ _HOUSES = text(
 _CHOSEN_HOUSES = text(
     """
     SELECT id, (billing_area * 10000)::bigint, (fee_coefficient * 10000)::bigint, handover_date,
-           inner_area, floor_no, household_size
+           inner_area, floor_no, household_size, retired_on
       FROM house WHERE community_id = :community_id AND id = ANY(:house_ids) ORDER BY id
+    """
+)
+_HOUSEHOLDS = text(
+    """
+    SELECT count(*) FROM house
+     WHERE community_id = :community_id AND (retired_on IS NULL OR retired_on > :starts_on)
     """
 )
 _BILLED = text(
@@ -102,6 +108,8 @@ class House(NamedTuple):
     inner_area: Decimal | None
     floor_no: int | None
     household_size: int | None
+    retired_on: date | None = None
+    """Since when it owes no longer."""
 
     @property
     def billing_area(self) -> Decimal:
@@ -218,6 +226,15 @@ def read_houses(session: Session, community_id: int, *, after_id: int, limit: in
         _HOUSES, {"community_id": community_id, "after_id": after_id, "limit": limit}
     )
     return [House._make(row) for row in found.fetchall()]
+
+
+def count_households(session: Session, community_id: int, month: Span) -> int:
+    """Count the houses of a community that are not retired before a month."""
+    return int(
+        session.execute(
+            _HOUSEHOLDS, {"community_id": community_id, "starts_on": month.starts_on}
+        ).scalar_one()
+    )
 
 
 def read_chosen_houses(session: Session, community_id: int, house_ids: list[int]) -> list[House]:

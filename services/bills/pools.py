@@ -26,7 +26,8 @@ _BEARERS = text(
           SELECT billing_area, fee_coefficient FROM house_measure
            WHERE house_id = house.id AND measured_until >= :until
            ORDER BY measured_until LIMIT 1) measure ON true
-     WHERE community_id = :community_id ORDER BY house.id
+     WHERE community_id = :community_id AND (retired_on IS NULL OR retired_on > :since)
+     ORDER BY house.id
     """
 )
 
@@ -86,7 +87,12 @@ def read_shares(
             session,
             pool,
             session.execute(
-                _BEARERS, {"community_id": community_id, "until": pool.period_until}
+                _BEARERS,
+                {
+                    "community_id": community_id,
+                    "since": pool.period_from,
+                    "until": pool.period_until,
+                },
             ).all(),
             rule,
         )

@@ -15,7 +15,7 @@ from domain.periods import LiableFromRule, Span, add_months
 from domain.tiers import TierWindow, window_start
 from models import BillBatch, BillBatchItem, Community
 from services.bills.charging import Charging
-from services.bills.house_facts import Wanted
+from services.bills.house_facts import Wanted, count_households
 from services.bills.methods import RunFacts
 from services.bills.plans import Chunk, Plan
 from services.bills.pools import read_shares
@@ -67,7 +67,12 @@ def make_run(
     items = read_run_items(tx.session, item_ids)
     rule = LiableFromRule(community.liable_from_rule)
     charging = make_charging(
-        tx.session, community.id, month, items, rule, houses_total=batch.houses_total
+        tx.session,
+        community.id,
+        month,
+        items,
+        rule,
+        houses_total=count_households(tx.session, community.id, month),
     )
     return Run(
         batch_id=batch.id,

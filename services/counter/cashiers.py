@@ -46,6 +46,7 @@ from services.payments.taking import (
     read_open_bills,
 )
 from services.prepaid.ledger import account_of, move
+from services.retirement import hold_house
 from services.unit_of_work import Transaction, UnitOfWork
 
 _TAKE = "counter_take"
@@ -122,6 +123,7 @@ class Counter:
             KeyUsedForOther: the key came before with another request.
             BillInPayment, BillAlreadyPaid: a named bill cannot be paid now.
             ShiftClosing: the cashier counts their drawer.
+            HouseRetired: something would be left to be kept for a retired house.
             NotFound: no such house in the community, or a named bill is not one of it.
             NotAllowed: whoever acts is no member of staff, or may not enter money of another day.
 
@@ -166,6 +168,8 @@ class Counter:
             named=named,
             late_fee_first=community.late_fee_first,
         )
+        if left_fen:
+            hold_house(tx, house.id)
         credit(tx, payment_id=payment.id, credits=credits, paid_on=came.on)
         held = _keep_ahead(tx, actor, house, payment.id, left_fen)
         receipt = issue_receipt(

@@ -15,6 +15,7 @@ from domain.houses import house_label
 from domain.money import MAX_FEN
 from models import Bill, Building, FeeItem, House, OneOffCharge
 from services.audit import record
+from services.retirement import HouseRetired
 from services.scopes import in_scope
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -61,6 +62,7 @@ class OneOffCharges:
         Raises:
             InvalidInput: no amount or no document.
             NotFound: no such house or one-off item in this community.
+            HouseRetired: it is retired by that day.
         """
         actor.must(Permission.MANAGE_FEES)
         actor.must_cover(community_id)
@@ -74,7 +76,7 @@ class OneOffCharges:
 
         def work(tx: Transaction) -> int:
             known = tx.session.execute(
-                select(House.id)
+                select(House)
                 .join(FeeItem, FeeItem.community_id == House.community_id)
                 .where(
                     House.id == house_id,
@@ -86,6 +88,8 @@ class OneOffCharges:
             ).scalar_one_or_none()
             if known is None:
                 raise NotFound("没有这户房屋或这个临时收费项目")
+            if known.retired_on is not None and known.retired_on <= charged_on:
+                raise HouseRetired
             last = tx.session.execute(
                 select(func.max(OneOffCharge.sequence)).where(
                     OneOffCharge.house_id == house_id,

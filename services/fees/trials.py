@@ -17,7 +17,7 @@ from domain.houses import house_label
 from domain.periods import LiableFromRule, Span, add_months, calendar_month
 from domain.traces import explain
 from models import Building, Community, FeeItem, House
-from services.bills.house_facts import read_chosen_houses, read_facts
+from services.bills.house_facts import count_households, read_chosen_houses, read_facts
 from services.bills.plans import Chunk
 from services.bills.run_items import RunItem, make_run_item, read_price, read_run_items
 from services.bills.runs import make_charging, want
@@ -151,9 +151,7 @@ def _try(
     houses = read_chosen_houses(session, community.id, chosen)
     if len(houses) != len(set(chosen)):
         raise NotFound("有房屋不属于这个小区")
-    total = session.execute(
-        select(func.count()).select_from(House).where(House.community_id == community.id)
-    ).scalar_one()
+    total = count_households(session, community.id, month)
     rule = LiableFromRule(community.liable_from_rule)
     charging = make_charging(session, community.id, month, [item], rule, houses_total=total)
     wanted = want(community.id, month, [item], apart_from=0)
@@ -169,7 +167,7 @@ def _sample(session: Session, community_id: int) -> list[int]:
             House.id,
             func.ntile(SAMPLE_HOUSES).over(order_by=House.id).label("tile"),
         )
-        .where(House.community_id == community_id)
+        .where(House.community_id == community_id, House.retired_on.is_(None))
         .subquery()
     )
     return list(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -16,7 +15,6 @@ from sqlalchemy import (
     column,
     exists,
     func,
-    or_,
     select,
     table,
     text,
@@ -28,6 +26,7 @@ from sqlalchemy.orm import Session
 from domain.bill_states import BillState
 from domain.errors import Conflict
 from models import Bill, ImportBatch, ImportStep, Meter, MeterReading, Owner, OwnerPhone
+from services.dependents import Dependent, find_referring, tell
 from services.meters.timelines import load_meters, since_for
 from services.unit_of_work import Transaction
 
@@ -43,38 +42,6 @@ _MADE = (
     "building",
 )
 """What imports make, in the order in which it can go."""
-_SHOWN = {
-    "approval_request": "审批申请",
-    "bill": "账单",
-    "binding_application": "绑定申请",
-    "bill_adjustment": "账单调整",
-    "bill_exception": "账单批次中的异常",
-    "building_unit": "单元资料",
-    "car": "车辆",
-    "deposit": "押金",
-    "discount_house": "优惠名单",
-    "house": "房屋",
-    "house_binding": "业主绑定",
-    "house_invitation": "房屋邀请",
-    "house_measure": "面积变更",
-    "house_person": "住户关系",
-    "house_transfer": "过户",
-    "meter": "表具",
-    "meter_reading": "读数",
-    "occupancy": "居住状态",
-    "one_off_charge": "一次性收费",
-    "owner": "业主",
-    "owner_phone": "业主手机号",
-    "parking_space": "车位",
-    "pay_code": "门上收款码",
-    "payment_order": "支付订单",
-    "phone_reveal": "手机号查看记录",
-    "prepaid_account": "预存账户",
-    "refund": "退款",
-    "share_pool_weight": "分摊权重",
-    "staff_scope": "员工数据范围",
-}
-_OTHER = "其他记录"
 _FILL = text(
     """
     CREATE TEMPORARY TABLE import_made ON COMMIT DROP AS
@@ -110,14 +77,6 @@ class ImportInUse(Conflict):
     message = "导入的内容已被使用，不能撤销"
 
 
-@dataclass(frozen=True, slots=True)
-class Dependent:
-    """Rows of one kind that depend on a batch."""
-
-    what: str
-    count: int
-
-
 def undo_steps(tx: Transaction, batch: ImportBatch) -> dict[str, int]:
     """Take back all steps of a batch in this transaction; tell how many rows went, by table.
 
@@ -145,12 +104,7 @@ def refuse_if_used(tx: Transaction, batch: ImportBatch) -> None:
     """
     for statement in (_FILL, _INDEX, _ANALYZE):
         tx.session.execute(statement, {"batch_id": batch.id} if statement is _FILL else {})
-    found = [one for one in _find_dependents(tx, batch) if one.count]
-    if found:
-        sums: dict[str, int] = {}
-        for one in found:
-            sums[one.what] = sums.get(one.what, 0) + one.count
-        listed = "、".join(f"{what} {count} 条" for what, count in sums.items())
+    if listed := tell(_find_dependents(tx, batch)):
         raise ImportInUse(f"不能撤销：导入之后已有 {listed}")
 
 
@@ -177,21 +131,10 @@ def _count_bills(session: Session, wanted: ColumnElement[bool]) -> int:
 
 def _referring(session: Session) -> Iterator[Dependent]:
     """Count the rows of every table that refer to a row of the batch and are not of it."""
-    kinds = set(session.scalars(select(_made.c.kind).distinct()))
-    for other in Bill.metadata.tables.values():
-        refers = [
-            key.parent.in_(_ids(key.column.table.name))
-            for key in other.foreign_keys
-            if key.column.name == "id" and key.column.table.name in kinds
-        ]
-        if not refers:
-            continue
-        wanted = select(func.count()).select_from(other).where(or_(*refers))
-        if other is OwnerPhone.__table__:
-            wanted = wanted.where(~_came_with_owner)
-        if other.name in kinds:
-            wanted = wanted.where(other.c.id.not_in(_ids(other.name)))
-        yield Dependent(_SHOWN.get(other.name, _OTHER), session.scalar(wanted) or 0)
+    kinds = session.scalars(select(_made.c.kind).distinct())
+    return find_referring(
+        session, {kind: _ids(kind) for kind in kinds}, {"owner_phone": _came_with_owner}
+    )
 
 
 def _ids(kind: str) -> Select[Any]:

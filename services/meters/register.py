@@ -29,6 +29,7 @@ from services.meters.timelines import (
     MeterClosed,
     ReadingBilled,
 )
+from services.retirement import hold_house
 from services.scopes import in_scope, must_see
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
@@ -91,6 +92,7 @@ class MeterRegister:
             InvalidInput: a field cannot be used; ``fields`` says which and why.
             MeterNoTaken: the number is in use in this community, or was.
             NotFound: no such community, or the house is not in it.
+            HouseRetired: the house is retired.
         """
         actor.must(Permission.MANAGE_METERS)
         actor.must_cover(community_id)
@@ -100,6 +102,7 @@ class MeterRegister:
                 raise NotFound
             if meter.house_id is not None:
                 _find_house(tx, community_id, meter.house_id)
+                hold_house(tx, meter.house_id)
             return _add_meter(tx, actor, community_id, meter)
 
         return self._guarded(work)
@@ -131,7 +134,7 @@ class MeterRegister:
             old = load_one(tx, meter_id, since=None)
             must_see(tx.session, actor, community_id=old.community_id, house_id=old.house_id)
             closing = Reading(closed_on, closing_reading)
-            _check_closing(old, closing, today=local_date(tx.now))
+            check_closing(old, closing, today=local_date(tx.now))
             tx.session.execute(
                 update(Meter)
                 .where(Meter.id == meter_id)
@@ -326,7 +329,12 @@ def _is_positive(number: Decimal, limit: Decimal | int) -> bool:
     return number.is_finite() and 0 < number < limit and not number % _STEP
 
 
-def _check_closing(old: KnownMeter, closing: Reading, *, today: date) -> None:
+def check_closing(old: KnownMeter, closing: Reading, *, today: date) -> None:
+    """Refuse to close a meter with a reading that it cannot have had.
+
+    Raises:
+        MeterClosed, InvalidInput, ReadingBilled: see `MeterRegister.replace`.
+    """
     if old.closed_on is not None:
         raise MeterClosed
     if later := old.after(closing.read_on):

@@ -28,6 +28,7 @@ from services.payments.order_rows import (
 from services.payments.quotes import read_quotes
 from services.payments.taking import BillAlreadyPaid as BillAlreadyPaid
 from services.payments.taking import BillInPayment as BillInPayment
+from services.retirement import hold_house
 from services.unit_of_work import Transaction
 
 _PAY = "pay"
@@ -143,6 +144,7 @@ def _find_community(
         ).first()
         if of_topup is None:
             raise NotFound
+        hold_house(tx, topup.house_id)
         communities.add(of_topup)
     if len(communities) > 1:
         raise BillsOfTwoCommunities

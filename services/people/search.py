@@ -110,7 +110,7 @@ def find_query(session: Session, actor: Actor, which: OwnerFilter, today: date) 
         *(_has_phone(part) for part in words.phones),
     )
     houses = [*words.houses, *([read_house(which.house)] if which.house.strip() else [])]
-    named = [_is_called(session, house) for house in houses]
+    named = [is_called(session, house) for house in houses]
     if which.building_id is not None:
         named.append(House.building_id == which.building_id)
     looked_up = _of_house(which, today)
@@ -174,7 +174,8 @@ def _of_house(which: OwnerFilter, today: date) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _is_called(session: Session, house: HouseWords) -> ColumnElement[bool]:
+def is_called(session: Session, house: HouseWords) -> ColumnElement[bool]:
+    """Hold rows of `House` to those that may be called so, whatever marks their names carry."""
     if not house.building:
         return House.room_no.like(f"{_escape(house.room)}%", escape="\\")
     names = [house.building, *(house.building + mark for mark in ("栋", "幢", "号楼", "座", "号"))]

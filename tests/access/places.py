@@ -19,6 +19,7 @@ from tests import factories
 NAMES = {"own": "王自己", "neighbour": "李邻居", "elsewhere": "赵别处"}
 PHONES = {"own": "13500000001", "neighbour": "13500000002", "elsewhere": "13500000003"}
 _BUILDINGS = {"own": "1栋", "neighbour": "2栋", "elsewhere": "9栋"}
+_PLATES = {"own": "粤B10001", "neighbour": "粤B10002", "elsewhere": "粤B10003"}
 _GUESTS = {"own": "13500000011", "neighbour": "13500000012", "elsewhere": "13500000013"}
 _WORDS_OF_NOBODY = {
     "community_code": "NONE",
@@ -67,6 +68,7 @@ class Maker:
         )
         self._build(place, whose, beside)
         self._ask_for_bindings(place, whose)
+        self._keep_estate(place, whose)
         self._write_rows(place, whose)
         self._make_staff(place, whose)
         self._ask_for_copy(place)
@@ -131,6 +133,35 @@ class Maker:
         exports = self.services.privacy_exports
         place.rows["export_id"] = exports.ask(actor=owner).id
         exports.make_due(actor=system_actor("测试"))
+
+    def _keep_estate(self, place, whose):
+        """A meter, and a parking space with a car."""
+        space_no, meter_no = f"B1-{whose}", f"W-{whose}"
+        with self.database.session() as session:
+            house = session.get_one(factories.House, place.rows["house_id"])
+            meter_id = factories.make_meter(session, house=house, meter_no=meter_no).id
+        space_id = self._value(
+            "INSERT INTO parking_space (community_id, space_no, right_kind, created_at)"
+            " VALUES (:community_id, :space_no, 'owned', now()) RETURNING id",
+            community_id=place.rows["community_id"],
+            space_no=space_no,
+        )
+        car_id = self._value(
+            "INSERT INTO car (community_id, plate_no, space_id, created_at)"
+            " VALUES (:community_id, :plate_no, :space_id, now()) RETURNING id",
+            community_id=place.rows["community_id"],
+            plate_no=_PLATES[whose],
+            space_id=space_id,
+        )
+        place.rows |= {
+            "building_name": _BUILDINGS[whose],
+            "meter_id": meter_id,
+            "meter_no": meter_no,
+            "space_id": space_id,
+            "space_no": space_no,
+            "car_id": car_id,
+            "plate_no": _PLATES[whose],
+        }
 
     def _write_rows(self, place, whose):
         ids = {name: place.rows[name] for name in ("community_id", "house_id")}

@@ -23,6 +23,9 @@ EVERY_ROLE = tuple(Role)
 VIEWERS = (MANAGER, FINANCE, CASHIER, SERVICE, AUDITOR)
 KEEPERS = (SERVICE, MANAGER)
 METER_READERS = (FINANCE, ENGINEER)
+ESTATE_KEEPERS = (ADMINISTRATOR, MANAGER)
+ESTATE_VIEWERS = (ADMINISTRATOR, *VIEWERS)
+METER_KEEPERS = (MANAGER, FINANCE)
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,13 @@ STAFF_ACCOUNT = "/api/v1/staff/accounts/<row_id:staff_id>"
 PERSON = "/api/v1/staff/house-people/<row_id:person_id>"
 STAFF_APPLICATION = "/api/v1/staff/bindings/applications/<row_id:application_id>"
 BATCH = "/api/v1/staff/imports/<row_id:batch_id>"
+STAFF_COMMUNITY = "/api/v1/staff/communities/<row_id:community_id>"
+STAFF_BUILDING = "/api/v1/staff/buildings/<row_id:building_id>"
+STAFF_SPACE = "/api/v1/staff/parking-spaces/<row_id:space_id>"
+STAFF_CAR = "/api/v1/staff/cars/<row_id:car_id>"
+STAFF_METER = "/api/v1/staff/meters/<row_id:meter_id>"
+NOTED = {"changes": {"note": "x"}, "expected": {"note": ""}}
+RETIRED = {"retired_on": "2026-11-16", "reason": "x"}
 
 OWNERS: dict[tuple[str, str], Line] = {
     ("DELETE", "/api/v1/sessions"): Line(204, of="self"),
@@ -237,6 +247,114 @@ STAFF: dict[tuple[str, str], Line] = {
         (ADMINISTRATOR, SERVICE),
         of="community",
         body=lambda place: {"phone": place["phone"], "login_name": "owner.x"},
+    ),
+    ("GET", "/api/v1/staff/communities"): Line(
+        200, ESTATE_VIEWERS, of="list", tells="community_code"
+    ),
+    # A new community is for staff of the whole company; these work for one.
+    ("POST", "/api/v1/staff/communities"): Line(
+        404, ESTATE_KEEPERS, of="self", body=_with(code="NEW1", name="新小区")
+    ),
+    ("GET", STAFF_COMMUNITY): Line(200, ESTATE_VIEWERS, of="community"),
+    ("PATCH", STAFF_COMMUNITY): Line(204, ESTATE_KEEPERS, of="community", body=_with(**NOTED)),
+    ("POST", f"{STAFF_COMMUNITY}/retire"): Line(
+        409, ESTATE_KEEPERS, of="community", body=_with(**RETIRED)
+    ),
+    ("POST", f"{STAFF_COMMUNITY}/restore"): Line(
+        204, ESTATE_KEEPERS, of="community", body=_with(**WHY)
+    ),
+    ("GET", "/api/v1/staff/buildings"): Line(
+        200,
+        ESTATE_VIEWERS,
+        of="list",
+        query=lambda place: {"community": place["community_code"]},
+        tells="building_name",
+    ),
+    ("POST", "/api/v1/staff/buildings"): Line(
+        201,
+        ESTATE_KEEPERS,
+        of="community",
+        body=lambda place: {"community": place["community_code"], "name": "88栋"},
+    ),
+    ("GET", STAFF_BUILDING): Line(200, ESTATE_VIEWERS),
+    ("PATCH", STAFF_BUILDING): Line(204, ESTATE_KEEPERS, body=_with(**NOTED)),
+    ("PATCH", f"{STAFF_BUILDING}/units"): Line(
+        204, ESTATE_KEEPERS, body=_with(unit_no="1", **NOTED)
+    ),
+    ("POST", f"{STAFF_BUILDING}/retire"): Line(409, ESTATE_KEEPERS, body=_with(**RETIRED)),
+    ("POST", f"{STAFF_BUILDING}/restore"): Line(204, ESTATE_KEEPERS, body=_with(**WHY)),
+    ("POST", f"{STAFF_BUILDING}/remove"): Line(409, ESTATE_KEEPERS, body=_with(**WHY)),
+    ("GET", "/api/v1/staff/houses"): Line(200, ESTATE_VIEWERS, of="list", tells="house_label"),
+    ("POST", "/api/v1/staff/houses"): Line(
+        201, ESTATE_KEEPERS, body=_of("building_id", room_no="909", building_area="80")
+    ),
+    ("GET", STAFF_HOUSE): Line(200, ESTATE_VIEWERS),
+    ("PATCH", STAFF_HOUSE): Line(204, ESTATE_KEEPERS, body=_with(**NOTED)),
+    ("POST", f"{STAFF_HOUSE}/preview"): Line(
+        200, ESTATE_KEEPERS, body=_with(changes={"building_area": "92.1"})
+    ),
+    ("POST", f"{STAFF_HOUSE}/use"): Line(
+        204, ESTATE_KEEPERS, body=_with(state="vacant", holds_from="2026-11-01", **WHY)
+    ),
+    ("POST", f"{STAFF_HOUSE}/retire"): Line(409, ESTATE_KEEPERS, body=_with(**RETIRED)),
+    ("POST", f"{STAFF_HOUSE}/restore"): Line(204, ESTATE_KEEPERS, body=_with(**WHY)),
+    ("POST", f"{STAFF_HOUSE}/remove"): Line(409, ESTATE_KEEPERS, body=_with(**WHY)),
+    ("GET", "/api/v1/staff/parking-spaces"): Line(
+        200,
+        ESTATE_VIEWERS,
+        of="community",
+        query=lambda place: {"community": place["community_code"]},
+        tells="space_no",
+    ),
+    ("POST", "/api/v1/staff/parking-spaces"): Line(
+        201,
+        ESTATE_KEEPERS,
+        of="community",
+        body=lambda place: {
+            "community": place["community_code"],
+            "space_no": "B9-999",
+            "right_kind": "owned",
+        },
+    ),
+    ("PATCH", STAFF_SPACE): Line(204, ESTATE_KEEPERS, of="community", body=_with(**NOTED)),
+    ("POST", f"{STAFF_SPACE}/retire"): Line(
+        409, ESTATE_KEEPERS, of="community", body=_with(**RETIRED)
+    ),
+    ("POST", f"{STAFF_SPACE}/restore"): Line(
+        204, ESTATE_KEEPERS, of="community", body=_with(**WHY)
+    ),
+    ("POST", f"{STAFF_SPACE}/remove"): Line(409, ESTATE_KEEPERS, of="community", body=_with(**WHY)),
+    ("GET", "/api/v1/staff/cars"): Line(
+        200,
+        ESTATE_VIEWERS,
+        of="community",
+        query=lambda place: {"community": place["community_code"]},
+        tells="plate_no",
+    ),
+    ("POST", "/api/v1/staff/cars"): Line(
+        201,
+        ESTATE_KEEPERS,
+        of="community",
+        body=lambda place: {"community": place["community_code"], "plate_no": "粤B99999"},
+    ),
+    ("PATCH", STAFF_CAR): Line(204, ESTATE_KEEPERS, of="community", body=_with(**NOTED)),
+    ("POST", f"{STAFF_CAR}/remove"): Line(204, ESTATE_KEEPERS, of="community", body=_with(**WHY)),
+    ("GET", "/api/v1/staff/meters"): Line(
+        200,
+        (*ESTATE_VIEWERS, ENGINEER),
+        of="list",
+        query=lambda place: {"community": place["community_code"]},
+        tells="meter_no",
+    ),
+    ("PATCH", STAFF_METER): Line(
+        204,
+        METER_KEEPERS,
+        body=_with(changes={"modulus": "100000"}, expected={"modulus": None}, **WHY),
+    ),
+    ("POST", f"{STAFF_METER}/retire"): Line(
+        204,
+        METER_KEEPERS,
+        body=_with(closing_reading="130", closed_on="2026-10-31", **WHY),
     ),
     ("GET", "/api/v1/staff/owners"): Line(200, VIEWERS, of="list", tells="name"),
     ("POST", "/api/v1/staff/owners"): Line(

@@ -24,6 +24,7 @@ from domain.periods import Span
 from domain.refund_states import SurplusPolicy
 from domain.shares import ShareBy
 from services.approvals.requests import Payout
+from services.base_data.house_lists import HouseFilter
 from services.bills.findings import FindingKind
 from services.fees.checks import NewFeeItem, NewPrice
 from services.fees.pools import NewPool
@@ -95,6 +96,14 @@ def of_house_in_community(**more):
     return lambda row: {"community_id": row.community, "house_id": row.house, **more}
 
 
+def of_a_house(**more):
+    return lambda row: {"house_id": row.house, **more}
+
+
+def of_a_building(**more):
+    return lambda row: {"building_id": row.building, **more}
+
+
 def of_owner(**more):
     return lambda row: {"owner_id": row.owner, **more}
 
@@ -104,6 +113,32 @@ def report(by):
 
 
 WHOLE = {
+    "BuildingRegister.add": of_community(building={"name": "8栋"}),
+    "CarRegister.add": of_community(car={"plate_no": "粤B12345"}),
+    "CarRegister.edit": lambda row: {
+        "car_id": row.car,
+        "changes": {"note": "x"},
+        "seen": {"note": ""},
+    },
+    "CarRegister.find": of_community(),
+    "CarRegister.remove": lambda row: {"car_id": row.car, "reason": "x"},
+    "CommunityRegister.edit": of_community(changes={"note": "x"}, seen={"note": ""}),
+    "CommunityRegister.restore": of_community(reason="x"),
+    "CommunityRegister.retire": of_community(retired_on=DAY, reason="x"),
+    "SpaceRegister.add": of_community(space={"space_no": "B9", "right_kind": "owned"}),
+    "SpaceRegister.edit": lambda row: {
+        "space_id": row.parking_space,
+        "changes": {"note": "x"},
+        "seen": {"note": ""},
+    },
+    "SpaceRegister.find": of_community(),
+    "SpaceRegister.remove": lambda row: {"space_id": row.parking_space, "reason": "x"},
+    "SpaceRegister.restore": lambda row: {"space_id": row.parking_space, "reason": "x"},
+    "SpaceRegister.retire": lambda row: {
+        "space_id": row.parking_space,
+        "retired_on": DAY,
+        "reason": "x",
+    },
     "BillBatches.draft": of_community(month=MONTH),
     "BillBatches.list_batches": of_community(),
     "BillBatches.show": lambda row: {"batch_id": row.batch},
@@ -261,6 +296,26 @@ WHOLE = {
 }
 """What asks for a community as a whole."""
 OF_A_HOUSE = {
+    "BuildingLists.show": of_a_building(),
+    "BuildingRegister.edit": of_a_building(changes={"note": "x"}, seen={"note": ""}),
+    "BuildingRegister.edit_unit": of_a_building(
+        unit_no="1", changes={"note": "x"}, seen={"note": ""}
+    ),
+    "BuildingRegister.remove": of_a_building(reason="x"),
+    "BuildingRegister.restore": of_a_building(reason="x"),
+    "BuildingRegister.retire": of_a_building(retired_on=DAY, reason="x"),
+    "MeterKeeping.edit": lambda row: {
+        "meter_id": row.meter,
+        "changes": {"modulus": "100000"},
+        "seen": {"modulus": None},
+        "reason": "x",
+    },
+    "MeterKeeping.retire": lambda row: {
+        "meter_id": row.meter,
+        "closing_reading": Decimal(9),
+        "closed_on": DAY,
+        "reason": "x",
+    },
     "BindingApplications.approve": lambda row: {
         "application_id": row.binding_application,
         "house_id": row.house,
@@ -330,6 +385,16 @@ OF_A_HOUSE = {
     "Transfers.preview": lambda row: {"house_id": row.house, "cut_on": DAY},
     "HouseBills.explain": lambda row: {"bill_id": row.bill},
     "HouseBills.find": lambda row: {"community_id": row.community, "bill_no": row.bill_no},
+    "HouseRegister.add": lambda row: {
+        "building_id": row.building,
+        "house": {"room_no": "909", "building_area": "80"},
+    },
+    "HouseRegister.edit": of_a_house(changes={"note": "x"}, seen={"note": ""}),
+    "HouseRegister.remove": of_a_house(reason="x"),
+    "HouseRegister.restore": of_a_house(reason="x"),
+    "HouseRegister.retire": of_a_house(retired_on=DAY, reason="x"),
+    "HouseLists.show": of_a_house(),
+    "HousePreviews.preview": of_a_house(changes={"building_area": "80"}),
     "Houses.change_measure": lambda row: {
         "house_id": row.house,
         "billing_area": Decimal(80),
@@ -413,6 +478,8 @@ LISTS = {
     "ChangeHistory.list_changes": lambda row: {"which": HistoryFilter(subject_type="bill")},
     "PrivacyRequests.list_requests": lambda _row: {},
     "OwnerSearch.find": lambda _row: {"which": OwnerFilter()},
+    "BuildingLists.list_buildings": of_community(),
+    "HouseLists.find": lambda _row: {"which": HouseFilter()},
     "HouseBills.list_bills": lambda row: {"house_id": row.house},
     "ImportWorkbench.list_batches": of_community(before_id=None, limit=5),
     "MeterLists.list_meters": of_community(),
@@ -430,6 +497,7 @@ REVIEWED = {
     "ChangeHistory.write": "writes what list_changes tells: tests/services/test_history.py",
     "Doctor.examine": "tells of the machine",
     "Estate.add_community": "makes a community: whole company only, see below",
+    "CommunityRegister.show": "whoever works in a building of it may see it: see below",
     "Estate.show_community": "by code: see below",
     "MeterLists.find_community": "by code: see below",
     "HouseOwnerImport.carry_out": "takes a workbook: tests/services/imports",
@@ -515,6 +583,8 @@ class Rows:
                     "deposit",
                     "discount_rule",
                     "binding_application",
+                    "car",
+                    "parking_space",
                     "house_binding",
                     "house_person",
                     "house_transfer",
@@ -703,6 +773,9 @@ class TestScope:
         if name == "Estate.list_communities":
             own = {rows.other_community} if scope is elsewhere else {rows.community}
             assert {one.id for one in found} == own
+        elif name == "BuildingLists.list_buildings":
+            own = {rows.other_building} if scope is beside else set()
+            assert {one.id for one in found} == own
         else:
             assert not found
 
@@ -716,6 +789,15 @@ class TestScope:
             with pytest.raises(NotFound, match="没有编号或名称为"):
                 getattr(capability, method)(actor=somebody(rows, elsewhere(rows)), code=code)
             assert getattr(capability, method)(actor=somebody(rows, within(rows)), code=code)
+
+    def test_a_community_is_shown_to_whoever_works_in_it(self, services, rows):
+        show = services.community_register.show
+
+        with pytest.raises(NotFound):
+            show(actor=somebody(rows, elsewhere(rows)), community_id=rows.community)
+        for scope in (EVERYWHERE, within(rows), beside(rows)):
+            shown = show(actor=somebody(rows, scope), community_id=rows.community)
+            assert shown.id == rows.community
 
     def test_what_concerns_no_community_is_for_the_whole_company(self, services, rows):
         actor = somebody(rows, elsewhere(rows))

@@ -214,7 +214,44 @@ _STAFF, _OWNER = "/api/v1/staff/owners", "/api/v1/staff/owners/{owner_id}"
 _PERSON, _HOUSE = "/api/v1/staff/house-people/{person_id}", "/api/v1/staff/houses/{house_id}"
 _APPLICATION = "/api/v1/staff/bindings/applications/{application_id}"
 _NEW_PHONE = {"phone": "18800000001"}
+_NOTED = {"changes": {"note": "x"}, "expected": {"note": ""}}
+_ESTATE = "/api/v1/staff"
 PEOPLE_BODIES = {
+    ("POST", f"{_ESTATE}/communities"): {"code": "NEW", "name": "x"},
+    ("PATCH", f"{_ESTATE}/communities/{{community_id}}"): _NOTED,
+    ("POST", f"{_ESTATE}/communities/{{community_id}}/retire"): {"reason": "x"},
+    ("POST", f"{_ESTATE}/communities/{{community_id}}/restore"): {"reason": "x"},
+    ("POST", f"{_ESTATE}/buildings"): {"community": "CH1", "name": "1栋"},
+    ("PATCH", f"{_ESTATE}/buildings/{{building_id}}"): _NOTED,
+    ("PATCH", f"{_ESTATE}/buildings/{{building_id}}/units"): _NOTED | {"unit_no": "1"},
+    ("POST", f"{_ESTATE}/buildings/{{building_id}}/retire"): {"reason": "x"},
+    ("POST", f"{_ESTATE}/buildings/{{building_id}}/restore"): {"reason": "x"},
+    ("POST", f"{_ESTATE}/buildings/{{building_id}}/remove"): {"reason": "x"},
+    ("POST", f"{_ESTATE}/houses"): {"building_id": 1, "room_no": "1", "building_area": "80"},
+    ("PATCH", f"{_ESTATE}/houses/{{house_id}}"): _NOTED,
+    ("POST", f"{_ESTATE}/houses/{{house_id}}/preview"): {"changes": {"note": "x"}},
+    ("POST", f"{_ESTATE}/houses/{{house_id}}/use"): {"reason": "x", "holds_from": "2026-11-01"},
+    ("POST", f"{_ESTATE}/houses/{{house_id}}/retire"): {"reason": "x"},
+    ("POST", f"{_ESTATE}/houses/{{house_id}}/restore"): {"reason": "x"},
+    ("POST", f"{_ESTATE}/houses/{{house_id}}/remove"): {"reason": "x"},
+    ("POST", f"{_ESTATE}/parking-spaces"): {
+        "community": "CH1",
+        "space_no": "1",
+        "right_kind": "owned",
+    },
+    ("PATCH", f"{_ESTATE}/parking-spaces/{{space_id}}"): _NOTED,
+    ("POST", f"{_ESTATE}/parking-spaces/{{space_id}}/retire"): {"reason": "x"},
+    ("POST", f"{_ESTATE}/parking-spaces/{{space_id}}/restore"): {"reason": "x"},
+    ("POST", f"{_ESTATE}/parking-spaces/{{space_id}}/remove"): {"reason": "x"},
+    ("POST", f"{_ESTATE}/cars"): {"community": "CH1", "plate_no": "粤B12345"},
+    ("PATCH", f"{_ESTATE}/cars/{{car_id}}"): _NOTED,
+    ("POST", f"{_ESTATE}/cars/{{car_id}}/remove"): {"reason": "x"},
+    ("PATCH", f"{_ESTATE}/meters/{{meter_id}}"): {
+        "changes": {"modulus": "1"},
+        "expected": {"modulus": None},
+        "reason": "x",
+    },
+    ("POST", f"{_ESTATE}/meters/{{meter_id}}/retire"): {"reason": "x"},
     ("PATCH", "/api/v1/bindings/{binding_id}"): {},
     ("POST", "/api/v1/bindings/applications"): {
         "community": "CH1",

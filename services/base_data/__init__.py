@@ -1,0 +1,1 @@
+"""Base data kept by hand: communities, buildings, houses, parking spaces and cars."""
