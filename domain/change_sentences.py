@@ -6,6 +6,7 @@ Source: domain.md, idea 9: 2026-11-23 李工 将 3-1-502 建筑面积 89.37 → 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +17,7 @@ from domain.approvals import APPROVAL_SHOWN
 from domain.field_words import FIELD_SHOWN
 from domain.house_roles import ROLE_SHOWN as PART_SHOWN
 from domain.meters import KIND_SHOWN
+from domain.money import format_yuan
 from domain.payment_states import CHANNEL_SHOWN
 from domain.periods import local_date
 from domain.permissions import ROLE_SHOWN
@@ -65,6 +67,17 @@ _VALUES: dict[str, Mapping[Any, str]] = {
         "mixed": "混合",
     },
 }
+_CONTROLS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_OWN_NAMES = (
+    "bill_no",
+    "meter_no",
+    "refund_no",
+    "out_trade_no",
+    "space_no",
+    "plate_no",
+    "file_name",
+    "name",
+)
 _ENUMS = frozenset({"kind", "grace_mode", "charge_method", "share_by"})
 """Told only where the value has a word."""
 
@@ -90,9 +103,28 @@ def say_act(
     told = phrase.replace("{subject}", subject).replace("{changes}", changes).strip()
     more = [*_say_owner(facts, names or {}), *_say_facts(facts)]
     why = next((str(facts[key]).strip() for key in _REASONS if facts.get(key)), "")
-    return "，".join(
-        [f"{local_date(at)} {actor_name} {told}", *more, *([f"原因：{why}"] if why else [])]
+    return on_one_line(
+        "，".join(
+            [f"{local_date(at)} {actor_name} {told}", *more, *([f"原因：{why}"] if why else [])]
+        )
     )
+
+
+def on_one_line(text: str) -> str:
+    """Leave out what breaks a line, moves a terminal's cursor or turns the direction of text."""
+    plain = (" " if unicodedata.category(sign) in _CONTROLS else sign for sign in text)
+    return " ".join("".join(plain).split())
+
+
+def name_on_record(facts: Mapping[str, Any]) -> str:
+    """Tell what a row was called when it was put on record; nothing where that was not kept."""
+    for side in (facts, facts.get("before"), facts.get("after")):
+        if not isinstance(side, Mapping):
+            continue
+        for key in _OWN_NAMES:
+            if side.get(key) and isinstance(side[key], str):
+                return str(side[key])
+    return ""
 
 
 def say_changes(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -125,7 +157,7 @@ def say_value(field: str, value: Any) -> str:
     if isinstance(value, Mapping):
         return "、".join(f"{say_value('', one)}" for one in value.values())
     if field.endswith("_fen") and isinstance(value, int):
-        return f"{value / 100:,.2f} 元"
+        return f"{format_yuan(value, separators=True)} 元"
     words = _VALUES.get(field, {}) if isinstance(value, str) else {}
     text = words.get(value) or (ROLE_SHOWN.get(value) if not field else "") or str(value)
     is_decimal = _DECIMAL.fullmatch(text) or (field in _AREAS and text.isdigit())

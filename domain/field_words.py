@@ -120,6 +120,7 @@ FIELD_SHOWN = {
     "person_from": "开始日期",
     "person_until": "结束日期",
     "phone": "手机号",
+    "phones": "号码",
     "plate": "车牌号",
     "plate_no": "车牌号",
     "prepaid": "预存",

@@ -1,6 +1,7 @@
 """Plain pages for whoever holds a link or scans a code: no sign-in, no outside file.
 
-Their one script opens WeChat's pay sheet, which only a script can; all else works without.
+Scripts are there where only a script can: to open WeChat's pay sheet, and to keep the token of a
+mailed link from every log. All else works without.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, make_response, render_template, send_from_directory
 
+from domain.passwords import LENGTH_ALONE, LENGTH_CAP
 from domain.periods import SHANGHAI
 from miniapp_api.security import open_to_all
 
@@ -48,7 +50,17 @@ def after_paying() -> Response:
     return show_page("paid_outside.html")
 
 
-@bp.get("/s/<any('page.css', 'pay.js'):name>")
+@bp.get("/staff/reset")
+@open_to_all
+def reset_password() -> Response:
+    """Ask whoever comes from a mailed link for a new password; the token never comes here."""
+    response = show_page("staff_reset.html", least=LENGTH_ALONE, most=LENGTH_CAP)
+    response.headers["Content-Security-Policy"] = f"{_CSP}; connect-src 'self'; form-action 'none'"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@bp.get("/s/<any('page.css', 'pay.js', 'reset.js'):name>")
 @open_to_all
 def static_file(name: str) -> Response:
     """Give a file that the pages share."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response
-from marshmallow import Schema, fields
+from marshmallow import RAISE, Schema, fields
 
 from domain.acts import ACT_SHOWN
 from miniapp_api.documentation import ApiBlueprint
@@ -22,7 +22,10 @@ bp = ApiBlueprint("staff_history", __name__, description="员工：操作记录"
 
 
 class WhichChanges(Input):
-    """Which acts; all of it must hold, and both days count."""
+    """Which acts; all of it must hold, and both days count.
+
+    A filter that is misspelt must not tell everything: what is not named here is refused.
+    """
 
     community = Words(limit=50, load_default=None, metadata={"example": "CH"})
     house_id = RowId(strict=False, load_default=None)
@@ -66,7 +69,7 @@ class HistoryOut(Schema):
 @bp.route("/staff/history", methods=["GET"])
 @staff_only
 @limited(READING_HISTORY)
-@bp.arguments(HistoryQuery, location="query")
+@bp.arguments(HistoryQuery, location="query", unknown=RAISE)
 @bp.response(200, HistoryOut)
 @bp.refusals(401, 403, 404, 422, 429, 503)
 def list_changes(query: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +84,7 @@ def list_changes(query: dict[str, Any]) -> dict[str, Any]:
 @bp.route("/staff/history.xlsx", methods=["GET"])
 @staff_only
 @limited(READING_HISTORY)
-@bp.arguments(WhichChanges, location="query")
+@bp.arguments(WhichChanges, location="query", unknown=RAISE)
 @bp.response(200, FILE, content_type=XLSX)
 @bp.refusals(401, 403, 404, 422, 429, 503)
 def download_changes(query: dict[str, Any]) -> Response:

@@ -37,7 +37,7 @@ class AuditEntry(Model):
 class AuditLink(Model):
     """One link of the hash chain over audit rows, in the order in which they were linked.
 
-    ``sha256`` covers the row and the link before it. Append-only.
+    ``sha256`` covers the row, ``linked_at`` and the link before it. Append-only.
     """
 
     __tablename__ = "audit_link"

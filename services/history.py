@@ -9,12 +9,13 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.orm import Session
 
-from domain.actors import Actor, Permission
+from domain.actors import Actor, ActorKind, Permission
 from domain.acts import ACT_SHOWN
-from domain.change_sentences import say_act
+from domain.change_sentences import name_on_record, on_one_line, say_act
 from domain.errors import InvalidInput, NotFound
 from domain.periods import SHANGHAI, start_of_local_day
 from models import AuditEntry, Bill, House
+from services.logs import mask
 from services.ports import Column, ColumnKind, DocumentWriter, TableDocument
 from services.scopes import houses_in_scope, in_scope
 from services.subjects import KIND_SHOWN, names_of
@@ -50,7 +51,7 @@ class HistoryFilter:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """One act; ``sentence`` begins with its local day."""
+    """One act; ``sentence`` begins with its local day. Phones that people typed are masked, too."""
 
     id: int
     at: datetime
@@ -211,33 +212,48 @@ def _say(session: Session, entries: Sequence[AuditEntry]) -> list[HistoryLine]:
         [
             *((entry.subject_type, entry.subject_id) for entry in entries),
             *(("owner", id_) for id_ in owners),
+            *(("account", entry.actor_id) for entry in entries if _is_by_owner(entry)),
         ],
+        on_record={
+            (entry.subject_type, entry.subject_id): name
+            for entry in entries
+            if (name := name_on_record(entry.facts))
+        },
     )
     by_id = {id_: names["owner", id_] for id_ in owners}
     lines = []
     for entry in entries:
         subject = names.get((entry.subject_type, entry.subject_id), "")
         subject = subject or KIND_SHOWN.get(entry.subject_type, "")
+        who = entry.actor_name
+        if _is_by_owner(entry):
+            who = f"业主{names['account', entry.actor_id].removeprefix('账号')}"
         lines.append(
             HistoryLine(
                 id=entry.id,
                 at=entry.at,
-                who=entry.actor_name,
+                who=who,
                 action=entry.action,
                 subject_type=entry.subject_type,
                 subject_id=entry.subject_id,
-                subject=subject,
-                sentence=say_act(
-                    at=entry.at,
-                    actor_name=entry.actor_name,
-                    action=entry.action,
-                    subject=subject,
-                    facts=entry.facts,
-                    names=by_id,
+                subject=mask(on_one_line(subject)),
+                sentence=mask(
+                    say_act(
+                        at=entry.at,
+                        actor_name=who,
+                        action=entry.action,
+                        subject=subject,
+                        facts=entry.facts,
+                        names=by_id,
+                    )
                 ),
             )
         )
     return lines
+
+
+def _is_by_owner(entry: AuditEntry) -> bool:
+    return entry.actor_kind == ActorKind.OWNER and entry.actor_id is not None
 
 
 def _owner_ids(entry: AuditEntry) -> set[int]:

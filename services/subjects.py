@@ -100,8 +100,17 @@ _NAMES: Mapping[str, Any] = {
 }
 
 
-def names_of(session: Session, subjects: Iterable[tuple[str, int | None]]) -> dict[Any, str]:
-    """Name rows by kind and id, with one query for each kind; a row that is gone has its number."""
+def names_of(
+    session: Session,
+    subjects: Iterable[tuple[str, int | None]],
+    *,
+    on_record: Mapping[tuple[str, int | None], str] | None = None,
+) -> dict[Any, str]:
+    """Name rows by kind and id, with one query for each kind.
+
+    A row that is gone has the name ``on_record``, and without one its number.
+    """
+    kept = on_record or {}
     wanted: dict[str, set[int]] = {}
     for kind, id_ in subjects:
         if id_ is not None:
@@ -116,10 +125,10 @@ def names_of(session: Session, subjects: Iterable[tuple[str, int | None]]) -> di
             found = {id_: _say(kind, name) for id_, name in rows}
         word = KIND_SHOWN.get(kind, kind)
         for id_ in ids:
-            if id_ not in found:
-                names[kind, id_] = f"{word}（编号 {id_}）"
+            if name := found.get(id_) or kept.get((kind, id_)):
+                names[kind, id_] = name if kind in _BARE else f"{word} {name}"
             else:
-                names[kind, id_] = found[id_] if kind in _BARE else f"{word} {found[id_]}"
+                names[kind, id_] = f"{word}（编号 {id_}）"
     return names
 
 

@@ -116,7 +116,7 @@ ACCOUNTS = (
         words_of("login_hmac 登录名摘要, ip 网络地址, device_sha256 设备摘要"),
         "防范猜测密码",
         Basis.LAW,
-        Keep.ATTEMPT,
+        Keep.LOG,
         OnDeletion.EXPIRE,
         unexported=SECURITY,
     ),

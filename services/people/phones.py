@@ -227,14 +227,21 @@ class OwnerPhones:
                     at=tx.now,
                 )
             )
-            note_owner(
-                tx, actor, "owner_phone_revealed", owner, before=None, after=None, reason=reason
-            )
-            return tx.session.scalars(
+            phones = tx.session.scalars(
                 select(OwnerPhone.phone)
                 .where(OwnerPhone.owner_id == owner_id)
                 .order_by(OwnerPhone.is_primary.desc(), OwnerPhone.id)
             ).all()
+            note_owner(
+                tx,
+                actor,
+                "owner_phone_revealed",
+                owner,
+                before=None,
+                after={"phones": [mask_phone(phone) for phone in phones]},
+                reason=reason.strip(),
+            )
+            return phones
 
         return self.unit_of_work.run(work)
 

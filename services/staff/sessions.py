@@ -19,11 +19,12 @@ from domain.actors import (
     staff_id_of,
 )
 from domain.errors import NotFound, NotSignedIn
+from domain.personal_data import LOG_KEPT
 from domain.tokens import hash_of_token, new_token
 from models import PasswordReset, SignInAttempt, Staff, StaffSession
 from services.audit import record
 from services.passwords import Passwords
-from services.sign_in_attempts import KNOWN_FOR, Visit
+from services.sign_in_attempts import Visit
 from services.staff.proofs import StaffProofs
 from services.staff.rows import actor_of, end_sessions, own_words_of, set_password
 from services.unit_of_work import Transaction, UnitOfWork
@@ -280,7 +281,7 @@ class StaffSessions:
         self.unit_of_work.run(work)
 
     def drop_old(self, *, actor: Actor) -> int:
-        """Forget attempts, sessions and links of more than 90 days ago and return how many."""
+        """Forget attempts, sessions and links of more than 190 days ago and return how many."""
         actor.must(Permission.RUN_PLATFORM_WORK)
 
         def work(tx: Transaction) -> int:
@@ -290,7 +291,7 @@ class StaffSessions:
                 (StaffSession, StaffSession.expires_at),
                 (PasswordReset, PasswordReset.expires_at),
             ):
-                old = delete(table).where(when < tx.now - KNOWN_FOR).returning(table.id)
+                old = delete(table).where(when < tx.now - LOG_KEPT).returning(table.id)
                 gone += len(tx.session.scalars(old).all())
             return gone
 

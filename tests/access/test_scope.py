@@ -492,8 +492,8 @@ LISTS = {
 """What answers with a list, in which nothing may be of another's scope."""
 REVIEWED = {
     "BillFindings.tick": "looks for a batch under review, of which the world has none",
-    "AuditChain.check_and_tell": "tells of the whole chain",
-    "AuditChain.verify": "tells of the whole chain",
+    "AuditChain.check_and_tell": "of the whole company: see below",
+    "AuditChain.verify": "of the whole company: see below",
     "ChangeHistory.write": "writes what list_changes tells: tests/services/test_history.py",
     "Doctor.examine": "tells of the machine",
     "Estate.add_community": "makes a community: whole company only, see below",
@@ -803,6 +803,8 @@ class TestScope:
         actor = somebody(rows, elsewhere(rows))
 
         for name, values in {
+            "AuditChain.check_and_tell": {},
+            "AuditChain.verify": {},
             "Estate.add_community": {"code": "NEW", "name": "新"},
             "Reconciliation.run": {"channel": "wechat", "mchid": "m", "day": MONTH},
             "Reconciliation.run_due": {},

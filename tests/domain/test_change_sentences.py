@@ -64,6 +64,21 @@ class TestSentence:
 
         assert told == "2026-11-23 李工 复核通过了账单批次 2026-10，账单份数 3，房屋 1"
 
+    @pytest.mark.parametrize(
+        ("after", "told"),
+        [
+            ({"phones": ["138****1234", "139****0001"]}, "：号码 138****1234、139****0001"),
+            (None, ""),
+        ],
+    )
+    def test_a_look_at_full_phones_of_now_and_of_before_they_were_named(self, after, told):
+        said = say("owner_phone_revealed", "王强", before=None, after=after, reason="来电")
+
+        assert said == f"2026-11-23 李工 查看了业主 王强 的完整手机号{told}，原因：来电"
+
+    def test_large_money_is_exact(self):
+        assert say_value("amount_fen", 90_071_992_547_409_931) == "900,719,925,474,099.31 元"
+
     def test_an_act_that_we_no_longer_know(self):
         assert say("did_x", "房屋 1") == "2026-11-23 李工 办理了 did_x（房屋 1）"
 

@@ -42,7 +42,7 @@ class TestRecord:
     def test_without_facts_it_is_an_empty_object(self, unit_of_work, database):
         unit_of_work.run(
             lambda tx: record(
-                tx, system_actor("测试"), "looked", subject_type="nothing", subject_id=None
+                tx, system_actor("测试"), "signed_in", subject_type="nothing", subject_id=None
             )
         )
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import ProgrammingError
 from domain.actors import Permission, operator, system_actor
 from domain.errors import NotAllowed
 from models import AuditEntry
+from services import audit_chain
 from services.audit import record
 from services.audit_chain import BROKEN, START, canonical_bytes, link_of
 from tests.factories import actor_without
@@ -133,6 +134,10 @@ class TestVerify:
                 "UPDATE audit_link SET sha256 = repeat('0', 64) WHERE number = 3",
                 "第 3 环与操作记录（编号 3）不符",
             ),
+            (
+                "UPDATE audit_link SET linked_at = linked_at - interval '1 year' WHERE number = 3",
+                "第 3 环与操作记录（编号 3）不符",
+            ),
         ],
     )
     def test_what_the_owner_of_the_database_did_is_found(self, chain, write, tamper, sql, sentence):
@@ -157,6 +162,56 @@ class TestVerify:
         report = chain.verify(actor=operator())
 
         assert report.problems == ("有 1 条操作记录没有入链，从编号 77 起",)
+
+    def test_a_row_slipped_in_under_an_old_date_is_found_after_it_was_linked(
+        self, chain, write, database, clock
+    ):
+        write(3)
+        chain.seal(actor=SYSTEM)
+        clock.advance(minutes=1)
+        database.do(
+            "INSERT INTO audit_entry (at, actor_kind, actor_name, action, subject_type, facts,"
+            " request_id) VALUES (:at, 'staff', '李工', 'tested', 'x', '{}', '')",
+            at=clock.now() - timedelta(days=2),
+        )
+        assert chain.seal(actor=SYSTEM) == 1
+
+        report = chain.verify(actor=operator())
+
+        assert report.problems == ("第 4 环的操作记录（编号 4）是后来插入的",)
+
+    def test_what_waited_while_the_ticker_was_down_was_not_slipped_in(
+        self, chain, write, clock, monkeypatch
+    ):
+        monkeypatch.setattr(audit_chain, "_CHUNK", 2)
+        write(1)
+        chain.seal(actor=SYSTEM)
+        clock.advance(minutes=1)
+        write(5)
+        clock.advance(days=3)
+        chain.unit_of_work.run(audit_chain._seal_chunk)
+        clock.advance(minutes=1)
+        write(1)
+        assert chain.seal(actor=SYSTEM) == 4
+
+        assert chain.verify(actor=operator()).problems == ()
+
+    def test_a_row_of_a_transaction_that_took_long_was_not_slipped_in(
+        self, chain, write, database, clock
+    ):
+        began = clock.now()
+        clock.advance(minutes=30)
+        write(1)
+        chain.seal(actor=SYSTEM)
+        clock.advance(minutes=1)
+        database.do(
+            "INSERT INTO audit_entry (at, actor_kind, actor_name, action, subject_type, facts,"
+            " request_id) VALUES (:at, 'staff', '李工', 'tested', 'x', '{}', '')",
+            at=began,
+        )
+        chain.seal(actor=SYSTEM)
+
+        assert chain.verify(actor=operator()).holds
 
     def test_a_young_row_may_still_wait_for_its_link(self, chain, write, clock):
         write(1)
@@ -281,7 +336,8 @@ class TestCanonicalBytes:
         with database.session() as session:
             [entry] = session.query(AuditEntry).all()
             content = canonical_bytes(entry)
-        assert database.value("SELECT sha256 FROM audit_link") == link_of(START, content)
+        [link] = database.rows("SELECT sha256, linked_at FROM audit_link")
+        assert link["sha256"] == link_of(START, link["linked_at"], content)
 
 
 def test_the_shell_tells_it(app, write, chain, tamper):

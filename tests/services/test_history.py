@@ -9,6 +9,7 @@ from domain.actors import DataScope, Permission, operator
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from services.audit import record
 from services.history import HistoryFilter, HistoryTooLong
+from services.people.owners import OwnerWords
 from tests import factories
 from tests.factories import actor_without
 
@@ -154,6 +155,28 @@ class TestList:
 
         assert told()[0].endswith("删除了房屋 房屋（编号 4711）")
 
+    def test_a_row_that_is_gone_has_the_name_that_was_recorded(self, told, services, homes):
+        owner_id = services.owners.add(
+            actor=operator(),
+            community_id=homes[0].community_id,
+            words=OwnerWords(name="钱误"),
+            phone="13900001111",
+        )
+        services.owners.remove(actor=operator(), owner_id=owner_id, reason="录错")
+
+        removed, added = told()
+
+        assert "命令行 删除了业主 钱误：" in removed
+        assert "命令行 登记了业主 钱误：" in added
+
+    def test_a_phone_that_somebody_typed_is_masked_and_a_line_stays_one(self, correct, told, homes):
+        correct(homes[0], reason="回电 13812341234\n\x1b[2J2030-01-01 张三 \u202e将")
+
+        [line] = told()
+
+        assert line.endswith("原因：回电 138****1234 [2J2030-01-01 张三 将")
+        assert line.isprintable()
+
     def test_who_looked_at_a_full_phone_is_told_and_the_phone_is_not(
         self, told, services, database, homes
     ):
@@ -164,7 +187,16 @@ class TestList:
 
         [line] = told()
 
-        assert line.endswith("小赵 查看了业主 王强 的完整手机号，原因：核对来电")
+        assert line.endswith("小赵 查看了业主 王强 的完整手机号：号码 138****1234，原因：核对来电")
+
+    def test_an_owner_is_told_by_their_masked_phone(self, told, services, database):
+        with database.session() as session:
+            account = factories.make_account(session, phone="13812341234")
+        services.privacy_exports.ask(actor=factories.owner(account))
+
+        [line] = told()
+
+        assert line.endswith("业主 138****1234 申请了个人信息副本")
 
     @pytest.mark.parametrize(
         "which",

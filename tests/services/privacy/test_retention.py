@@ -14,6 +14,10 @@ from tests.services.privacy.conftest import SYSTEM
 
 ELSEWHERE = {
     "house_person": "holds no word, only who had what; the name goes from owner",
+    **dict.fromkeys(
+        ("sign_in_attempt", "staff_session", "password_reset"),
+        "goes by StaffSessions.drop_old: tests/services/staff/test_sessions.py",
+    ),
 }
 """What the register keeps for a time and no rule erases, and why."""
 
