@@ -177,6 +177,29 @@ class TestOtherItems:
             "SELECT house_id, amount_fen FROM bill WHERE batch_id = :id", id=batch_id
         ) == [{"house_id": neighbour.id, "amount_fen": 120_000}]
 
+    def test_a_charge_of_a_later_day_is_not_billed_however_it_came_on_file(
+        self, database, house, retire, run_month, in_january
+    ):
+        with database.session() as session:
+            community = session.get_one(factories.Community, house.community_id)
+            item = factories.make_item(
+                session, community=community, charge_method="one_off", price=None
+            )
+        retire()
+        for day in (15, 16):
+            database.do(
+                "INSERT INTO one_off_charge (community_id, house_id, fee_item_id, charged_on,"
+                " sequence, amount_fen, source_document, created_at)"
+                " VALUES (:community_id, :house_id, :item_id, :day, 1, 500, '收据', now())",
+                community_id=house.community_id,
+                house_id=house.id,
+                item_id=item.id,
+                day=date(2026, 11, day),
+            )
+        in_january()
+
+        assert run_month(NOVEMBER)[1] == [(date(2026, 11, 15), 500)]
+
 
 class TestBlocks:
     """Each is on file alone; nothing else refuses the retirement."""
