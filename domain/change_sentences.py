@@ -61,6 +61,7 @@ _VALUES: dict[str, Mapping[Any, str]] = {
         "accepted": "已接受",
         "revoked": "已收回",
     },
+    "liable_from_rule": {"handover_date": "交付当日", "next_month_first": "交付次月 1 日"},
     "building_type": {
         "high_rise": "高层",
         "mid_rise": "小高层",

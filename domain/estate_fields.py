@@ -135,9 +135,10 @@ def _or_none(reader: Reader) -> Reader:
 
 
 def _row_id(given: object, _today: date) -> Value:
-    if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given < 2**63:
+    number = int(given) if isinstance(given, str) and _WHOLE.match(given) else given
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number < 2**63:
         raise BadCell("编号不对")
-    return given
+    return number
 
 
 def _plate(given: object, _today: date) -> Value:

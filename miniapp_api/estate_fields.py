@@ -9,7 +9,7 @@ from marshmallow import Schema, fields, validate
 
 from domain.charges import trim
 from domain.houses import SpaceRight
-from miniapp_api.fields import Day, Input, NestedIn, OneOf, RowId, Words
+from miniapp_api.fields import WORDS, Day, Input, NestedIn, OneOf, RowId, Words
 from miniapp_api.people_fields import Optional, ReasonIn
 
 _MOST = 10**6
@@ -26,6 +26,7 @@ class NumberIn(fields.String):
                 r"\A[0-9]{1,12}(\.[0-9]{1,12})?\Z", error="应为数字，例如 89.37"
             ),
             metadata={"example": "89.37"},
+            error_messages=WORDS,
             **kwargs,
         )
 
@@ -38,7 +39,7 @@ class WholeIn(fields.Integer):
             strict=True,
             allow_none=True,
             validate=validate.Range(-_MOST, _MOST, error="数字太大"),
-            error_messages={"invalid": "应为整数"},
+            error_messages={**WORDS, "invalid": "应为整数"},
             **kwargs,
         )
 

@@ -6,9 +6,11 @@ from flask import Flask
 
 from panel.commands.approvals import approvals_cli
 from panel.commands.bills import bills_cli
-from panel.commands.charges import discount_cli, house_cli, one_off_cli, pool_cli
+from panel.commands.charges import discount_cli, one_off_cli, pool_cli
 from panel.commands.checks import doctor, verify_cli
-from panel.commands.estate import community_cli
+from panel.commands.estate import building_cli, community_cli
+from panel.commands.estate_houses import house_cli
+from panel.commands.estate_spaces import space_cli
 from panel.commands.fees import fees_cli
 from panel.commands.history import history
 from panel.commands.imports import import_cli
@@ -37,6 +39,8 @@ def register(app: Flask) -> None:
     for command in (
         staff_cli,
         community_cli,
+        building_cli,
+        space_cli,
         fees_cli,
         pool_cli,
         one_off_cli,

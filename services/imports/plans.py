@@ -57,6 +57,7 @@ class OnFile:
     """What the community has: by natural keys."""
 
     buildings: dict[str, int] = field(default_factory=dict)
+    buildings_retired: set[str] = field(default_factory=set)
     houses: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     owners: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Id and name by phone."""
@@ -83,15 +84,20 @@ def read_on_file(tx: Transaction, community_id: int) -> OnFile:
     """Read what the community has."""
     found = OnFile()
     for row in tx.session.execute(
-        select(Building.id, Building.name).where(Building.community_id == community_id)
+        select(Building.id, Building.name, Building.retired_on).where(
+            Building.community_id == community_id
+        )
     ):
         found.buildings[row.name] = row.id
+        if row.retired_on is not None:
+            found.buildings_retired.add(row.name)
     columns = [getattr(House, name) for name in FIELDS]
     keys: dict[int, tuple[str, str, str]] = {}
     for house in tx.session.execute(
         select(
             House.id,
             House.billing_area,
+            House.retired_on,
             Building.name,
             House.unit_no,
             House.room_no,
@@ -125,21 +131,15 @@ def read_on_file(tx: Transaction, community_id: int) -> OnFile:
 
 
 def plan_import(sheet: HouseSheet, on_file: OnFile) -> Plan:
-    """Compare a sheet with what is on file; a phone that belongs to somebody else is a problem."""
+    """Compare a sheet with what is on file.
+
+    A phone that belongs to somebody else is a problem, and so is what was retired: an import
+    neither takes that back nor writes there.
+    """
     plan = Plan(problems=list(sheet.problems))
     for house in sheet.houses:
-        clash = next((owner for owner in house.owners if _is_of_other(owner, on_file)), None)
-        if clash is not None:
-            name = on_file.owners[str(clash.phone)][1]
-            plan.problems.append(
-                Problem(
-                    clash.row,
-                    "手机号",
-                    str(clash.phone),
-                    f"这个手机号在档案中属于{name}",
-                    "请核对姓名，或先办理业主变更",
-                )
-            )
+        if doubt := _doubt_retired(house, on_file) or _doubt_owners(house, on_file):
+            plan.problems.append(doubt)
             continue
         plan.houses.append(house)
         known = on_file.houses.get(house.key)
@@ -164,6 +164,31 @@ def plan_import(sheet: HouseSheet, on_file: OnFile) -> Plan:
                 plan.owners_new.add((owner.phone, owner.name, row))
     plan.problems.sort(key=lambda problem: problem.row)
     return plan
+
+
+def _doubt_owners(house: SheetHouse, on_file: OnFile) -> Problem | None:
+    clash = next((owner for owner in house.owners if _is_of_other(owner, on_file)), None)
+    if clash is None:
+        return None
+    name = on_file.owners[str(clash.phone)][1]
+    return Problem(
+        clash.row,
+        "手机号",
+        str(clash.phone),
+        f"这个手机号在档案中属于{name}",
+        "请核对姓名，或先办理业主变更",
+    )
+
+
+def _doubt_retired(house: SheetHouse, on_file: OnFile) -> Problem | None:
+    known = on_file.houses.get(house.key)
+    if known is not None and known["retired_on"] is not None:
+        why = f"该房屋已于 {known['retired_on']} 停用"
+        return Problem(house.row, "房号", house.room_no, why, "请先恢复房屋，或删除此行")
+    if house.building in on_file.buildings_retired:
+        why = "该楼栋已停用"
+        return Problem(house.row, "楼栋", house.building, why, "请先恢复楼栋，或删除此行")
+    return None
 
 
 def has_work(plan: Plan, house: SheetHouse) -> bool:

@@ -56,7 +56,10 @@ def read_spaces_on_file(tx: Transaction, community_id: int) -> SpacesOnFile:
     found = SpacesOnFile()
     for space in tx.session.execute(
         select(
-            ParkingSpace.id, ParkingSpace.space_no, *(getattr(ParkingSpace, f) for f in FIELDS)
+            ParkingSpace.id,
+            ParkingSpace.space_no,
+            ParkingSpace.retired_on,
+            *(getattr(ParkingSpace, f) for f in FIELDS),
         ).where(ParkingSpace.community_id == community_id)
     ).mappings():
         found.spaces[space["space_no"]] = dict(space)
@@ -80,7 +83,11 @@ def plan_spaces(sheet: SpaceSheet, on_file: SpacesOnFile) -> SpacePlan:
     """Compare a sheet with what is on file; an unknown phone or a plate elsewhere is a problem."""
     plan = SpacePlan(problems=list(sheet.problems))
     for space in sheet.spaces:
-        blame = _doubt_user(space, on_file) or _doubt_plates(space, on_file)
+        blame = (
+            _doubt_retired(space, on_file)
+            or _doubt_user(space, on_file)
+            or _doubt_plates(space, on_file)
+        )
         if blame:
             plan.problems.append(sheet.table.blame(space.row, *blame))
             continue
@@ -113,6 +120,14 @@ def _compare(known: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, tup
         for name, value in said.items()
         if value is not None and known[name] != value
     }
+
+
+def _doubt_retired(space: SheetSpace, on_file: SpacesOnFile) -> tuple[str, str, str, str] | None:
+    known = on_file.spaces.get(space.space_no)
+    if known is None or known["retired_on"] is None:
+        return None
+    why = f"该车位已于 {known['retired_on']} 停用"
+    return "space_no", space.space_no, why, "请先恢复车位，或删除此行"
 
 
 def _doubt_user(space: SheetSpace, on_file: SpacesOnFile) -> tuple[str, str, str, str] | None:

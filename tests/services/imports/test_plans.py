@@ -109,6 +109,28 @@ class TestPlanImport:
         assert "李涵" in problem.why
         assert [house.room_no for house in plan_.houses] == ["103"]
 
+    def test_a_retired_house_is_neither_revived_nor_written_to(self, plan, put, database):
+        put()
+        database.do("UPDATE house SET retired_on = '2026-06-01'")
+
+        report, plan_ = plan(row(建筑面积=100), numbered(3))
+
+        (problem,) = report.problems
+        assert (problem.row, problem.column, problem.value) == (2, "房号", "101")
+        assert problem.why == "该房屋已于 2026-06-01 停用"
+        assert [house.room_no for house in plan_.houses] == ["103"]
+        assert plan_.changed == {}
+
+    def test_nothing_new_comes_into_a_retired_building(self, plan, put, database):
+        put()
+        database.do("UPDATE building SET retired_on = '2026-06-01'")
+
+        report, plan_ = plan(numbered(3))
+
+        (problem,) = report.problems
+        assert (problem.column, problem.why) == ("楼栋", "该楼栋已停用")
+        assert plan_.new == set()
+
     def test_problems_of_sheet_and_file_are_told_in_the_order_of_rows(self, plan, put):
         put(owner_name="李涵")
 

@@ -613,6 +613,22 @@ class TestUndo:
 
         assert look() == before
 
+    def test_a_retired_space_is_a_problem_of_its_row(self, bench, database):
+        header = ["车位号", "区域", "性质"]
+        content = workbook(["A1", "地下", "产权"], header=header, title="车位")
+        bench.imported(content=content, kind=SPACES)
+        database.do("UPDATE parking_space SET retired_on = '2026-06-01'")
+
+        content = workbook(["A1", "地面", "租赁"], ["A2", "", "公共"], header=header, title="车位")
+        batch_id = bench.imported(content=content, kind=SPACES)
+
+        assert database.rows("SELECT space_no, zone FROM parking_space ORDER BY id") == [
+            {"space_no": "A1", "zone": "地下"},
+            {"space_no": "A2", "zone": ""},
+        ]
+        [problem] = bench.problems(batch_id)
+        assert (problem["row"], problem["why"]) == (2, "该车位已于 2026-06-01 停用")
+
     def test_readings_and_their_meters_go(self, bench, database):
         with database.session() as session:
             bench.clerk = factories.staff(session, role="manager")
