@@ -25,6 +25,11 @@ class NumberIn(fields.String):
             validate=validate.Regexp(
                 r"\A[0-9]{1,12}(\.[0-9]{1,12})?\Z", error="应为数字，例如 89.37"
             ),
+            error_messages={
+                "required": "必填",
+                "null": "不能为空",
+                "invalid": "应为文字形式的数字，例如 89.37",
+            },
             metadata={"example": "89.37"},
             **kwargs,
         )

@@ -74,5 +74,6 @@ class Optional(fields.String):
                 validate.Length(max=limit, error=f"请在 {limit} 个字以内"),
                 validate.ContainsNoneOf("\0", error="格式不对"),
             ],
+            error_messages={"required": "必填", "null": "不能为空", "invalid": "格式不对"},
             **kwargs,
         )
