@@ -9,7 +9,7 @@ from marshmallow import Schema, fields, validate
 
 from domain.charges import trim
 from domain.houses import SpaceRight
-from miniapp_api.fields import Day, Input, NestedIn, OneOf, RowId, Words
+from miniapp_api.fields import WORDS, Day, Input, NestedIn, OneOf, RowId, Words
 from miniapp_api.people_fields import Optional, ReasonIn
 
 _MOST = 10**6
@@ -25,12 +25,8 @@ class NumberIn(fields.String):
             validate=validate.Regexp(
                 r"\A[0-9]{1,12}(\.[0-9]{1,12})?\Z", error="应为数字，例如 89.37"
             ),
-            error_messages={
-                "required": "必填",
-                "null": "不能为空",
-                "invalid": "应为文字形式的数字，例如 89.37",
-            },
             metadata={"example": "89.37"},
+            error_messages=WORDS,
             **kwargs,
         )
 
@@ -43,7 +39,7 @@ class WholeIn(fields.Integer):
             strict=True,
             allow_none=True,
             validate=validate.Range(-_MOST, _MOST, error="数字太大"),
-            error_messages={"invalid": "应为整数"},
+            error_messages={**WORDS, "invalid": "应为整数"},
             **kwargs,
         )
 

@@ -13,7 +13,7 @@ _DAY = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", re.ASCII)
 MAX_ID = 2**63 - 1
 """The largest id that a BIGINT holds."""
 
-_WORDS: dict[str, str | list[Any] | dict[Any, Any]] = {
+WORDS: dict[str, str | list[Any] | dict[Any, Any]] = {
     "required": "必填",
     "null": "不能为空",
     "invalid": "格式不对",
@@ -49,7 +49,7 @@ class Words(fields.String):
             checks.append(validate.Regexp(pattern, error="格式不对"))
             # A pattern's $ also matches before a line end.
             checks.append(validate.ContainsNoneOf("\n", error="格式不对"))
-        super().__init__(validate=checks, error_messages=_WORDS, **kwargs)
+        super().__init__(validate=checks, error_messages=WORDS, **kwargs)
 
 
 class _Whole(fields.Integer):
@@ -71,7 +71,7 @@ class RowId(_Whole):
         super().__init__(
             strict=strict,
             validate=validate.Range(1, MAX_ID, error="编号不对"),
-            error_messages=_WORDS,
+            error_messages=WORDS,
             **kwargs,
         )
 
@@ -82,7 +82,7 @@ class Count(_Whole):
     def __init__(self, *, most: int, **kwargs: Any) -> None:
         super().__init__(
             validate=validate.Range(1, most, error=f"应为 1 至 {most}"),
-            error_messages=_WORDS,
+            error_messages=WORDS,
             **kwargs,
         )
 
@@ -93,7 +93,7 @@ class OneOf(fields.String):
     def __init__(self, words: list[str], **kwargs: Any) -> None:
         super().__init__(
             validate=validate.OneOf(words, error="可选：" + "、".join(words)),
-            error_messages=_WORDS,
+            error_messages=WORDS,
             **kwargs,
         )
 
@@ -105,7 +105,7 @@ class ListOf(fields.List[Any]):
         super().__init__(
             inner,
             validate=validate.Length(1, most, error=f"应有 1 至 {most} 项"),
-            error_messages=_WORDS,
+            error_messages=WORDS,
             **kwargs,
         )
 
@@ -114,9 +114,7 @@ class Day(fields.Date):
     """A day as ``2026-10-31``, and in no other of ISO's forms."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            error_messages={**_WORDS, "invalid": "应为日期，例如 2026-10-31"}, **kwargs
-        )
+        super().__init__(error_messages={**WORDS, "invalid": "应为日期，例如 2026-10-31"}, **kwargs)
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
@@ -130,7 +128,7 @@ class Flag(fields.Boolean):
     """True or false, and nothing that only looks like it."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(error_messages={**_WORDS, "invalid": "应为 true 或 false"}, **kwargs)
+        super().__init__(error_messages={**WORDS, "invalid": "应为 true 或 false"}, **kwargs)
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
@@ -144,4 +142,4 @@ class NestedIn(fields.Nested):
     """A JSON object inside another."""
 
     def __init__(self, nested: type[Input], **kwargs: Any) -> None:
-        super().__init__(nested, error_messages={**_WORDS, "type": "应为 JSON 对象"}, **kwargs)
+        super().__init__(nested, error_messages={**WORDS, "type": "应为 JSON 对象"}, **kwargs)

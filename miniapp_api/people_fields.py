@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from domain.house_roles import Rights
-from miniapp_api.fields import Count, Flag, Input, RowId, Words
+from miniapp_api.fields import WORDS, Count, Flag, Input, RowId, Words
 
 PAGE_CAP = 100
 _SHARE = r"^(0\.[0-9]{1,8}|1(\.0{1,8})?)$"
@@ -74,6 +74,6 @@ class Optional(fields.String):
                 validate.Length(max=limit, error=f"请在 {limit} 个字以内"),
                 validate.ContainsNoneOf("\0", error="格式不对"),
             ],
-            error_messages={"required": "必填", "null": "不能为空", "invalid": "格式不对"},
+            error_messages=WORDS,
             **kwargs,
         )

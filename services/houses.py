@@ -13,6 +13,7 @@ from domain.errors import Conflict, InvalidInput, NotFound
 from domain.houses import HouseState
 from models import House, HouseMeasure, Occupancy
 from services.audit import record
+from services.retirement import HouseRetired
 from services.scopes import houses_in_scope
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -50,7 +51,7 @@ class Houses:
 
         Raises:
             InvalidInput: no reason, or a number cannot be used.
-            NotFound: no such house.
+            NotFound: no such house. HouseRetired: it is retired.
             ChangeNotLater: a later change is on file already.
         """
         actor.must(Permission.MANAGE_ESTATE)
@@ -113,7 +114,7 @@ class Houses:
 
         Raises:
             InvalidInput: no reason.
-            NotFound: no such house.
+            NotFound: no such house. HouseRetired: it is retired.
             ChangeNotLater: a use that begins on this day or later is on file already.
         """
         actor.must(Permission.MANAGE_ESTATE)
@@ -163,4 +164,6 @@ def _lock(tx: Transaction, actor: Actor, house_id: int) -> House:
     ).scalar_one_or_none()
     if house is None:
         raise NotFound
+    if house.retired_on is not None:
+        raise HouseRetired
     return house

@@ -251,7 +251,11 @@ PEOPLE_BODIES = {
         "expected": {"modulus": None},
         "reason": "x",
     },
-    ("POST", f"{_ESTATE}/meters/{{meter_id}}/retire"): {"reason": "x"},
+    ("POST", f"{_ESTATE}/meters/{{meter_id}}/retire"): {
+        "closing_reading": "1",
+        "closed_on": "2026-10-31",
+        "reason": "x",
+    },
     ("PATCH", "/api/v1/bindings/{binding_id}"): {},
     ("POST", "/api/v1/bindings/applications"): {
         "community": "CH1",

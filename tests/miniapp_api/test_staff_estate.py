@@ -1,5 +1,6 @@
 """Base data over HTTP: shapes, strictness, and the numbers of refusals."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,6 +156,28 @@ class TestHouses:
 
         assert name in str(told["error"]["fields"])
         assert desk("GET", path, 200) == before
+
+    @pytest.mark.parametrize("given", [None, 5, [], "x"])
+    @pytest.mark.parametrize("name", ["floor_no", "layout", "building_area", "handover_date"])
+    def test_every_refusal_of_a_field_is_in_chinese(self, desk, name, given):
+        body = {"building_id": desk.building_id, "room_no": "9", "building_area": "80"}
+        answer = desk.client.post(
+            "/api/v1/staff/houses",
+            headers={"Authorization": f"Bearer {desk.key}"},
+            json=body | {name: given},
+        )
+
+        if answer.status_code != 201:
+            assert not re.search("[A-Za-z]{2}", "".join(refusal(answer, 422)["fields"][name]))
+
+    @pytest.mark.parametrize("name", ["building_id", "room_no", "building_area"])
+    def test_what_is_needed_is_asked_for(self, desk, name):
+        body = {"building_id": desk.building_id, "room_no": "9", "building_area": "80"}
+        del body[name]
+
+        told = desk("POST", "/houses", 422, **body)
+
+        assert told["error"]["fields"] == {name: ["必填"]}
 
     def test_without_what_was_seen_nothing_changes(self, desk):
         path = f"/houses/{desk.house_id}"

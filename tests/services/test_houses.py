@@ -10,6 +10,7 @@ from domain.actors import Permission
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.houses import HouseState
 from services.houses import ChangeNotLater
+from services.retirement import HouseRetired
 from tests import factories
 from tests.factories import actor_without
 
@@ -79,6 +80,17 @@ def uses(database):
             "SELECT state, occupied_from, occupied_until FROM occupancy ORDER BY occupied_from"
         )
     ]
+
+
+@pytest.mark.usefixtures("house_id")
+def test_nothing_changes_of_a_retired_house(change_measure, change_use, database, now, uses):
+    database.do("UPDATE house SET retired_on = '2026-02-01'")
+
+    for change in (change_measure, change_use):
+        with pytest.raises(HouseRetired):
+            change()
+
+    assert (now(), uses()) == ((Decimal("89.37"), Decimal(1)), [])
 
 
 class TestChangeMeasure:
