@@ -21,6 +21,7 @@ from domain.money import format_yuan
 from domain.payment_states import CHANNEL_SHOWN
 from domain.periods import local_date
 from domain.permissions import ROLE_SHOWN
+from domain.phones import mask_typed_phones
 from domain.refund_states import SurplusPolicy
 from domain.transfers import PREPAID_SHOWN, UNPAID_SHOWN
 
@@ -37,6 +38,8 @@ _VALUES: dict[str, Mapping[Any, str]] = {
     "channel": CHANNEL_SHOWN,
     "unpaid": UNPAID_SHOWN,
     "prepaid": PREPAID_SHOWN,
+    "by": {"phone": "手机短信", "mail": "邮件"},
+    "right_kind": {"owned": "产权", "rented": "租赁", "public": "公共", "civil_defence": "人防"},
     "proof": {"code": "新手机验证码", "codes": "新旧手机验证码"},
     "surplus_policy": {
         SurplusPolicy.PREPAID: "转入预存",
@@ -58,6 +61,7 @@ _VALUES: dict[str, Mapping[Any, str]] = {
         "accepted": "已接受",
         "revoked": "已收回",
     },
+    "liable_from_rule": {"handover_date": "交付当日", "next_month_first": "交付次月 1 日"},
     "building_type": {
         "high_rise": "高层",
         "mid_rise": "小高层",
@@ -103,6 +107,7 @@ def say_act(
     told = phrase.replace("{subject}", subject).replace("{changes}", changes).strip()
     more = [*_say_owner(facts, names or {}), *_say_facts(facts)]
     why = next((str(facts[key]).strip() for key in _REASONS if facts.get(key)), "")
+    why = mask_typed_phones(why)
     return on_one_line(
         "，".join(
             [f"{local_date(at)} {actor_name} {told}", *more, *([f"原因：{why}"] if why else [])]

@@ -10,6 +10,8 @@ CLOSED_PHONE = "deleted-"
 """Opens what stands for the phone of a closed account."""
 _MOBILE = re.compile(r"\A1[3-9][0-9]{9}\Z", re.ASCII)
 _SEPARATORS = re.compile(r"[\s\-]")
+_TYPED = re.compile(r"(?<!\d)((?:86[\s\-]?)?1[3-9]\d)[\s\-]?\d{4}[\s\-]?(\d{4})(?!\d)")
+"""Digits of every script, as people type them."""
 
 
 class NotAPhone(InvalidInput):
@@ -39,6 +41,11 @@ def normalise_phone(text: str) -> str:
 def mask_phone(phone: str | None) -> str:
     """Show a phone as ``199****0001``; nothing for none."""
     return f"{phone[:3]}****{phone[-4:]}" if phone else ""
+
+
+def mask_typed_phones(text: str) -> str:
+    """Mask phones in what a person typed, also ``138 1234 5678`` and ``138-1234-5678``."""
+    return _TYPED.sub(r"\1****\2", text)
 
 
 def closed_phone(account_id: int) -> str:

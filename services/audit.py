@@ -7,8 +7,12 @@ from typing import Any
 
 from domain.actors import Actor
 from domain.acts import ACT_SHOWN
+from domain.phones import mask_typed_phones
 from models import AuditEntry
 from services.unit_of_work import Transaction
+
+_TYPED = frozenset({"reason", "note", "wechat_note"})
+"""What people write freely, phones among it."""
 
 
 def record(
@@ -23,6 +27,7 @@ def record(
 ) -> None:
     """Add one audit row; ``facts`` must be JSON and hold no full phone number or secret.
 
+    Phones in reasons and notes are masked here: a row that only grows cannot be rid of them later.
     Changed columns stand in ``before`` and ``after`` by their names, and why in ``reason``: so
     they become sentences (domain/change_sentences.py).
 
@@ -41,10 +46,22 @@ def record(
             subject_type=subject_type,
             subject_id=subject_id,
             community_id=community_id,
-            facts=facts or {},
+            facts=_mask_typed(facts or {}),
             request_id=actor.request_id,
         )
     )
+
+
+def _mask_typed(facts: Mapping[str, Any]) -> dict[str, Any]:
+    masked: dict[str, Any] = {}
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            masked[name] = _mask_typed(value)
+        elif name in _TYPED and isinstance(value, str):
+            masked[name] = mask_typed_phones(value)
+        else:
+            masked[name] = value
+    return masked
 
 
 def sides_of(changes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

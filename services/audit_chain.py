@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select
+from sqlalchemy import Row, Select, Text, cast, func, insert, select
 
 from domain.actors import Actor, Permission
 from models import AuditEntry, AuditLink
@@ -38,19 +38,13 @@ transaction is open for a day, and a clock that is wrong by less raises no alarm
 """
 _SHOWN = 20
 _LOCK = "audit_chain"
-_COLUMNS = (
-    "id",
-    "at",
-    "actor_kind",
-    "actor_id",
-    "actor_name",
-    "action",
-    "subject_type",
-    "subject_id",
-    "community_id",
-    "facts",
-    "request_id",
+_NAMES = tuple(column.key for column in AuditEntry.__table__.columns)
+_COLUMNS = tuple(
+    cast(column, Text).label(column.key) if column.key == "facts" else column
+    for column in AuditEntry.__table__.columns
 )
+"""What is hashed: every column. Facts are the text that PostgreSQL writes of JSONB: one form, with
+all digits of a number, and nothing that only a reader of JSON could stumble over."""
 log = logging.getLogger(__name__)
 
 
@@ -85,12 +79,14 @@ class AuditChain:
     def seal(self, *, actor: Actor) -> int:
         """Link every committed row that has no link yet and return how many there were.
 
-        May run anywhere at any time: whoever comes second waits and finds nothing left.
+        May run anywhere at any time: whoever comes second waits and finds nothing left. The new
+        head goes to the log: links that are taken off the end later are missing from the chain.
         """
         actor.must(Permission.RUN_PLATFORM_WORK)
         linked = 0
-        while count := self.unit_of_work.run(_seal_chunk):
-            linked += count
+        while heads := self.unit_of_work.run(_seal_chunk):
+            linked += len(heads)
+            _log_head(heads[-1])
         return linked
 
     def verify(self, *, actor: Actor, head: str = "") -> ChainReport:
@@ -123,10 +119,7 @@ class AuditChain:
         actor.must(Permission.CHECK_LEDGER)
         actor.must_cover(None)
         report = self.verify(actor=actor)
-        log.info(
-            "the head of the audit chain",
-            extra={"number": report.head.number, "sha256": report.head.sha256},
-        )
+        _log_head(report.head)
 
         def tell(tx: Transaction) -> None:
             if report.holds:
@@ -143,16 +136,19 @@ class AuditChain:
         return len(report.problems)
 
 
-def canonical_bytes(row: Row[Any] | AuditEntry) -> bytes:
-    """Write an audit row so that equal rows have equal bytes and others have not.
+def canonical_bytes(row: Row[Any]) -> bytes:
+    """Write a row of `audit_rows` so that equal rows have equal bytes and others have not.
 
     JSON with sorted keys and no spaces; instants in UTC to the microsecond.
     """
-    values = {name: getattr(row, name) for name in _COLUMNS}
+    values = {name: getattr(row, name) for name in _NAMES}
     values["at"] = _instant(values["at"])
-    return json.dumps(
-        values, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    ).encode()
+    return json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def audit_rows() -> Select[Any]:
+    """Select audit rows as they are hashed."""
+    return select(*_COLUMNS)
 
 
 def link_of(previous: str, linked_at: datetime, content: bytes) -> str:
@@ -165,7 +161,11 @@ def _instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _seal_chunk(tx: Transaction) -> int:
+def _log_head(head: ChainHead) -> None:
+    log.info("the head of the audit chain", extra={"number": head.number, "sha256": head.sha256})
+
+
+def _seal_chunk(tx: Transaction) -> list[ChainHead]:
     tx.hold(_LOCK)
     newest = tx.session.execute(
         select(AuditLink.number, AuditLink.sha256).order_by(AuditLink.number.desc()).limit(1)
@@ -174,14 +174,15 @@ def _seal_chunk(tx: Transaction) -> int:
     floor = tx.session.execute(select(func.max(AuditLink.audit_entry_id))).scalar_one() or 0
     rows = tx.session.execute(
         _unlinked()
-        .with_only_columns(*(getattr(AuditEntry, name) for name in _COLUMNS))
+        .with_only_columns(*_COLUMNS)
         .where(AuditEntry.id > floor - _LOOK_BACK)
         .order_by(AuditEntry.id)
         .limit(_CHUNK)
     ).all()
-    links = []
+    links, heads = [], []
     for row in rows:
         number, previous = number + 1, link_of(previous, tx.now, canonical_bytes(row))
+        heads.append(ChainHead(number, previous))
         links.append(
             {
                 "number": number,
@@ -192,7 +193,7 @@ def _seal_chunk(tx: Transaction) -> int:
         )
     if links:
         tx.session.execute(insert(AuditLink), links)
-    return len(links)
+    return heads
 
 
 def _unlinked() -> Select[int]:
@@ -207,7 +208,7 @@ def _linked() -> Select[Any]:
             AuditLink.sha256,
             AuditLink.audit_entry_id,
             AuditLink.linked_at,
-            *(getattr(AuditEntry, name) for name in _COLUMNS),
+            *_COLUMNS,
         )
         .outerjoin(AuditEntry, AuditEntry.id == AuditLink.audit_entry_id)
         .order_by(AuditLink.number)
@@ -228,6 +229,9 @@ class _Walk:
     horizon: datetime | None = None
     """The newest sealing before the one at hand that left nothing over."""
     problems: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.is_found = self.wanted == START
 
     def step(self, row: Row[Any]) -> None:
         is_slipped_in = self._is_slipped_in(row)

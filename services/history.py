@@ -147,10 +147,11 @@ def _select(session: Session, actor: Actor, which: HistoryFilter) -> Select[Audi
     query = select(AuditEntry).where(_is_seen(actor)).order_by(AuditEntry.id.desc())
     if which.house_id is not None:
         query = query.where(_is_about_house(session, actor, which.house_id))
+    if which.community_id is not None:
+        query = query.where(_is_of_community(which.community_id))
     if who := which.who.strip():
         query = query.where(AuditEntry.actor_name.contains(who, autoescape=True))
     columns = (
-        (AuditEntry.community_id, which.community_id),
         (AuditEntry.subject_type, which.subject_type),
         (AuditEntry.subject_id, which.subject_id),
         (AuditEntry.action, which.action),
@@ -189,6 +190,13 @@ def _is_seen(actor: Actor) -> ColumnElement[bool]:
     houses = select(House.id).where(houses_in_scope(actor))
     of_houses = and_(AuditEntry.subject_type == "house", AuditEntry.subject_id.in_(houses))
     return or_(of_communities, of_houses)
+
+
+def _is_of_community(community_id: int) -> ColumnElement[bool]:
+    """Also what owners did to their house, which names no community."""
+    houses = select(House.id).where(House.community_id == community_id)
+    of_houses = and_(AuditEntry.subject_type == "house", AuditEntry.subject_id.in_(houses))
+    return or_(AuditEntry.community_id == community_id, of_houses)
 
 
 def _is_about_house(session: Session, actor: Actor, house_id: int) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.actors import Actor, Permission
 from domain.cells import BadCell
-from domain.errors import InvalidInput
+from domain.errors import Conflict, InvalidInput
 from domain.estate_fields import HOUSE, read_day, read_values
 from domain.houses import HouseState
 from domain.periods import local_date
@@ -46,6 +46,14 @@ from services.reasons import check_reason
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
 T = TypeVar("T")
+
+
+class HouseWasBilled(Conflict):
+    """A house that was billed stays in its building: the reports name it by that."""
+
+    code = "house_was_billed"
+    message = "房屋已有账单，不能改到别的楼栋"
+
 
 MEASURED = ("billing_area", "fee_coefficient")
 _NAMED = {"building_id", "unit_no", "room_no"}
@@ -134,6 +142,7 @@ class HouseRegister:
             NotFound: no such house, or no such building in its community.
             IsRetired: it is retired. ChangedMeanwhile: somebody changed it since.
             HouseNameTaken: another house of the community is called so.
+            HouseWasBilled: it has bills, and would move to another building.
             ChangeNotLater: a change from that day or later is on file.
         """
         actor.must(Permission.MANAGE_ESTATE)
@@ -207,10 +216,8 @@ class HouseRegister:
             house = lock_house(tx, actor, house_id)
             own = {"house": select(House.id).where(House.id == house_id)}
             apart = {"occupancy": Occupancy.house_id == house_id}
-            bills = tx.session.scalar(
-                select(func.count()).select_from(Bill).where(Bill.house_id == house_id)
-            )
-            found = [*find_referring(tx.session, own, apart), Dependent("账单", bills or 0)]
+            bills = _count_bills(tx, house_id)
+            found = [*find_referring(tx.session, own, apart), Dependent("账单", bills)]
             if listed := tell(found):
                 raise StillUsed(f"不能删除：已有 {listed}，只能停用")
             before = {name: (getattr(house, name), None) for name in HOUSE}
@@ -272,11 +279,14 @@ def apply_changes(
     """Write changes of a locked house and put them on record; nothing where all is so already.
 
     Raises:
-        IsRetired, ChangedMeanwhile, HouseNameTaken, ChangeNotLater, NotFound: see `HouseRegister`.
+        IsRetired, ChangedMeanwhile, HouseNameTaken, HouseWasBilled, ChangeNotLater, NotFound: see
+            `HouseRegister`.
     """
     refuse_retired(house)
     if wanted.get("building_id", house.building_id) != house.building_id:
         hold_building(tx, actor, wanted["building_id"], community_id=house.community_id)
+        if _count_bills(tx, house.id):
+            raise HouseWasBilled
     wanted = _with_billed_area(house, wanted)
     measures = {name: getattr(house, name) for name in MEASURED}
     label = label_of(tx.session, house.id)
@@ -301,6 +311,11 @@ def apply_changes(
         house=label,
         **more,
     )
+
+
+def _count_bills(tx: Transaction, house_id: int) -> int:
+    bills = select(func.count()).select_from(Bill).where(Bill.house_id == house_id)
+    return tx.session.scalar(bills) or 0
 
 
 def _with_billed_area(house: House, wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,8 @@ NO_DATA = {
     "/api/docs",
     "/api/docs/files/<string:name>",
     "/api/v1/openapi.json",
-    "/s/<any('page.css', 'pay.js'):name>",
+    "/s/<any('page.css', 'pay.js', 'reset.js'):name>",
+    "/staff/reset",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -40,6 +41,10 @@ QUERIES = {
     "/api/v1/houses/<row_id:house_id>/statement": "from=2026-10-01&until=2026-11-24",
     "/api/v1/houses/<row_id:house_id>/statement.pdf": "from=2026-10-01&until=2026-11-24",
     "/api/v1/houses/<row_id:house_id>/statement.xlsx": "from=2026-10-01&until=2026-11-24",
+    "/api/v1/staff/buildings": "community=CH1",
+    "/api/v1/staff/cars": "community=CH1",
+    "/api/v1/staff/meters": "community=CH1",
+    "/api/v1/staff/parking-spaces": "community=CH1",
     "/api/v1/staff/houses/<row_id:house_id>/transfer": "cut_on=2026-11-05",
     "/api/v1/staff/payments/<number:number>/life": "community=CH1",
 }
@@ -149,6 +154,8 @@ def _dress(world, now):  # noqa: F811
 def _ids(world):  # noqa: F811
     tables = {
         "bill_id": "bill",
+        "building_id": "building",
+        "community_id": "community",
         "house_id": "house",
         "payment_id": "payment_order",
         "batch_id": "import_batch",

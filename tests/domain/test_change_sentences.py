@@ -79,6 +79,9 @@ class TestSentence:
     def test_large_money_is_exact(self):
         assert say_value("amount_fen", 90_071_992_547_409_931) == "900,719,925,474,099.31 元"
 
+    def test_a_phone_that_somebody_typed_is_masked(self):
+        assert say(reason="来电 138 1234 5678").endswith("，原因：来电 138****5678")
+
     def test_an_act_that_we_no_longer_know(self):
         assert say("did_x", "房屋 1") == "2026-11-23 李工 办理了 did_x（房屋 1）"
 
@@ -111,6 +114,8 @@ class TestValue:
             ("amount_fen", 1, "0.01 元"),
             ("amount_fen", -100, "-1.00 元"),
             ("state", "vacant", "空置"),
+            ("right_kind", "rented", "租赁"),
+            ("by", "mail", "邮件"),
             ("role", "title_holder", "产权人"),
             ("may_pay", True, "是"),
             ("may_pay", False, "否"),

@@ -324,3 +324,16 @@ def test_who_may_only_look_changes_nothing(desk, database):
 
     assert refusal(answer, 403)["code"] == "not_allowed"
     assert desk("GET", f"/houses/{desk.house_id}", 200)["note"] == ""
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("building_area", 89.37), ("note", 3), ("room_no", 3), ("layout", None)]
+)
+def test_what_is_of_another_kind_is_told_in_chinese(desk, field, value):
+    answer = desk.client.post(
+        "/api/v1/staff/houses",
+        json={"building_id": desk.building_id, "room_no": "9", "building_area": "1", field: value},
+        headers={"Authorization": f"Bearer {desk.key}"},
+    )
+
+    assert field in refusal(answer, 422)["fields"]

@@ -39,6 +39,28 @@ class TestRecord:
             }
         ]
 
+    def test_phones_that_people_typed_are_masked_before_they_are_kept(self, unit_of_work, database):
+        unit_of_work.run(
+            lambda tx: record(
+                tx,
+                system_actor("测试"),
+                "owner_changed",
+                subject_type="owner",
+                subject_id=None,
+                facts={
+                    "before": {"note": "女儿 138-1234-5678", "name": "13812345678"},
+                    "after": None,
+                    "reason": "来电 13812345678，+86 139 1234 5678，表号 1381234567",
+                },
+            )
+        )
+
+        assert database.value("SELECT facts FROM audit_entry") == {
+            "before": {"note": "女儿 138****5678", "name": "13812345678"},
+            "after": None,
+            "reason": "来电 138****5678，+86 139****5678，表号 1381234567",
+        }
+
     def test_without_facts_it_is_an_empty_object(self, unit_of_work, database):
         unit_of_work.run(
             lambda tx: record(

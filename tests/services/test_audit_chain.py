@@ -1,11 +1,12 @@
+import json
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from domain.actors import Permission, operator, system_actor
@@ -13,7 +14,7 @@ from domain.errors import NotAllowed
 from models import AuditEntry
 from services import audit_chain
 from services.audit import record
-from services.audit_chain import BROKEN, START, canonical_bytes, link_of
+from services.audit_chain import BROKEN, START, audit_rows, canonical_bytes, link_of
 from tests.factories import actor_without
 from tests.world import ROOT
 
@@ -232,6 +233,31 @@ class TestVerify:
 
         assert report.problems == ("给出的链头不在链中：链可能被重做过",)
 
+    def test_links_taken_off_the_end_are_missed_by_the_head_that_sealing_logged(
+        self, chain, write, tamper, caplog
+    ):
+        write(2)
+        chain.seal(actor=SYSTEM)
+        write(1)
+        with caplog.at_level("INFO"):
+            chain.seal(actor=SYSTEM)
+            chain.seal(actor=SYSTEM)
+        [line] = [one for one in caplog.records if "head of the audit chain" in one.message]
+        tamper("DELETE FROM audit_link WHERE number = 3")
+        tamper("DELETE FROM audit_entry WHERE id = 3")
+
+        assert chain.verify(actor=operator()).holds
+        assert line.number == 3
+        assert not chain.verify(actor=operator(), head=line.sha256).holds
+
+    def test_the_head_of_an_empty_chain_stays_in_it(self, chain, write):
+        head = chain.verify(actor=operator()).head.sha256
+        assert chain.verify(actor=operator(), head=head).holds
+        write(1)
+        chain.seal(actor=SYSTEM)
+
+        assert chain.verify(actor=operator(), head=head).holds
+
     def test_an_old_head_stays_in_the_chain(self, chain, write):
         write(2)
         chain.seal(actor=SYSTEM)
@@ -254,6 +280,7 @@ class TestTell:
         write(2)
         chain.seal(actor=SYSTEM)
         head = chain.verify(actor=operator()).head
+        caplog.clear()
         with caplog.at_level("INFO"):
             assert chain.check_and_tell(actor=SYSTEM) == 0
         [line] = [one for one in caplog.records if "head of the audit chain" in one.message]
@@ -285,59 +312,104 @@ def test_the_tables_only_grow(chain, write, database, table, sql):
         database.do(sql.format(table))
 
 
-@dataclass
-class Entry:
-    """An audit row with no table behind it."""
+TEXTS = st.text(alphabet=st.characters(exclude_characters="\0", codec="utf-8"), max_size=5)
+NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, places=25, min_value=-9, max_value=9)
+FACTS = st.recursive(
+    st.integers() | NUMBERS | TEXTS | st.none() | st.booleans(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
 
-    facts: Any
-    at: datetime = datetime(2026, 11, 23, tzinfo=UTC)
-    id: int = 1
-    actor_kind: str = "staff"
-    actor_id: int | None = 1
-    actor_name: str = "李工"
-    action: str = "tested"
-    subject_type: str = "house"
-    subject_id: int | None = 1
-    community_id: int | None = None
-    request_id: str = ""
+
+def as_json(facts):
+    """Write facts with every digit of their numbers, in the order in which they stand."""
+    if isinstance(facts, dict):
+        inner = ",".join(f"{json.dumps(key)}:{as_json(value)}" for key, value in facts.items())
+        return f"{{{inner}}}"
+    if isinstance(facts, list):
+        return f"[{','.join(map(as_json, facts))}]"
+    return f"{facts + 0:f}" if isinstance(facts, Decimal) else json.dumps(facts)
+
+
+def in_order(facts):
+    """The same with keys sorted, as text that tells a number from a word."""
+    if isinstance(facts, dict):
+        return {key: in_order(facts[key]) for key in sorted(facts)}
+    return [in_order(one) for one in facts] if isinstance(facts, list) else facts
+
+
+def turned(facts):
+    return dict(reversed(list(facts.items()))) if isinstance(facts, dict) else facts
+
+
+@pytest.fixture(scope="module")
+def bytes_of(made_app, test_engine):
+    """The bytes of a row with these columns, once the database has kept it."""
+
+    def bytes_of(facts="{}", **columns):
+        values = {
+            "id": 1,
+            "at": "2026-11-23T00:00:00Z",
+            "actor_kind": "staff",
+            "actor_id": 1,
+            "actor_name": "李工",
+            "action": "tested",
+            "subject_type": "house",
+            "subject_id": 1,
+            "community_id": None,
+            "request_id": "",
+        } | columns
+        with test_engine.connect() as connection:
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+            connection.execute(
+                text(
+                    f"INSERT INTO audit_entry ({', '.join(values)}, facts) VALUES"
+                    f" ({', '.join(f':{name}' for name in values)}, CAST(:facts AS jsonb))"
+                ),
+                values | {"facts": facts},
+            )
+            row = connection.execute(audit_rows().where(AuditEntry.id == values["id"])).one()
+            return canonical_bytes(row)
+
+    return bytes_of
 
 
 class TestCanonicalBytes:
-    @given(
-        st.dictionaries(
-            st.text(alphabet=st.characters(exclude_characters="\0", codec="utf-8"), max_size=5),
-            st.integers(-(10**15), 10**15) | st.text(max_size=5) | st.none() | st.booleans(),
-            max_size=4,
-        )
-    )
-    def test_the_order_of_facts_does_not_matter_and_their_values_do(self, facts):
-        turned = dict(reversed(list(facts.items())))
+    @given(FACTS, FACTS)
+    def test_equal_facts_have_equal_bytes_and_others_have_not(self, bytes_of, one, other):
+        assert bytes_of(as_json(one)) == bytes_of(as_json(turned(one)))
+        is_same = as_json(in_order(one)) == as_json(in_order(other))
+        assert (bytes_of(as_json(one)) == bytes_of(as_json(other))) is is_same
 
-        assert canonical_bytes(Entry(facts)) == canonical_bytes(Entry(turned))
-        assert canonical_bytes(Entry(facts)) != canonical_bytes(Entry({**facts, "新": 0}))
+    def test_an_instant_is_the_same_in_every_zone(self, bytes_of):
+        assert bytes_of(at="2026-11-23T08:00:00+08:00") == bytes_of(at="2026-11-23T00:00:00Z")
 
-    def test_an_instant_is_the_same_in_every_zone(self):
-        at = datetime(2026, 11, 23, 8, tzinfo=timezone(timedelta(hours=8)))
+    @pytest.mark.parametrize("column", AuditEntry.__table__.columns.keys())
+    def test_every_column_counts(self, bytes_of, column):
+        kind = AuditEntry.__table__.columns[column].type.python_type
+        other = {int: 9, str: "9", datetime: "2026-11-23T00:00:00.000001Z"}.get(kind, '{"x": 1}')
 
-        assert canonical_bytes(Entry({}, at)) == canonical_bytes(Entry({}, at.astimezone(UTC)))
-
-    @pytest.mark.parametrize("name", ["id", "actor_kind", "actor_id", "action", "request_id"])
-    def test_every_column_counts(self, name):
-        entry = Entry({})
-        other = Entry({})
-        setattr(other, name, 9 if name.endswith("id") and name != "request_id" else "9")
-
-        assert canonical_bytes(entry) != canonical_bytes(other)
+        assert bytes_of() != bytes_of(**{column: other})
 
     def test_what_is_kept_is_what_was_hashed(self, chain, write, database):
         write(1, share="0.5", tiny=1e-7, nested={"b": [1, None], "a": "，\n"})
         chain.seal(actor=SYSTEM)
 
         with database.session() as session:
-            [entry] = session.query(AuditEntry).all()
-            content = canonical_bytes(entry)
+            content = canonical_bytes(session.execute(audit_rows()).one())
         [link] = database.rows("SELECT sha256, linked_at FROM audit_link")
         assert link["sha256"] == link_of(START, link["linked_at"], content)
+
+    def test_a_number_that_python_cannot_read_stops_neither_sealing_nor_the_check(
+        self, chain, write, tamper
+    ):
+        write(2)
+        tamper("UPDATE audit_entry SET facts = '{\"x\": 1e5000}' WHERE id = 1")
+
+        assert chain.seal(actor=SYSTEM) == 2
+        assert chain.verify(actor=operator()).holds
+        tamper("UPDATE audit_entry SET facts = '{\"x\": 1e5001}' WHERE id = 1")
+        assert "第 1 环" in chain.verify(actor=operator()).problems[0]
 
 
 def test_the_shell_tells_it(app, write, chain, tamper):

@@ -122,6 +122,20 @@ class TestList:
         assert told(action="house_retired") == []
         assert len(told(subject_type="house", subject_id=homes[1].id)) == 1
 
+    def test_by_community_with_what_owners_did_to_their_houses(
+        self, correct, told, homes, services
+    ):
+        for house in homes:
+            services.history.unit_of_work.run(
+                lambda tx, house=house: record(
+                    tx, operator(), "house_bound", subject_type="house", subject_id=house.id
+                )
+            )
+        correct(homes[2])
+
+        assert len(told(community_id=homes[0].community_id)) == 2
+        assert len(told(community_id=homes[2].community_id)) == 2
+
     def test_pages_go_on_where_they_stopped(self, correct, told, homes, services):
         for number in range(5):
             correct(homes[0], str(50 + number))
