@@ -53,7 +53,7 @@ def list_spaces(text: str, before_id: int | None, code: str, login_name: str | N
         click.echo("没有找到车位")
 
 
-@space_cli.command("add", help="添加一个车位，例如 --set 性质=owned。")
+@space_cli.command("add", help="添加一个车位，例如 --set 权属=owned。")
 @_SPACE
 @set_columns
 @in_community

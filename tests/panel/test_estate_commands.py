@@ -148,8 +148,8 @@ def test_a_community_without_buildings_says_how_to_begin(done, database):
 @pytest.mark.usefixtures("here")
 def test_spaces(done, database):
     assert "没有找到车位" in done("space", "list", *HERE)
-    done("space", "add", "B1-001", "--set", "车位性质=owned", "--set", "区域=地下", *HERE)
-    done("space", "add", "B1-0011", "--set", "车位性质=rented", *HERE)
+    done("space", "add", "B1-001", "--set", "权属=owned", "--set", "区域=地下", *HERE)
+    done("space", "add", "B1-0011", "--set", "权属=rented", *HERE)
     done("space", "edit", "B1-001", "--set", "area=12.5", *WHY, *HERE)
     assert "1  B1-001  地下" in done("space", "list", "B1-001", *HERE)
 
