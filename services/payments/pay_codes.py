@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from domain.actors import Actor, Permission
@@ -83,6 +83,8 @@ class PayCodes:
     ) -> CodesMade:
         """Give a house, or every one of a community or building, a code where it has no live one.
 
+        Retired houses get none.
+
         Raises:
             NotFound: there are no such houses.
         """
@@ -90,7 +92,9 @@ class PayCodes:
         actor.must_cover(community_id)
 
         def work(tx: Transaction) -> CodesMade:
-            houses = _read_houses(tx.session, community_id, building, house_id)
+            houses = _read_houses(
+                tx.session, community_id, building, house_id, House.retired_on.is_(None)
+            )
             if not houses:
                 raise NotFound("没有这样的房屋")
             ids = [one.id for one in houses]
@@ -263,12 +267,16 @@ class _HouseRow:
 
 
 def _read_houses(
-    session: Session, community_id: int, building: str | None, house_id: int | None
+    session: Session,
+    community_id: int,
+    building: str | None,
+    house_id: int | None,
+    *which: ColumnElement[bool],
 ) -> list[_HouseRow]:
     query = (
         select(House.id, Building.name, House.unit_no, House.room_no)
         .join(Building, Building.id == House.building_id)
-        .where(House.community_id == community_id)
+        .where(House.community_id == community_id, *which)
         .order_by(Building.id, House.unit_no, House.id)
     )
     if building is not None:

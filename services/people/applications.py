@@ -31,6 +31,7 @@ from services.people.binding_rows import (
 )
 from services.people.rows import lock_house, run_with_phone
 from services.reasons import check_reason
+from services.retirement import hold_house
 from services.scopes import houses_in_scope, in_scope
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -198,6 +199,7 @@ class BindingApplications:
             house = lock_house(tx, actor, house_id or row.house_id or 0)
             if house.community_id != row.community_id:
                 raise NotFound
+            hold_house(tx, house.id)
             account = tx.session.get_one(Account, row.account_id)
             if row.role == "owner":
                 part = _owner_part(tx, house, account.phone, owner_id)

@@ -25,6 +25,7 @@ from services.people.binding_rows import (
     put_newcomer_on_file,
 )
 from services.people.rows import check_words, put_rights, run_with_phone
+from services.retirement import hold_house
 from services.unit_of_work import Transaction, UnitOfWork
 
 INVITATION_LIFE = timedelta(days=7)
@@ -97,6 +98,7 @@ class HouseInvitations:
         def work(tx: Transaction) -> NewInvitation:
             _check(invited, local_date(tx.now))
             house = _lock_own_house(tx, actor.account_id, house_id)
+            hold_house(tx, house_id)
             tx.session.execute(
                 update(HouseInvitation)
                 .where(

@@ -33,6 +33,7 @@ from services.people.part_rows import (
 )
 from services.people.rows import lock_house, put_rights
 from services.reasons import check_reason
+from services.retirement import hold_house
 from services.scopes import houses_in_scope
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
@@ -99,6 +100,7 @@ class HousePeople:
 
         def work(tx: Transaction) -> int:
             house = lock_house(tx, actor, house_id)
+            hold_house(tx, house_id)
             owner = tx.session.execute(
                 select(Owner).where(
                     Owner.id == part.owner_id,

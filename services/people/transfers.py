@@ -43,6 +43,7 @@ from services.people.transfer_rows import (
     write_sellers,
 )
 from services.reasons import check_reason
+from services.retirement import hold_house
 from services.scopes import houses_in_scope
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
@@ -185,6 +186,7 @@ class Transfers:
                     select(HouseTransfer.id).where(HouseTransfer.key_id == claim.id)
                 ).scalar_one()
             house = lock_house(tx, actor, plan.house_id)
+            hold_house(tx, house.id)
             people = read_people_on(tx.session, house.id, plan.cut_on)
             if version_of(house.id, people) != plan.version:
                 raise TransferOutdated

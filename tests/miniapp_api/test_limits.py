@@ -231,9 +231,10 @@ class TestRedisAway:
             all_s = time.monotonic() - began
 
         assert first == 422
-        assert first_s < 0.5 + 0.4
+        # One try of half a second, not three; and not one for each of the thirty that follow.
+        assert first_s < 1.4
         assert answers == [422] * (SIGNING_IN.per_minute - 1) + [429]
-        assert all_s < 2
+        assert all_s - first_s < 30 * 0.5 / 3
 
     def test_health_never_asks_it(self, make_client):
         with socket.create_server(("127.0.0.1", 0)) as silent:

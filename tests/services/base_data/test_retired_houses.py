@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from domain.errors import Conflict
+from domain.errors import Conflict, NotFound
+from domain.house_roles import PersonRole
 from domain.payment_states import PaymentChannel, PayWay
 from domain.periods import calendar_month
 from domain.shares import ShareBy
@@ -15,6 +16,11 @@ from services.fees.pools import NewPool
 from services.meters.register import NewMeter
 from services.payments.money_in import MoneyIn
 from services.payments.order_rows import HowToPay
+from services.people.applications import WantedBinding
+from services.people.invitations import Invited
+from services.people.part_rows import NewPart
+from services.people.transfer_rows import Buyer
+from services.people.transfers import TransferPlan
 from services.retirement import HouseRetired
 from tests import factories
 
@@ -359,3 +365,70 @@ def test_every_refusal_of_these_is_a_conflict():
     assert issubclass(HouseRetired, Conflict)
     assert issubclass(RetireBlocked, Conflict)
     assert calendar_month(NOVEMBER).ends_before == DECEMBER
+
+
+class TestPeople:
+    """Nobody moves into, buys or is bound to a house that is no more; whoever is there may go."""
+
+    @pytest.fixture
+    def owner(self, database, house):
+        with database.session() as session:
+            row = session.get_one(factories.House, house.id)
+            owner = factories.make_owner(session, house=row)
+            account = factories.make_account(session, owner=owner, houses=[row])
+            return factories.owner(account)
+
+    def test_nobody_new(self, services, manager, house, owner, retire, database):
+        with database.session() as session:
+            row = session.get_one(factories.House, house.id)
+            other = factories.make_owner(session, community_id=row.community_id)
+            guest = factories.owner(factories.make_account(session))
+            code = session.get_one(factories.Community, row.community_id).code
+        application_id = services.binding_applications.apply(
+            actor=guest, wanted=WantedBinding(code, "3栋1单元502", "王", "family", "证")
+        )
+        seen = services.transfers.preview(
+            actor=manager, house_id=house.id, cut_on=date(2026, 10, 15)
+        )
+        retire()
+
+        for refused in (
+            lambda: services.house_people.add(
+                actor=manager,
+                house_id=house.id,
+                part=NewPart(other.id, PersonRole.FAMILY),
+                reason="x",
+            ),
+            lambda: services.transfers.carry_out(
+                actor=manager,
+                plan=TransferPlan(house.id, date(2026, 10, 15), [Buyer(name="赵买")], seen.version),
+                reason="x",
+                client_key="transfer-0001",
+            ),
+            lambda: services.binding_applications.approve(
+                actor=manager, application_id=application_id, reason="x"
+            ),
+            lambda: services.invitations.invite(
+                actor=owner, house_id=house.id, invited=Invited("13600000001", "家人", "family")
+            ),
+        ):
+            with pytest.raises(HouseRetired):
+                refused()
+
+    def test_whoever_is_there_may_go(self, services, manager, house, owner, retire, database):
+        retire()
+        person_id = database.value("SELECT id FROM house_person")
+
+        services.house_people.end(
+            actor=manager, person_id=person_id, until=date(2026, 11, 1), reason="合并"
+        )
+
+        assert database.value("SELECT person_until FROM house_person") == date(2026, 11, 1)
+
+    def test_its_door_gets_no_code(self, services, manager, house, retire):
+        retire()
+
+        with pytest.raises(NotFound):
+            services.pay_codes.make(
+                actor=manager, community_id=house.community_id, house_id=house.id
+            )
