@@ -16,6 +16,7 @@ from domain.acts import ACT_SHOWN
 from domain.approvals import APPROVAL_SHOWN
 from domain.field_words import FIELD_SHOWN
 from domain.house_roles import ROLE_SHOWN as PART_SHOWN
+from domain.houses import BUILDING_TYPE_SHOWN, HOUSE_STATE_SHOWN
 from domain.meters import KIND_SHOWN
 from domain.money import format_yuan
 from domain.payment_states import CHANNEL_SHOWN
@@ -47,12 +48,7 @@ _VALUES: dict[str, Mapping[Any, str]] = {
         SurplusPolicy.ASK: "由人决定",
     },
     "state": {
-        "unsold": "未售",
-        "delivered": "已交付",
-        "vacant": "空置",
-        "renovating": "装修中",
-        "occupied": "自住",
-        "rented": "出租",
+        **HOUSE_STATE_SHOWN,
         "pending": "待审核",
         "approved": "已同意",
         "rejected": "已拒绝",
@@ -62,14 +58,7 @@ _VALUES: dict[str, Mapping[Any, str]] = {
         "revoked": "已收回",
     },
     "liable_from_rule": {"handover_date": "交付当日", "next_month_first": "交付次月 1 日"},
-    "building_type": {
-        "high_rise": "高层",
-        "mid_rise": "小高层",
-        "multi_storey": "多层",
-        "villa": "别墅",
-        "commercial": "商业",
-        "mixed": "混合",
-    },
+    "building_type": BUILDING_TYPE_SHOWN,
 }
 _CONTROLS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _OWN_NAMES = (

@@ -27,6 +27,24 @@ class BuildingType(StrEnum):
     MIXED = "mixed"
 
 
+HOUSE_STATE_SHOWN = {
+    HouseState.UNSOLD: "未售",
+    HouseState.DELIVERED: "已交付",
+    HouseState.VACANT: "空置",
+    HouseState.RENOVATING: "装修中",
+    HouseState.OCCUPIED: "自住",
+    HouseState.RENTED: "出租",
+}
+BUILDING_TYPE_SHOWN = {
+    BuildingType.HIGH_RISE: "高层",
+    BuildingType.MID_RISE: "小高层",
+    BuildingType.MULTI_STOREY: "多层",
+    BuildingType.VILLA: "别墅",
+    BuildingType.COMMERCIAL: "商业",
+    BuildingType.MIXED: "混合",
+}
+
+
 class SpaceRight(StrEnum):
     """By what right a parking space is used; 产权/租赁/公共/人防."""
 

@@ -9,12 +9,12 @@ from decimal import Decimal
 from sqlalchemy import func, select, update
 
 from domain.actors import Actor, Permission
-from domain.errors import Conflict, InvalidInput, NotFound
+from domain.errors import Conflict, InvalidInput
 from domain.houses import HouseState
 from models import House, HouseMeasure, Occupancy
 from services.audit import record
 from services.retirement import HouseRetired
-from services.scopes import houses_in_scope
+from services.scopes import lock_house
 from services.unit_of_work import Transaction, UnitOfWork
 
 _STEP = Decimal("0.0001")
@@ -159,11 +159,7 @@ class Houses:
 
 
 def _lock(tx: Transaction, actor: Actor, house_id: int) -> House:
-    house = tx.session.execute(
-        select(House).where(House.id == house_id, houses_in_scope(actor)).with_for_update()
-    ).scalar_one_or_none()
-    if house is None:
-        raise NotFound
+    house = lock_house(tx, actor, house_id)
     if house.retired_on is not None:
         raise HouseRetired
     return house

@@ -8,6 +8,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from domain.actors import EVERYWHERE, Actor, DataScope
 from domain.errors import NotFound
 from models import BillBatch, Building, Community, House, Staff, StaffScope
+from services.unit_of_work import Transaction
 
 
 def scope_of(session: Session, *, staff_id: int, sees_all: bool) -> DataScope:
@@ -91,6 +92,23 @@ def staff_in_scope(actor: Actor) -> ColumnElement[bool]:
     )
     beyond = exists().where(StaffScope.staff_id == Staff.id, ~is_ours)
     return and_(~Staff.sees_all, ~beyond)
+
+
+def lock_house(tx: Transaction, actor: Actor, house_id: int) -> House:
+    """Lock a house in scope: whoever changes it or its people does so, one after another.
+
+    Raises:
+        NotFound: there is none.
+    """
+    house = tx.session.execute(
+        select(House)
+        .where(House.id == house_id, houses_in_scope(actor))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).scalar_one_or_none()
+    if house is None:
+        raise NotFound
+    return house
 
 
 def must_see(

@@ -8,33 +8,33 @@ from datetime import date
 from typing import Any, TypeVar
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.exc import IntegrityError
 
 from domain.actors import Actor, Permission
 from domain.cells import BadCell
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.estate_fields import BUILDING, UNIT, UNIT_NO, read_values
 from domain.periods import local_date
-from models import Building, BuildingUnit, Community, House, SharePool
+from models import Building, BuildingUnit, House, SharePool
 from services.base_data.changes import (
-    IsRetired,
     RetireBlocked,
     StillUsed,
     check_day,
     check_reason_for,
     check_seen,
+    hold_community,
     note,
     note_added,
     put,
     refuse_retired,
     restore,
     retire,
+    run_unless,
 )
 from services.bills.freshness import hold_reviews
 from services.dependents import Dependent, find_referring, tell
 from services.reasons import check_reason
 from services.scopes import buildings_in_scope
-from services.unit_of_work import Transaction, UnitOfWork, violates
+from services.unit_of_work import Transaction, UnitOfWork
 
 T = TypeVar("T")
 
@@ -66,12 +66,7 @@ class BuildingRegister:
         values = read_values(BUILDING, {"name": "", **building}, today=today)
 
         def work(tx: Transaction) -> int:
-            community = tx.session.execute(
-                select(Community).where(Community.id == community_id).with_for_update(read=True)
-            ).scalar_one_or_none()
-            if community is None:
-                raise NotFound
-            refuse_retired(community)
+            hold_community(tx, community_id)
             row = Building(community_id=community_id, **values)
             tx.session.add(row)
             tx.session.flush()
@@ -195,11 +190,7 @@ class BuildingRegister:
 
         def work(tx: Transaction) -> None:
             row = _lock(tx, actor, building_id)
-            community = tx.session.execute(
-                select(Community).where(Community.id == row.community_id).with_for_update(read=True)
-            ).scalar_one()
-            if community.retired_on is not None:
-                raise IsRetired("所在小区已停用，请先恢复小区")
+            hold_community(tx, row.community_id)
             if changed := restore(row):
                 _note(tx, actor, "building_restored", row, changed, reason)
 
@@ -231,18 +222,12 @@ class BuildingRegister:
             _note(tx, actor, "building_removed", row, gone, reason)
             tx.session.execute(delete(Building).where(Building.id == building_id))
 
-        try:
-            self.unit_of_work.run(work)
-        except IntegrityError as error:
-            raise StillUsed from error
+        run_unless(self.unit_of_work, work, StillUsed)
 
     def _named(self, work: Callable[[Transaction], T]) -> T:
-        try:
-            return self.unit_of_work.run(work)
-        except IntegrityError as error:
-            if violates(error, "uq_building_community_id"):
-                raise BuildingNameTaken from error
-            raise
+        return run_unless(
+            self.unit_of_work, work, BuildingNameTaken, rule="uq_building_community_id"
+        )
 
 
 def _read_unit_no(unit_no: str, today: date) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.exc import IntegrityError
 
 from domain.actors import Actor, Permission
 from domain.errors import Conflict, InvalidInput, NotFound
@@ -17,16 +16,17 @@ from models import Car, Community, Owner, ParkingSpace
 from services.base_data.changes import (
     check_reason_for,
     check_seen,
+    hold_community,
     note,
     note_added,
     put,
-    refuse_retired,
+    run_unless,
 )
 from services.base_data.house_lists import PAGE_LIMIT
 from services.base_data.space_rows import check_references
 from services.reasons import check_reason
 from services.scopes import in_scope
-from services.unit_of_work import Transaction, UnitOfWork, violates
+from services.unit_of_work import Transaction, UnitOfWork
 
 T = TypeVar("T")
 
@@ -119,10 +119,7 @@ class CarRegister:
         values = read_values(CAR, {"plate_no": "", **car}, today=today)
 
         def work(tx: Transaction) -> int:
-            community = tx.session.get(Community, community_id)
-            if community is None:
-                raise NotFound
-            refuse_retired(community)
+            hold_community(tx, community_id)
             check_references(tx, community_id, values)
             row = Car(community_id=community_id, created_at=tx.now, **values)
             tx.session.add(row)
@@ -190,12 +187,7 @@ class CarRegister:
         self.unit_of_work.run(work)
 
     def _plated(self, work: Callable[[Transaction], T]) -> T:
-        try:
-            return self.unit_of_work.run(work)
-        except IntegrityError as error:
-            if violates(error, "uq_car_community_id"):
-                raise PlateTaken from error
-            raise
+        return run_unless(self.unit_of_work, work, PlateTaken, rule="uq_car_community_id")
 
 
 def _lock(tx: Transaction, actor: Actor, car_id: int) -> Car:

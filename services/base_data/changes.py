@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from domain.actors import Actor
 from domain.cells import BadCell
-from domain.errors import Conflict, InvalidInput
+from domain.errors import Conflict, InvalidInput, NotFound
 from domain.estate_fields import BILLED, as_json, is_same, read_day
+from models import Community
 from services.audit import record
 from services.reasons import check_reason
-from services.unit_of_work import Transaction
+from services.unit_of_work import Transaction, UnitOfWork, violates
 
 Changed = dict[str, tuple[Any, Any]]
 """Before and after, by column."""
-_REASON_LIMIT = 200
+T = TypeVar("T")
 
 
 class ChangedMeanwhile(Conflict):
@@ -45,12 +49,6 @@ class IsRetired(Conflict):
 
     code = "is_retired"
     message = "已停用，请先恢复再修改"
-
-
-class HasRow(Protocol):
-    """A row of base data."""
-
-    id: Any
 
 
 def check_reason_for(reason: str, columns: Mapping[str, object]) -> str:
@@ -183,6 +181,43 @@ def restore(row: Any) -> Changed:
         return {}
     row.retired_on = None
     return {"retired_on": (day, None)}
+
+
+def hold_community(tx: Transaction, community_id: int) -> Community:
+    """Keep a community from being retired until the transaction ends.
+
+    Raises:
+        NotFound: there is none.
+        IsRetired: it is retired.
+    """
+    community = tx.session.execute(
+        select(Community).where(Community.id == community_id).with_for_update(read=True)
+    ).scalar_one_or_none()
+    if community is None:
+        raise NotFound
+    if community.retired_on is not None:
+        raise IsRetired("所在小区已停用，请先恢复小区")
+    return community
+
+
+def run_unless(
+    unit_of_work: UnitOfWork,
+    work: Callable[[Transaction], T],
+    refusal: type[Conflict],
+    *,
+    rule: str = "",
+) -> T:
+    """Run work; where it breaks a rule of the database, by default any, say so in our words.
+
+    Raises:
+        Conflict: the refusal, when the rule was broken.
+    """
+    try:
+        return unit_of_work.run(work)
+    except IntegrityError as error:
+        if not rule or violates(error, rule):
+            raise refusal from error
+        raise
 
 
 def refuse_retired(row: Any) -> None:

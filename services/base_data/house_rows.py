@@ -25,6 +25,7 @@ from models import (
     PaymentOrderBill,
     PrepaidAccount,
 )
+from services import scopes
 from services.base_data.changes import refuse_retired
 from services.bills.freshness import hold_reviews
 from services.estate import house_label_column
@@ -51,12 +52,7 @@ def lock_house(tx: Transaction, actor: Actor, house_id: int) -> House:
     if community_id is None:
         raise NotFound
     hold_reviews(tx.session, [community_id])
-    return tx.session.execute(
-        select(House)
-        .where(House.id == house_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).scalar_one()
+    return scopes.lock_house(tx, actor, house_id)
 
 
 def hold_building(

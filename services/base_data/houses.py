@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any, TypeVar
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.exc import IntegrityError
 
 from domain.actors import Actor, Permission
 from domain.cells import BadCell
@@ -16,7 +15,7 @@ from domain.errors import Conflict, InvalidInput
 from domain.estate_fields import HOUSE, read_day, read_values
 from domain.houses import HouseState
 from domain.periods import local_date
-from models import Bill, Building, Community, House, HouseMeasure, Occupancy
+from models import Bill, Building, House, HouseMeasure, Occupancy
 from services.base_data.changes import (
     IsRetired,
     RetireBlocked,
@@ -24,12 +23,14 @@ from services.base_data.changes import (
     check_day,
     check_reason_for,
     check_seen,
+    hold_community,
     note,
     note_added,
     put,
     refuse_retired,
     restore,
     retire,
+    run_unless,
 )
 from services.base_data.house_rows import (
     HouseNameTaken,
@@ -43,7 +44,7 @@ from services.bills.freshness import hold_reviews
 from services.dependents import Dependent, find_referring, tell
 from services.houses import ChangeNotLater
 from services.reasons import check_reason
-from services.unit_of_work import Transaction, UnitOfWork, violates
+from services.unit_of_work import Transaction, UnitOfWork
 
 T = TypeVar("T")
 
@@ -96,9 +97,7 @@ class HouseRegister:
 
         def work(tx: Transaction) -> int:
             building = hold_building(tx, actor, building_id)
-            community = tx.session.get_one(Community, building.community_id)
-            if community.retired_on is not None:
-                raise IsRetired("小区已停用，请先恢复")
+            hold_community(tx, building.community_id)
             hold_reviews(tx.session, [building.community_id])
             tx.hold(f"houses:{building.community_id}")
             row = House(community_id=building.community_id, building_id=building_id, **values)
@@ -226,18 +225,10 @@ class HouseRegister:
             tx.session.execute(delete(Occupancy).where(Occupancy.house_id == house_id))
             tx.session.execute(delete(House).where(House.id == house_id))
 
-        try:
-            self.unit_of_work.run(work)
-        except IntegrityError as error:
-            raise StillUsed from error
+        run_unless(self.unit_of_work, work, StillUsed)
 
     def _named(self, work: Callable[[Transaction], T]) -> T:
-        try:
-            return self.unit_of_work.run(work)
-        except IntegrityError as error:
-            if violates(error, "uq_house_building_id"):
-                raise HouseNameTaken from error
-            raise
+        return run_unless(self.unit_of_work, work, HouseNameTaken, rule="uq_house_building_id")
 
 
 def read_house_changes(

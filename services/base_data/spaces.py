@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.exc import IntegrityError
 
 from domain.actors import Actor, Permission
 from domain.errors import Conflict, InvalidInput, NotFound
@@ -17,18 +16,19 @@ from domain.estate_fields import SPACE, read_values
 from domain.periods import local_date
 from models import Building, Car, Community, House, Owner, ParkingSpace
 from services.base_data.changes import (
-    IsRetired,
     RetireBlocked,
     StillUsed,
     check_day,
     check_reason_for,
     check_seen,
+    hold_community,
     note,
     note_added,
     put,
     refuse_retired,
     restore,
     retire,
+    run_unless,
 )
 from services.base_data.house_lists import PAGE_LIMIT
 from services.base_data.space_rows import check_references
@@ -36,7 +36,7 @@ from services.dependents import find_referring, tell
 from services.estate import house_label_column
 from services.reasons import check_reason
 from services.scopes import in_scope
-from services.unit_of_work import Transaction, UnitOfWork, violates
+from services.unit_of_work import Transaction, UnitOfWork
 
 T = TypeVar("T")
 
@@ -127,12 +127,7 @@ class SpaceRegister:
         values = read_values(SPACE, {"space_no": "", "right_kind": None, **space}, today=today)
 
         def work(tx: Transaction) -> int:
-            community = tx.session.execute(
-                select(Community).where(Community.id == community_id).with_for_update(read=True)
-            ).scalar_one_or_none()
-            if community is None:
-                raise NotFound
-            refuse_retired(community)
+            hold_community(tx, community_id)
             check_references(tx, community_id, values)
             row = ParkingSpace(community_id=community_id, created_at=tx.now, **values)
             tx.session.add(row)
@@ -220,11 +215,7 @@ class SpaceRegister:
 
         def work(tx: Transaction) -> None:
             row = _lock(tx, actor, space_id)
-            community = tx.session.execute(
-                select(Community).where(Community.id == row.community_id).with_for_update(read=True)
-            ).scalar_one()
-            if community.retired_on is not None:
-                raise IsRetired("所在小区已停用，请先恢复小区")
+            hold_community(tx, row.community_id)
             if changed := restore(row):
                 _note(tx, actor, "space_restored", row, changed, reason)
 
@@ -250,18 +241,12 @@ class SpaceRegister:
             _note(tx, actor, "space_removed", row, gone, reason)
             tx.session.execute(delete(ParkingSpace).where(ParkingSpace.id == space_id))
 
-        try:
-            self.unit_of_work.run(work)
-        except IntegrityError as error:
-            raise StillUsed from error
+        run_unless(self.unit_of_work, work, StillUsed)
 
     def _numbered(self, work: Callable[[Transaction], T]) -> T:
-        try:
-            return self.unit_of_work.run(work)
-        except IntegrityError as error:
-            if violates(error, "uq_parking_space_community_id"):
-                raise SpaceNoTaken from error
-            raise
+        return run_unless(
+            self.unit_of_work, work, SpaceNoTaken, rule="uq_parking_space_community_id"
+        )
 
 
 def _lock(tx: Transaction, actor: Actor, space_id: int) -> ParkingSpace:

@@ -29,10 +29,10 @@ from services.people.binding_rows import (
     present_part,
     put_newcomer_on_file,
 )
-from services.people.rows import lock_house, run_with_phone
+from services.people.rows import run_with_phone
 from services.reasons import check_reason
 from services.retirement import hold_house
-from services.scopes import houses_in_scope, in_scope
+from services.scopes import houses_in_scope, in_scope, lock_house
 from services.unit_of_work import Transaction, UnitOfWork
 
 PENDING_AT_ONCE = 5

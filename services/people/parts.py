@@ -31,10 +31,10 @@ from services.people.part_rows import (
     read_people,
     show_share,
 )
-from services.people.rows import lock_house, put_rights
+from services.people.rows import put_rights
 from services.reasons import check_reason
 from services.retirement import hold_house
-from services.scopes import houses_in_scope
+from services.scopes import houses_in_scope, lock_house
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
 T = TypeVar("T")

@@ -61,20 +61,6 @@ def lock_owner(tx: Transaction, actor: Actor, owner_id: int) -> Owner:
     return owner
 
 
-def lock_house(tx: Transaction, actor: Actor, house_id: int) -> House:
-    """Lock a house in scope: whoever changes its people does so, one after another.
-
-    Raises:
-        NotFound: there is none.
-    """
-    house = tx.session.execute(
-        select(House).where(House.id == house_id, houses_in_scope(actor)).with_for_update()
-    ).scalar_one_or_none()
-    if house is None:
-        raise NotFound
-    return house
-
-
 def check_community(session: Session, actor: Actor, community_id: int) -> None:
     """Refuse a community that is not wholly in scope.
 

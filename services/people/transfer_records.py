@@ -30,9 +30,8 @@ from models import (
 )
 from services.audit import record
 from services.people.endings import end_bindings
-from services.people.rows import lock_house
 from services.reasons import check_reason
-from services.scopes import houses_in_scope
+from services.scopes import houses_in_scope, lock_house
 from services.unit_of_work import Transaction, UnitOfWork
 
 

@@ -19,7 +19,7 @@ from services.approvals.requests import Payout, RequestPending, check_payout
 from services.audit import record
 from services.keys import check_key, claim_key, staff_subject
 from services.people.part_rows import check_house_shares
-from services.people.rows import lock_house, run_with_phone
+from services.people.rows import run_with_phone
 from services.people.transfer_facts import (
     TransferBill,
     TransferPerson,
@@ -44,7 +44,7 @@ from services.people.transfer_rows import (
 )
 from services.reasons import check_reason
 from services.retirement import hold_house
-from services.scopes import houses_in_scope
+from services.scopes import houses_in_scope, lock_house
 from services.unit_of_work import Transaction, UnitOfWork, violates
 
 _ACTION = "house_transfer"
