@@ -50,6 +50,9 @@ class Permission(StrEnum):
     MANAGE_OWN_BINDINGS = "manage_own_bindings"
     MANAGE_OWN_PRIVACY = "manage_own_privacy"
     VIEW_PRIVACY_REQUESTS = "view_privacy_requests"
+    HAND_IN_FILES = "hand_in_files"
+    HAND_IN_DOCUMENTS = "hand_in_documents"
+    FOLLOW_FILE_LINKS = "follow_file_links"
 
 
 class Role(StrEnum):
@@ -117,6 +120,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.TRANSFER_HOUSES,
             _P.REVIEW_BINDINGS,
             _P.VIEW_PRIVACY_REQUESTS,
+            _P.HAND_IN_FILES,
+            _P.HAND_IN_DOCUMENTS,
         }
     ),
     Role.FINANCE: frozenset(
@@ -167,9 +172,11 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.REVEAL_PHONES,
             _P.TRANSFER_HOUSES,
             _P.REVIEW_BINDINGS,
+            _P.HAND_IN_FILES,
+            _P.HAND_IN_DOCUMENTS,
         }
     ),
-    Role.ENGINEER: frozenset({_P.READ_METERS}),
+    Role.ENGINEER: frozenset({_P.READ_METERS, _P.HAND_IN_FILES, _P.HAND_IN_DOCUMENTS}),
     Role.AUDITOR: frozenset(
         {
             _P.VIEW_HISTORY,

@@ -78,7 +78,16 @@ PRIVACY = Rate("privacy", 30, _account)
 """Consents, copies of one's data and closing one's account: a handful in a year."""
 KEEPING_ESTATE = Rate("keeping_estate", 240, _staff)
 """A clerk who types searches four times a second; a preview computes some dozens of bills."""
+FILES = Rate("files", 60, _account)
+"""Nine photos for a repair, and some tries; each is drawn anew in a tenth of a second of a core."""
+STAFF_FILES = Rate("staff_files", 60, _staff)
+"""As above, for orders and tasks on the way."""
+FOLLOWING_LINKS = Rate("following_links", 600, _address)
+"""Anybody with a link may ask these; a page shows some dozens of small photos."""
 RATES = (
+    FILES,
+    STAFF_FILES,
+    FOLLOWING_LINKS,
     SIGNING_IN,
     PAYING,
     READING_METERS,

@@ -41,6 +41,7 @@ from models.estate import (
     Occupancy,
 )
 from models.fees import FeeItem, FeeStandard
+from models.files import StoredFile
 from models.imports import ImportBatch, ImportFile, ImportStep
 from models.late_fees import BillLateFee, LateFeePause, LateFeeRule
 from models.merchants import CommunityMerchant, PayCode
@@ -159,6 +160,7 @@ __all__ = [
     "StaffSession",
     "StaffTask",
     "StaffToken",
+    "StoredFile",
     "Suspense",
     "SuspenseResolution",
     "TransferDebt",

@@ -52,6 +52,7 @@ NOT_PERSONAL = {
     "refund": "refused_because",
     "share_pool": "building_ids source_document",
     "staff_task": "kind subject",
+    "stored_file": "content_type sha256",
     "suspense": "reason",
     "wechat_identity": "appid",
 }

@@ -35,6 +35,8 @@ REVIEWED = {
     ("POST", "/p/<door_token:token>/payments/<door_token:visit>/refresh"),
     # Whoever holds a printed receipt may ask whether it is true.
     ("GET", "/r/<door_token:token>"),
+    # Whoever was shown a file holds a link to it, signed for minutes.
+    ("GET", "/api/v1/files/<row_id:file_id>"),
     # Machines that watch; the numbers ask for their own token.
     ("GET", "/healthz"),
     ("GET", "/readyz"),
@@ -49,6 +51,7 @@ PLATFORM = {
     ("POST", "/wechat/<any(official, miniapp):account_name>"),
 }
 OWNER = {
+    ("POST", "/api/v1/photos"),
     ("DELETE", "/api/v1/sessions"),
     ("DELETE", "/api/v1/sessions/current"),
     ("GET", "/api/v1/bills"),
@@ -94,6 +97,8 @@ OWNER = {
 STAFF = {
     ("GET", "/api/v1/staff/history"),
     ("GET", "/api/v1/staff/history.xlsx"),
+    ("POST", "/api/v1/staff/photos"),
+    ("POST", "/api/v1/staff/documents"),
     ("GET", "/api/v1/staff/imports"),
     ("GET", "/api/v1/staff/imports/<row_id:batch_id>"),
     ("GET", "/api/v1/staff/imports/<row_id:batch_id>/errors.xlsx"),
