@@ -133,7 +133,7 @@ def simulator(simulator_process):
 
 
 @pytest.fixture
-def settings(simulator):
+def settings(simulator, tmp_path):
     return Settings.from_env(
         {
             **simulator.credentials,
@@ -143,6 +143,7 @@ def settings(simulator):
             "SECRET_KEY": "only-for-tests",
             "PUBLIC_BASE_URL": "https://anju.example",
             "TRUSTED_HOSTS": "anju.example",
+            "FILES_DIR": str(tmp_path / "files"),
         }
     )
 

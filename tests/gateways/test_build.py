@@ -17,7 +17,15 @@ class TestBuild:
     def test_every_probe_works_and_says_so_in_chinese(self, gateways):
         said = {probe.name: probe.check() for probe in gateways.probes}
 
-        assert list(said) == ["微信小程序", "微信公众号", "微信支付", "支付宝", "短信", "邮件"]
+        assert list(said) == [
+            "微信小程序",
+            "微信公众号",
+            "微信支付",
+            "支付宝",
+            "短信",
+            "邮件",
+            "文件存储",
+        ]
         assert all(any("一" <= letter <= "鿿" for letter in line) for line in said.values())
 
     def test_unknown_sms_provider(self, settings, redis, clock):
