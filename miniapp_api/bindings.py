@@ -7,10 +7,11 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from miniapp_api.documentation import ApiBlueprint
-from miniapp_api.fields import Day, Input, NestedIn, OneOf, RowId, Words
+from miniapp_api.fields import Day, Input, NestedIn, OneOf, PhotoIds, RowId, Words
 from miniapp_api.limits import BINDING, limited
 from miniapp_api.people_fields import IdOut, RightsIn, RightsOut, read_rights
 from miniapp_api.security import actor, own_services, signed_in, visit
+from miniapp_api.stored_files import FileOut
 from services.people.applications import WantedBinding
 from services.people.invitations import Invited, NewInvitation
 
@@ -56,6 +57,7 @@ class ApplicationIn(Input):
     name = Words(limit=50, required=True)
     role = OneOf(["owner", "family", "tenant"], required=True)
     proof = Words(limit=500, required=True, metadata={"example": "不动产权证号 …"})
+    photo_ids = PhotoIds()
 
 
 class OwnApplicationOut(Schema):
@@ -72,6 +74,7 @@ class OwnApplicationOut(Schema):
     created_at = fields.AwareDateTime(required=True)
     decided_at = fields.AwareDateTime(required=True, allow_none=True)
     decision_note = fields.String(required=True)
+    photos = fields.List(fields.Nested(FileOut), required=True)
 
 
 class OwnApplicationsOut(Schema):

@@ -9,6 +9,8 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
+from domain.files import PHOTOS_PER_SUBJECT
+
 _DAY = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", re.ASCII)
 MAX_ID = 2**63 - 1
 """The largest id that a BIGINT holds."""
@@ -107,6 +109,19 @@ class ListOf(fields.List[Any]):
             validate=validate.Length(1, most, error=f"应有 1 至 {most} 项"),
             error_messages=WORDS,
             **kwargs,
+        )
+
+
+class PhotoIds(fields.List[Any]):
+    """Photos that were handed in before, at most nine; none where it is left out."""
+
+    def __init__(self) -> None:
+        error = f"最多 {PHOTOS_PER_SUBJECT} 张照片"
+        super().__init__(
+            RowId(),
+            validate=validate.Length(0, PHOTOS_PER_SUBJECT, error=error),
+            error_messages=WORDS,
+            load_default=(),
         )
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from domain.files import FileSubject
 from domain.house_roles import ROLE_SHOWN
 from domain.houses import house_label
 from domain.phones import mask_phone
 from models import Account, BindingApplication, Building, Community, House
+from services.files.attaching import FileView, files_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class ApplicationView:
     phone_masked: str = ""
     house_id: int | None = None
     house: str = ""
+    photos: Sequence[FileView] = ()
+    """Photos of papers that prove it."""
 
 
 def read_applications(
@@ -55,6 +60,11 @@ def read_applications(
         .order_by(BindingApplication.id.desc())
         .limit(limit)
     ).all()
+    photos = files_of(
+        session,
+        subject_type=FileSubject.BINDING_APPLICATION,
+        subject_ids=[row.id for row, *_ in rows],
+    )
     return [
         ApplicationView(
             row.id,
@@ -71,6 +81,7 @@ def read_applications(
             mask_phone(phone),
             row.house_id,
             house_label(building, unit_no, room_no) if row.house_id else "",
+            photos[row.id],
         )
         for row, community, phone, building, unit_no, room_no in rows
     ]

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 
 from domain.actors import Actor, Permission, staff_id_of
 from domain.errors import Conflict, InvalidInput, NotFound, NotSignedIn, TooMany
+from domain.files import FileSubject
 from domain.house_roles import OWNING_ROLES
 from models import (
     Account,
@@ -21,6 +22,7 @@ from models import (
 )
 from services.audit import record
 from services.estate import find_community, find_house
+from services.files.attaching import attach_photos
 from services.people.application_rows import ApplicationView, for_applicant, read_applications
 from services.people.binding_rows import (
     Newcomer,
@@ -64,13 +66,17 @@ class ApplicationDecided(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class WantedBinding:
-    """What somebody asks for: the community by code or name, the house in words, and proof."""
+    """What somebody asks for: the community by code or name, the house in words, and proof.
+
+    ``photo_ids`` are photos of papers that they handed in before.
+    """
 
     community: str
     house: str
     name: str
     role: str
     proof: str
+    photo_ids: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,7 @@ class BindingApplications:
 
         Raises:
             InvalidInput: a field cannot be used, or there is no such community.
+            NotFound: a photo is not theirs, or was used before.
             AlreadyApplied: the same waits to be decided.
             TooManyApplications: five wait already, or ten were made within a day.
         """
@@ -113,6 +120,14 @@ class BindingApplications:
             )
             tx.session.add(row)
             tx.session.flush()
+            attach_photos(
+                tx,
+                actor=actor,
+                photo_ids=wanted.photo_ids,
+                subject_type=FileSubject.BINDING_APPLICATION,
+                subject_id=row.id,
+                community_id=community_id,
+            )
             _note(tx, actor, "binding_applied", row, before=None, reason="")
             return row.id
 

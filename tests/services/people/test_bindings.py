@@ -18,6 +18,7 @@ from services.people.binding_rows import AlreadyBound
 from services.people.invitations import Invited, TooManyInvitations
 from tests import factories
 from tests.factories import actor_without
+from tests.gateways.test_photos import photo
 
 PHONE = "18800000001"
 WIFE = Invited(PHONE, "王太太", "family")
@@ -104,6 +105,24 @@ class TestApply:
         assert (review.house_id, review.house) == (place.house_id, "3栋1单元502")
         assert review.phone_masked == "188****0001"
         assert audit("binding_applied")[0]["before"] is None
+
+    def test_photos_of_papers_are_shown_to_whoever_reviews(
+        self, apply, services, stranger, sign_up, place
+    ):
+        photo_ids = [
+            services.file_desk.take_photo(actor=stranger, content=photo()).id for _ in range(2)
+        ]
+        foreign = services.file_desk.take_photo(actor=sign_up("18800000077"), content=photo()).id
+
+        with pytest.raises(NotFound):
+            apply(photo_ids=[*photo_ids, foreign])
+        assert services.binding_applications.list_own(actor=stranger) == []
+        apply(photo_ids=photo_ids)
+
+        [own] = services.binding_applications.list_own(actor=stranger)
+        [review] = services.binding_applications.list_applications(actor=place.clerk)
+        assert [one.id for one in own.photos] == photo_ids
+        assert [one.id for one in review.photos] == photo_ids
 
     def test_the_answer_does_not_tell_whether_there_is_such_a_house(
         self, apply, services, stranger
