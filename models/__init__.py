@@ -32,6 +32,7 @@ from models.doors import (
     SignInAttempt,
     StaffSession,
 )
+from models.equipment import Equipment, EquipmentStateChange
 from models.estate import (
     Building,
     BuildingUnit,
@@ -43,6 +44,14 @@ from models.estate import (
 from models.fees import FeeItem, FeeStandard
 from models.imports import ImportBatch, ImportFile, ImportStep
 from models.late_fees import BillLateFee, LateFeePause, LateFeeRule
+from models.maintenance import (
+    MaintenancePlan,
+    MaintenanceResult,
+    MaintenanceTask,
+    MaintenanceTaskEvent,
+    MaintenanceTemplate,
+    PlanEquipment,
+)
 from models.merchants import CommunityMerchant, PayCode
 from models.messages import ChannelPause, OutboxMessage
 from models.meters import Meter, MeterReading
@@ -104,6 +113,8 @@ __all__ = [
     "DiscountHouse",
     "DiscountItem",
     "DiscountRule",
+    "Equipment",
+    "EquipmentStateChange",
     "FeeItem",
     "FeeStandard",
     "House",
@@ -121,6 +132,11 @@ __all__ = [
     "LateFeePause",
     "LateFeeRule",
     "LoginCode",
+    "MaintenancePlan",
+    "MaintenanceResult",
+    "MaintenanceTask",
+    "MaintenanceTaskEvent",
+    "MaintenanceTemplate",
     "Meter",
     "MeterReading",
     "NumberSeries",
@@ -137,6 +153,7 @@ __all__ = [
     "PaymentOrderBill",
     "PersonRole",
     "PhoneReveal",
+    "PlanEquipment",
     "PlatformNotice",
     "PrepaidAccount",
     "PrepaidEntry",
