@@ -158,7 +158,14 @@ class Actor:
 
 def visitor(request_id: str = "") -> Actor:
     """Somebody who is not signed in."""
-    may = frozenset({Permission.SIGN_IN, Permission.PAY_AT_DOOR, Permission.VERIFY_RECEIPT})
+    may = frozenset(
+        {
+            Permission.SIGN_IN,
+            Permission.PAY_AT_DOOR,
+            Permission.VERIFY_RECEIPT,
+            Permission.SCAN_EQUIPMENT,
+        }
+    )
     return Actor(ActorKind.VISITOR, None, "访客", may, request_id)
 
 
@@ -179,6 +186,7 @@ def owner_actor(
             Permission.VERIFY_RECEIPT,
             Permission.MANAGE_OWN_BINDINGS,
             Permission.MANAGE_OWN_PRIVACY,
+            Permission.SCAN_EQUIPMENT,
         }
     )
     return Actor(

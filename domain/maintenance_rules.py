@@ -124,7 +124,7 @@ class DueRule:
             return
 
     def _of_year(self, year: int) -> list[date]:
-        return [_fixed(year, day) for day in sorted(self.fixed_days)]
+        return sorted({_fixed(year, day) for day in self.fixed_days})
 
     @property
     def longest_gap(self) -> int:

@@ -50,6 +50,12 @@ class Permission(StrEnum):
     MANAGE_OWN_BINDINGS = "manage_own_bindings"
     MANAGE_OWN_PRIVACY = "manage_own_privacy"
     VIEW_PRIVACY_REQUESTS = "view_privacy_requests"
+    SCAN_EQUIPMENT = "scan_equipment"
+    VIEW_EQUIPMENT = "view_equipment"
+    MANAGE_EQUIPMENT = "manage_equipment"
+    PLAN_MAINTENANCE = "plan_maintenance"
+    DO_MAINTENANCE = "do_maintenance"
+    APPROVE_MAINTENANCE = "approve_maintenance"
 
 
 class Role(StrEnum):
@@ -117,6 +123,10 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.TRANSFER_HOUSES,
             _P.REVIEW_BINDINGS,
             _P.VIEW_PRIVACY_REQUESTS,
+            _P.VIEW_EQUIPMENT,
+            _P.MANAGE_EQUIPMENT,
+            _P.PLAN_MAINTENANCE,
+            _P.APPROVE_MAINTENANCE,
         }
     ),
     Role.FINANCE: frozenset(
@@ -167,9 +177,10 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.REVEAL_PHONES,
             _P.TRANSFER_HOUSES,
             _P.REVIEW_BINDINGS,
+            _P.VIEW_EQUIPMENT,
         }
     ),
-    Role.ENGINEER: frozenset({_P.READ_METERS}),
+    Role.ENGINEER: frozenset({_P.READ_METERS, _P.VIEW_EQUIPMENT, _P.DO_MAINTENANCE}),
     Role.AUDITOR: frozenset(
         {
             _P.VIEW_HISTORY,
@@ -178,6 +189,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.VIEW_HOUSE_MONEY,
             _P.VIEW_REPORTS,
             _P.VIEW_OWNERS,
+            _P.VIEW_EQUIPMENT,
         }
     ),
 }

@@ -116,7 +116,7 @@ class MaintenancePlan(Model):
 
 
 class PlanEquipment(Model):
-    """A plan is for this equipment, since a day."""
+    """A plan is for this equipment, and asks for no day before ``counts_from``."""
 
     __tablename__ = "maintenance_plan_equipment"
     __table_args__ = (Index("ix_maintenance_plan_equipment_equipment_id", "equipment_id"),)
@@ -127,7 +127,7 @@ class PlanEquipment(Model):
     equipment_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("equipment.id"), primary_key=True
     )
-    added_on: Mapped[date]
+    counts_from: Mapped[date]
     generated_until: Mapped[date | None]
     """Days up to this one have their tasks; only fixed calendars go by it."""
 

@@ -20,9 +20,13 @@ from models import (
     Community,
     Deposit,
     DiscountRule,
+    Equipment,
     FeeItem,
     House,
     ImportBatch,
+    MaintenancePlan,
+    MaintenanceTask,
+    MaintenanceTemplate,
     Meter,
     Owner,
     ParkingSpace,
@@ -47,10 +51,14 @@ KIND_SHOWN = {
     "community": "小区",
     "deposit": "押金",
     "discount_rule": "优惠",
+    "equipment": "设备",
     "fee_item": "收费项目",
     "house": "房屋",
     "import_batch": "导入",
     "late_fee_pause": "滞纳金暂停",
+    "maintenance_plan": "维保计划",
+    "maintenance_task": "维保任务",
+    "maintenance_template": "维保模板",
     "meter": "表具",
     "one_off_charge": "一次性收费",
     "owner": "业主",
@@ -68,7 +76,9 @@ KIND_SHOWN = {
     "suspense": "待处理款",
     "wechat_identity": "微信",
 }
-_BARE = frozenset({"house", "community", "owner", "building", "staff", "fee_item", "car"})
+_BARE = frozenset(
+    {"house", "community", "owner", "building", "staff", "fee_item", "car", "equipment"}
+)
 """Kinds whose name says what it is."""
 _NAMES: Mapping[str, Any] = {
     "account": select(Account.id, Account.phone),
@@ -83,11 +93,15 @@ _NAMES: Mapping[str, Any] = {
     "community": select(Community.id, Community.name),
     "deposit": select(Deposit.id, Deposit.name),
     "discount_rule": select(DiscountRule.id, DiscountRule.name),
+    "equipment": select(Equipment.id, Equipment.name),
     "fee_item": select(FeeItem.id, FeeItem.name),
     "house": select(House.id, house_label_column()).join(
         Building, Building.id == House.building_id
     ),
     "import_batch": select(ImportBatch.id, ImportBatch.sheet),
+    "maintenance_plan": select(MaintenancePlan.id, MaintenancePlan.name),
+    "maintenance_task": select(MaintenanceTask.id, MaintenanceTask.name),
+    "maintenance_template": select(MaintenanceTemplate.id, MaintenanceTemplate.name),
     "meter": select(Meter.id, Meter.meter_no),
     "owner": select(Owner.id, Owner.name),
     "parking_space": select(ParkingSpace.id, ParkingSpace.space_no),
