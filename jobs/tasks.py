@@ -114,6 +114,16 @@ def erase_outdated() -> int:
     return _services().retention.erase_outdated(actor=_actor("个人信息到期删除"))
 
 
+def generate_maintenance() -> int:
+    """Make the maintenance tasks of the next sixty days."""
+    return _services().maintenance_generation.generate_due(actor=_actor("维保计划"))
+
+
+def watch_equipment() -> int:
+    """Tell people of equipment that something runs out of."""
+    return _services().equipment_watch.look(actor=_actor("设备到期提醒"))
+
+
 def drop_old_slots() -> int:
     """Forget old slots of the timetable."""
     return _services().timetable.drop_old_slots()
@@ -161,6 +171,8 @@ JOBS: dict[str, Callable[..., Any]] = {
         make_privacy_exports,
         close_accounts,
         erase_outdated,
+        generate_maintenance,
+        watch_equipment,
         drop_old_slots,
         drop_old_doors,
     )

@@ -36,6 +36,10 @@ from services.counter.reversals import Reversals
 from services.counter.shifts import Shifts
 from services.deposits import Deposits
 from services.doctor import Doctor
+from services.equipment.labels import EquipmentLabels
+from services.equipment.lists import EquipmentLists
+from services.equipment.register import EquipmentRegister
+from services.equipment.watch import EquipmentWatch
 from services.estate import Estate
 from services.fees.discounts import Discounts
 from services.fees.items import Fees
@@ -53,6 +57,11 @@ from services.inbox import Inbox
 from services.late_fees import LateFees
 from services.ledger import Ledger
 from services.login import Login
+from services.maintenance.generation import MaintenanceGeneration
+from services.maintenance.plans import MaintenancePlans
+from services.maintenance.task_lists import MaintenanceTaskLists
+from services.maintenance.tasks import MaintenanceTasks
+from services.maintenance.templates import MaintenanceTemplates
 from services.meters.keeping import MeterKeeping
 from services.meters.lists import MeterLists
 from services.meters.readings import MeterReadings
@@ -222,6 +231,15 @@ class Services:
     privacy_exports: PrivacyExports
     privacy_requests: PrivacyRequests
     retention: Retention
+    equipment_labels: EquipmentLabels
+    equipment_lists: EquipmentLists
+    equipment_register: EquipmentRegister
+    equipment_watch: EquipmentWatch
+    maintenance_generation: MaintenanceGeneration
+    maintenance_plans: MaintenancePlans
+    maintenance_task_lists: MaintenanceTaskLists
+    maintenance_tasks: MaintenanceTasks
+    maintenance_templates: MaintenanceTemplates
 
 
 def build(
@@ -361,6 +379,15 @@ def build(
         privacy_exports=PrivacyExports(unit_of_work, world.documents),
         privacy_requests=PrivacyRequests(unit_of_work),
         retention=Retention(unit_of_work),
+        equipment_labels=EquipmentLabels(unit_of_work, world.slips, policy.public_base_url),
+        equipment_lists=EquipmentLists(unit_of_work),
+        equipment_register=EquipmentRegister(unit_of_work),
+        equipment_watch=EquipmentWatch(unit_of_work),
+        maintenance_generation=MaintenanceGeneration(unit_of_work),
+        maintenance_plans=MaintenancePlans(unit_of_work),
+        maintenance_task_lists=MaintenanceTaskLists(unit_of_work),
+        maintenance_tasks=MaintenanceTasks(unit_of_work),
+        maintenance_templates=MaintenanceTemplates(unit_of_work),
     )
 
 

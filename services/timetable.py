@@ -49,6 +49,8 @@ TIMETABLE = (
     Entry("make_privacy_exports", timedelta(seconds=30)),
     Entry("close_accounts", timedelta(hours=1)),
     Entry("erase_outdated", timedelta(hours=24)),
+    Entry("generate_maintenance", timedelta(hours=1)),
+    Entry("watch_equipment", timedelta(hours=6)),
     Entry("drop_old_slots", timedelta(hours=1)),
     Entry("drop_old_doors", timedelta(hours=24)),
 )

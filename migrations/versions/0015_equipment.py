@@ -246,7 +246,7 @@ def upgrade() -> None:
         "maintenance_plan_equipment",
         sa.Column("plan_id", sa.BigInteger(), nullable=False),
         sa.Column("equipment_id", sa.BigInteger(), nullable=False),
-        sa.Column("added_on", sa.Date(), nullable=False),
+        sa.Column("counts_from", sa.Date(), nullable=False),
         sa.Column("generated_until", sa.Date(), nullable=True),
         sa.ForeignKeyConstraint(
             ["equipment_id"],

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from domain.actors import Actor
+from domain.equipment import CODE_PATTERN
 from domain.errors import NotFound
 from models import Equipment
 from services.scopes import in_scope
@@ -14,10 +17,11 @@ from services.unit_of_work import Transaction
 
 def equipment_by_code(tx: Transaction, code: str) -> Equipment | None:
     """Find equipment by what its label says, in capitals or not; nothing that was scrapped."""
+    typed = code.strip().upper()
+    if not re.fullmatch(CODE_PATTERN, typed):
+        return None
     return tx.session.execute(
-        select(Equipment).where(
-            Equipment.code == code.strip().upper(), Equipment.state != "scrapped"
-        )
+        select(Equipment).where(Equipment.code == typed, Equipment.state != "scrapped")
     ).scalar_one_or_none()
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 
 from domain.actors import Actor, ActorKind, Permission
 from domain.cells import BadCell, read_text
@@ -24,13 +23,15 @@ from services.base_data.changes import (
     note,
     note_added,
     put,
+    run_unless,
 )
 from services.equipment.lookup import lock_equipment
 from services.maintenance.withdrawing import count_anew, withdraw_for_equipment
 from services.reasons import check_reason
 from services.scopes import buildings_in_scope
-from services.unit_of_work import Transaction, UnitOfWork, violates
+from services.unit_of_work import Transaction, UnitOfWork
 
+T = TypeVar("T")
 SPECS_LIMIT = 30
 _NEEDED = {"name": "", "category": None}
 
@@ -200,13 +201,8 @@ class EquipmentRegister:
 
         self.unit_of_work.run(work)
 
-    def _numbered(self, work: Any) -> Any:
-        try:
-            return self.unit_of_work.run(work)
-        except IntegrityError as error:
-            if violates(error, "uq_equipment_asset_no"):
-                raise AssetNoTaken from error
-            raise
+    def _numbered(self, work: Callable[[Transaction], T]) -> T:
+        return run_unless(self.unit_of_work, work, AssetNoTaken, rule="uq_equipment_asset_no")
 
 
 def _lock_live(tx: Transaction, actor: Actor, equipment_id: int) -> Equipment:

@@ -39,11 +39,10 @@ class MaintenanceGeneration:
                 .where(MaintenancePlan.state == PlanState.ACTIVE)
                 .order_by(MaintenancePlan.id)
             ).all()
-        return sum(self.unit_of_work.run(lambda tx, id_=id_: _of_plan(tx, id_)) for id_ in plan_ids)
+        return sum(self._of_plan(plan_id) for plan_id in plan_ids)
 
-
-def _of_plan(tx: Transaction, plan_id: int) -> int:
-    return make_tasks(tx, lock_plan(tx, plan_id))
+    def _of_plan(self, plan_id: int) -> int:
+        return self.unit_of_work.run(lambda tx: make_tasks(tx, lock_plan(tx, plan_id)))
 
 
 def lock_plan(tx: Transaction, plan_id: int) -> MaintenancePlan:
