@@ -100,11 +100,7 @@ from services.people.search import OwnerSearch
 from services.people.transfer_records import TransferRecords
 from services.people.transfers import Transfers
 from services.phone_codes import PhoneCodes
-from services.ports import (
-    Clock,
-    JobQueue,
-    Probe,
-)
+from services.ports import Clock, JobQueue, Probe
 from services.prepaid.accounts import PrepaidAccounts
 from services.printing import SlipWriter
 from services.privacy.consents import Consents

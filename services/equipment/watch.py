@@ -16,7 +16,7 @@ from services.tasks import open_task_once
 from services.unit_of_work import Transaction, UnitOfWork
 
 TOLD_BEFORE = timedelta(days=30)
-"""Source: 《特种设备安全法》第四十条: an inspection is asked for a month before the last one ends."""
+"""Source: 《特种设备安全法》第四十条: a month before an inspection is due."""
 EXPIRY_TASK = "equipment_expiry"
 
 

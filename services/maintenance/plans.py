@@ -76,7 +76,7 @@ class MaintenancePlans:
             check_assignee(tx, community_id, words.assignee_id)
             plan = MaintenancePlan(
                 community_id=community_id,
-                counts_from=max(today, words.starts_on),
+                counts_from=today,
                 state=PlanState.ACTIVE,
                 created_by=staff_id,
                 created_at=tx.now,
@@ -120,7 +120,7 @@ class MaintenancePlans:
             tx.session.flush()
             _let_tasks_follow(tx, plan)
             if _RULE & changed.keys():
-                _ask_anew(tx, plan, max(today, plan.starts_on), why="计划已调整")
+                _ask_anew(tx, plan, today, why="计划已调整")
             _note(tx, actor, "maintenance_plan_changed", plan, changed=changed, reason=reason)
 
         self.unit_of_work.run(work)
@@ -180,7 +180,7 @@ class MaintenancePlans:
         """
 
         def go_on(tx: Transaction, plan: MaintenancePlan, today: date) -> None:
-            _ask_anew(tx, plan, max(today, plan.starts_on), why="")
+            _ask_anew(tx, plan, today, why="")
             _note(tx, actor, "maintenance_plan_resumed", plan, reason=reason)
 
         self._move(actor, plan_id, PlanState.ACTIVE, reason, go_on)
