@@ -27,12 +27,15 @@ from miniapp_api import (
     receipt_pages,
     sessions,
     staff_accounts,
+    staff_equipment,
     staff_estate,
     staff_estate_houses,
     staff_estate_meters,
     staff_estate_parking,
     staff_history,
     staff_imports,
+    staff_maintenance,
+    staff_maintenance_tasks,
     staff_own,
     staff_owners,
     staff_payments,
@@ -127,6 +130,9 @@ def register(
         staff_people.bp,
         staff_transfers.bp,
         staff_privacy.bp,
+        staff_equipment.bp,
+        staff_maintenance.bp,
+        staff_maintenance_tasks.bp,
     ):
         api.register_blueprint(blueprint)
     describe_security(app, api)

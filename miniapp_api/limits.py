@@ -78,6 +78,10 @@ PRIVACY = Rate("privacy", 30, _account)
 """Consents, copies of one's data and closing one's account: a handful in a year."""
 KEEPING_ESTATE = Rate("keeping_estate", 240, _staff)
 """A clerk who types searches four times a second; a preview computes some dozens of bills."""
+MAINTAINING = Rate("maintaining", 240, _staff)
+"""Whoever walks from lift to lift hands in a task in a minute; offline drafts come all at once."""
+PRINTING_LABELS = Rate("printing_labels", 10, _staff)
+"""A sheet of 500 labels takes some seconds."""
 RATES = (
     SIGNING_IN,
     PAYING,
@@ -94,6 +98,8 @@ RATES = (
     KEEPING_ESTATE,
     READING_HISTORY,
     PRIVACY,
+    MAINTAINING,
+    PRINTING_LABELS,
 )
 
 

@@ -410,3 +410,99 @@ STAFF: dict[tuple[str, str], Line] = {
     ("POST", f"{STAFF_APPLICATION}/approve"): Line(201, KEEPERS, body=_with(**WHY)),
     ("POST", f"{STAFF_APPLICATION}/reject"): Line(204, KEEPERS, body=_with(**WHY)),
 }
+
+EQUIPMENT_VIEWERS = (MANAGER, SERVICE, ENGINEER, AUDITOR)
+EQUIPMENT = "/api/v1/staff/equipment/<row_id:equipment_id>"
+TEMPLATE = "/api/v1/staff/maintenance-templates/<row_id:template_id>"
+MAINTENANCE_PLAN = "/api/v1/staff/maintenance-plans/<row_id:plan_id>"
+TASK = "/api/v1/staff/maintenance-tasks/<row_id:task_id>"
+ITEM = {"key": "i1", "title": "外观"}
+TEMPLATE_WORDS = {
+    "code": "X-1",
+    "name": "x",
+    "category": "lift",
+    "kind": "routine",
+    "every": 1,
+    "unit": "month",
+    "checklist": [ITEM],
+}
+PLAN_WORDS = {
+    "name": "x",
+    "kind": "routine",
+    "basis": "fixed_calendar",
+    "every": 1,
+    "unit": "month",
+    "starts_on": "2026-11-01",
+    "checklist": [ITEM],
+}
+STOPPED = {"state": "stopped", "expected": "in_use", "changed_on": "2026-11-01", "reason": "x"}
+
+STAFF |= {
+    ("GET", "/api/v1/staff/equipment"): Line(
+        200, EQUIPMENT_VIEWERS, of="list", tells="equipment_name"
+    ),
+    ("POST", "/api/v1/staff/equipment"): Line(
+        201, (MANAGER,), body=_of("community_id", "building_id", name="x", category="lift")
+    ),
+    ("GET", "/api/v1/staff/equipment/expiring"): Line(
+        200, EQUIPMENT_VIEWERS, of="list", tells="equipment_name"
+    ),
+    ("POST", "/api/v1/staff/equipment/labels"): Line(
+        200, EQUIPMENT_VIEWERS, body=lambda place: {"equipment_ids": [place["equipment_id"]]}
+    ),
+    ("GET", EQUIPMENT): Line(200, EQUIPMENT_VIEWERS),
+    ("PATCH", EQUIPMENT): Line(204, (MANAGER,), body=_with(**NOTED, **WHY)),
+    ("POST", f"{EQUIPMENT}/specs"): Line(204, (MANAGER,), body=_with(specs={"a": "b"}, **WHY)),
+    ("POST", f"{EQUIPMENT}/state"): Line(204, (MANAGER,), body=_with(**STOPPED)),
+    ("GET", "/api/v1/staff/maintenance-templates"): Line(
+        200, EQUIPMENT_VIEWERS, of="list", scope="community", tells="template_code"
+    ),
+    ("POST", "/api/v1/staff/maintenance-templates"): Line(
+        201, (MANAGER,), of="community", body=_of("community_id", **TEMPLATE_WORDS)
+    ),
+    ("POST", "/api/v1/staff/maintenance-templates/library"): Line(
+        200, (MANAGER,), of="community", body=_of("community_id")
+    ),
+    ("PATCH", TEMPLATE): Line(204, (MANAGER,), of="community", body=_with(**TEMPLATE_WORDS, **WHY)),
+    ("GET", "/api/v1/staff/maintenance-plans"): Line(
+        200, EQUIPMENT_VIEWERS, of="list", scope="community", tells="plan_name"
+    ),
+    ("POST", "/api/v1/staff/maintenance-plans"): Line(
+        201,
+        (MANAGER,),
+        of="community",
+        body=lambda place: {
+            "community_id": place["community_id"],
+            "equipment_ids": [place["equipment_id"]],
+            **PLAN_WORDS,
+        },
+    ),
+    ("GET", MAINTENANCE_PLAN): Line(200, EQUIPMENT_VIEWERS, of="community"),
+    ("PATCH", MAINTENANCE_PLAN): Line(
+        204, (MANAGER,), of="community", body=_with(**PLAN_WORDS, **WHY)
+    ),
+    ("POST", f"{MAINTENANCE_PLAN}/equipment"): Line(
+        204,
+        (MANAGER,),
+        of="community",
+        body=lambda place: {"equipment_ids": [place["equipment_id"]], **WHY},
+    ),
+    ("POST", f"{MAINTENANCE_PLAN}/pause"): Line(204, (MANAGER,), of="community", body=_with(**WHY)),
+    ("POST", f"{MAINTENANCE_PLAN}/resume"): Line(
+        409, (MANAGER,), of="community", body=_with(**WHY)
+    ),
+    ("POST", f"{MAINTENANCE_PLAN}/end"): Line(204, (MANAGER,), of="community", body=_with(**WHY)),
+    ("GET", "/api/v1/staff/maintenance-tasks"): Line(
+        200, EQUIPMENT_VIEWERS, of="list", query=_with(which="all"), tells="equipment_name"
+    ),
+    ("GET", TASK): Line(200, EQUIPMENT_VIEWERS),
+    ("POST", f"{TASK}/start"): Line(204, (ENGINEER,)),
+    ("POST", f"{TASK}/submit"): Line(
+        409, (ENGINEER,), body=_with(results=[{"key": "i1", "verdict": "normal"}])
+    ),
+    ("POST", f"{TASK}/verify"): Line(409, (MANAGER,)),
+    ("POST", f"{TASK}/return"): Line(409, (MANAGER,), body=_with(**WHY)),
+    ("POST", f"{TASK}/skip"): Line(204, (MANAGER,), body=_with(**WHY)),
+    ("POST", f"{TASK}/cancel"): Line(204, (MANAGER,), body=_with(**WHY)),
+    ("POST", f"{TASK}/assign"): Line(204, (MANAGER,), body=_with(assignee_id=None)),
+}

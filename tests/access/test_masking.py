@@ -161,6 +161,9 @@ def _ids(world):  # noqa: F811
         "batch_id": "import_batch",
         "owner_id": "owner",
         "export_id": "privacy_export",
+        "equipment_id": "equipment",
+        "plan_id": "maintenance_plan",
+        "task_id": "maintenance_task",
     }
     return {
         **{name: world.value(f"SELECT min(id) FROM {table}") for name, table in tables.items()},

@@ -12,8 +12,11 @@ from domain.maintenance_rules import Basis, DueRule, PlanUnit
 
 ANCHORS = st.dates(date(2000, 1, 1), date(2060, 12, 31))
 RULES = st.one_of(
-    st.builds(DueRule, st.integers(1, 400), st.sampled_from(PlanUnit)).filter(
-        lambda rule: rule.unit is not PlanUnit.YEAR or rule.every <= 10
+    st.builds(DueRule, st.integers(1, 10), st.just(PlanUnit.YEAR)),
+    st.builds(
+        DueRule,
+        st.integers(1, 400),
+        st.sampled_from([PlanUnit.DAY, PlanUnit.WEEK, PlanUnit.MONTH]),
     ),
     st.builds(
         lambda days: DueRule(fixed_days=tuple(f"{day:%m-%d}" for day in days)),

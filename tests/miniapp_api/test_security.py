@@ -216,7 +216,52 @@ _APPLICATION = "/api/v1/staff/bindings/applications/{application_id}"
 _NEW_PHONE = {"phone": "18800000001"}
 _NOTED = {"changes": {"note": "x"}, "expected": {"note": ""}}
 _ESTATE = "/api/v1/staff"
+_ITEM = {"key": "i1", "title": "x"}
+_TEMPLATE = {
+    "code": "X",
+    "name": "x",
+    "category": "lift",
+    "kind": "routine",
+    "every": 1,
+    "unit": "month",
+    "checklist": [_ITEM],
+}
+_PLAN = {
+    "name": "x",
+    "kind": "routine",
+    "basis": "fixed_calendar",
+    "every": 1,
+    "unit": "month",
+    "starts_on": "2026-11-01",
+    "checklist": [_ITEM],
+}
+_TASK = f"{_ESTATE}/maintenance-tasks/{{task_id}}"
+_OWN_PLAN = f"{_ESTATE}/maintenance-plans/{{plan_id}}"
 PEOPLE_BODIES = {
+    ("POST", f"{_ESTATE}/equipment"): {"community_id": 1, "name": "x", "category": "lift"},
+    ("PATCH", f"{_ESTATE}/equipment/{{equipment_id}}"): _NOTED | {"reason": "x"},
+    ("POST", f"{_ESTATE}/equipment/labels"): {"equipment_ids": [1]},
+    ("POST", f"{_ESTATE}/equipment/{{equipment_id}}/specs"): {"specs": {}, "reason": "x"},
+    ("POST", f"{_ESTATE}/equipment/{{equipment_id}}/state"): {
+        "state": "stopped",
+        "expected": "in_use",
+        "changed_on": "2026-11-01",
+        "reason": "x",
+    },
+    ("POST", f"{_ESTATE}/maintenance-templates"): _TEMPLATE | {"community_id": 1},
+    ("POST", f"{_ESTATE}/maintenance-templates/library"): {"community_id": 1},
+    ("PATCH", f"{_ESTATE}/maintenance-templates/{{template_id}}"): _TEMPLATE | {"reason": "x"},
+    ("POST", f"{_ESTATE}/maintenance-plans"): _PLAN | {"community_id": 1, "equipment_ids": [1]},
+    ("PATCH", _OWN_PLAN): _PLAN | {"reason": "x"},
+    ("POST", f"{_OWN_PLAN}/equipment"): {"equipment_ids": [1], "reason": "x"},
+    ("POST", f"{_OWN_PLAN}/pause"): {"reason": "x"},
+    ("POST", f"{_OWN_PLAN}/resume"): {"reason": "x"},
+    ("POST", f"{_OWN_PLAN}/end"): {"reason": "x"},
+    ("POST", f"{_TASK}/submit"): {"results": [{"key": "i1", "verdict": "normal"}]},
+    ("POST", f"{_TASK}/return"): {"reason": "x"},
+    ("POST", f"{_TASK}/skip"): {"reason": "x"},
+    ("POST", f"{_TASK}/cancel"): {"reason": "x"},
+    ("POST", f"{_TASK}/assign"): {"assignee_id": None},
     ("POST", f"{_ESTATE}/communities"): {"code": "NEW", "name": "x"},
     ("PATCH", f"{_ESTATE}/communities/{{community_id}}"): _NOTED,
     ("POST", f"{_ESTATE}/communities/{{community_id}}/retire"): {"reason": "x"},

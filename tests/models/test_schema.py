@@ -27,6 +27,8 @@ APPEND_ONLY = (
     "phone_reveal",
     "audit_link",
     "consent",
+    "equipment_state_change",
+    "maintenance_task_event",
 )
 OTHERS = (
     (
@@ -116,6 +118,44 @@ OTHERS = (
     (
         "INSERT INTO staff (login_name, name, role, created_at)"
         " VALUES ('other', '另一位', 'finance', now())"
+    ),
+    (
+        "INSERT INTO equipment (community_id, building_id, code, name, category, created_at)"
+        " SELECT community_id, id, '23456789ABCD', '1号电梯', 'lift', now() FROM building"
+        " ORDER BY id LIMIT 1"
+    ),
+    (
+        "INSERT INTO equipment_state_change (equipment_id, from_state, to_state, changed_on,"
+        " reason, at) SELECT id, '', 'in_use', '2026-01-01', '登记', now() FROM equipment"
+    ),
+    (
+        "INSERT INTO maintenance_template (community_id, code, name, category, kind, every, unit,"
+        " checklist, created_at) SELECT community_id, 'T', 'x', 'lift', 'routine', 1, 'month',"
+        " '[]', now() FROM equipment"
+    ),
+    (
+        "INSERT INTO maintenance_plan (community_id, name, kind, basis, every, unit, starts_on,"
+        " counts_from, lead_days, window_days, checklist, created_by, created_at)"
+        " SELECT community_id, 'x', 'routine', 'fixed_calendar', 1, 'month', '2026-01-01',"
+        " '2026-01-01', 3, 0, '[]', (SELECT min(id) FROM staff), now() FROM equipment"
+    ),
+    (
+        "INSERT INTO maintenance_plan_equipment (plan_id, equipment_id, counts_from)"
+        " SELECT maintenance_plan.id, equipment.id, '2026-01-01' FROM maintenance_plan, equipment"
+    ),
+    (
+        "INSERT INTO maintenance_task (plan_id, equipment_id, community_id, due_on, name, kind,"
+        " checklist, lead_days, window_days, assignee_role, created_at)"
+        " SELECT maintenance_plan.id, equipment.id, equipment.community_id, '2026-01-01', 'x',"
+        " 'routine', '[]', 3, 0, 'engineer', now() FROM maintenance_plan, equipment"
+    ),
+    (
+        "INSERT INTO maintenance_task_event (task_id, act, from_state, to_state, at)"
+        " SELECT id, 'remind', 'scheduled', 'reminded', now() FROM maintenance_task"
+    ),
+    (
+        "INSERT INTO maintenance_result (task_id, item_key, title, verdict)"
+        " SELECT id, 'i1', 'x', 'normal' FROM maintenance_task"
     ),
     "UPDATE account SET login_name = 'yezhu'",
     (
