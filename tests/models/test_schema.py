@@ -120,8 +120,9 @@ OTHERS = (
         " VALUES ('other', '另一位', 'finance', now())"
     ),
     (
-        "INSERT INTO equipment (community_id, building_id, code, name, category, created_at)"
-        " SELECT community_id, id, '23456789ABCD', '1号电梯', 'lift', now() FROM building"
+        "INSERT INTO equipment (community_id, building_id, code, asset_no, name, category,"
+        " created_at)"
+        " SELECT community_id, id, '23456789ABCD', 'DT-1', '1号电梯', 'lift', now() FROM building"
         " ORDER BY id LIMIT 1"
     ),
     (
@@ -751,6 +752,113 @@ CHECKS += [
     ("house_invitation", {"phone": "'5'"}, "ck_house_invitation_phone_form"),
     ("house_invitation", {"phone": "''"}, "ck_house_invitation_phone_form"),
     ("account", {"phone": "'deleted-1'"}, "ck_account_phone_form"),
+    (
+        "equipment",
+        {"code": "'ABCDEFGHJKLM'", "asset_no": "''", "category": UNKNOWN},
+        "ck_equipment_category_known",
+    ),
+    (
+        "equipment",
+        {"code": "'ABCDEFGHJKLM'", "asset_no": "''", "importance": UNKNOWN},
+        "ck_equipment_importance_known",
+    ),
+    (
+        "equipment",
+        {"code": "'ABCDEFGHJKLM'", "asset_no": "''", "state": UNKNOWN},
+        "ck_equipment_state_known",
+    ),
+    ("equipment", {"code": "'0000'", "asset_no": "''"}, "ck_equipment_code_form"),
+    (
+        "equipment",
+        {"code": "'ABCDEFGHJKLM'", "asset_no": "''", "name": "''"},
+        "ck_equipment_name_given",
+    ),
+    (
+        "equipment_state_change",
+        {"from_state": UNKNOWN},
+        "ck_equipment_state_change_from_state_known",
+    ),
+    ("equipment_state_change", {"to_state": UNKNOWN}, "ck_equipment_state_change_to_state_known"),
+    ("equipment_state_change", {"from_state": "to_state"}, "ck_equipment_state_change_moves"),
+    ("maintenance_plan", {"assignee_role": UNKNOWN}, "ck_maintenance_plan_assignee_role_known"),
+    ("maintenance_plan", {"basis": UNKNOWN}, "ck_maintenance_plan_basis_known"),
+    ("maintenance_plan", {"kind": UNKNOWN}, "ck_maintenance_plan_kind_known"),
+    ("maintenance_plan", {"state": UNKNOWN}, "ck_maintenance_plan_state_known"),
+    ("maintenance_plan", {"unit": UNKNOWN}, "ck_maintenance_plan_unit_known"),
+    ("maintenance_plan", {"every": 0}, "ck_maintenance_plan_every_positive"),
+    ("maintenance_plan", {"lead_days": 61}, "ck_maintenance_plan_lead_days_range"),
+    ("maintenance_plan", {"window_days": -1}, "ck_maintenance_plan_window_days_range"),
+    ("maintenance_plan", {"fixed_days": "'[\"03-15\"]'::jsonb"}, "ck_maintenance_plan_one_rule"),
+    ("maintenance_plan", {"ends_on": "starts_on - 1"}, "ck_maintenance_plan_span_not_empty"),
+    (
+        "maintenance_result",
+        {"item_key": "'i2'", "verdict": UNKNOWN},
+        "ck_maintenance_result_verdict_known",
+    ),
+    (
+        "maintenance_task",
+        {"due_on": "date '2026-02-01'", "assignee_role": UNKNOWN},
+        "ck_maintenance_task_assignee_role_known",
+    ),
+    (
+        "maintenance_task",
+        {"due_on": "date '2026-02-01'", "kind": UNKNOWN},
+        "ck_maintenance_task_kind_known",
+    ),
+    (
+        "maintenance_task",
+        {"due_on": "date '2026-02-01'", "state": UNKNOWN},
+        "ck_maintenance_task_state_known",
+    ),
+    (
+        "maintenance_task",
+        {"due_on": "date '2026-02-01'", "state": "'submitted'"},
+        "ck_maintenance_task_submitted_on_a_day",
+    ),
+    (
+        "maintenance_task",
+        {
+            "due_on": "date '2026-02-01'",
+            "state": "'verified'",
+            "submitted_on": "due_on",
+            "submitted_by": "(SELECT min(id) FROM staff)",
+            "verified_by": "(SELECT min(id) FROM staff)",
+        },
+        "ck_maintenance_task_verified_by_other",
+    ),
+    (
+        "maintenance_task",
+        {"due_on": "date '2026-02-01'", "is_withdrawn": "true"},
+        "ck_maintenance_task_withdrawn_is_cancelled",
+    ),
+    ("maintenance_task_event", {"act": UNKNOWN}, "ck_maintenance_task_event_act_known"),
+    (
+        "maintenance_task_event",
+        {"from_state": UNKNOWN},
+        "ck_maintenance_task_event_from_state_known",
+    ),
+    ("maintenance_task_event", {"to_state": UNKNOWN}, "ck_maintenance_task_event_to_state_known"),
+    (
+        "maintenance_template",
+        {"code": "'X'", "category": UNKNOWN},
+        "ck_maintenance_template_category_known",
+    ),
+    (
+        "maintenance_template",
+        {"code": "'X'", "kind": UNKNOWN},
+        "ck_maintenance_template_kind_known",
+    ),
+    (
+        "maintenance_template",
+        {"code": "'X'", "unit": UNKNOWN},
+        "ck_maintenance_template_unit_known",
+    ),
+    ("maintenance_template", {"code": "'X'", "every": 0}, "ck_maintenance_template_every_positive"),
+    (
+        "maintenance_template",
+        {"code": "'X'", "kind": "'statutory'"},
+        "ck_maintenance_template_statutory_has_source",
+    ),
     ("consent", {"kind": UNKNOWN}, "ck_consent_kind_known"),
     ("consent", {"act": UNKNOWN}, "ck_consent_act_known"),
     ("consent", {"channel": UNKNOWN}, "ck_consent_channel_known"),
@@ -797,6 +905,11 @@ REPEATS = [
     ("house_invitation", {"token_sha256": "'y'"}, "uq_house_invitation_open"),
     ("house_invitation", {"phone": "'19900000008'"}, "uq_house_invitation_token_sha256"),
     ("house_transfer", {}, "uq_house_transfer_day"),
+    ("equipment", {"asset_no": "''"}, "uq_equipment_code"),
+    ("equipment", {"code": "'ABCDEFGHJKLM'"}, "uq_equipment_asset_no"),
+    ("maintenance_template", {}, "uq_maintenance_template_community_id"),
+    ("maintenance_task", {}, "uq_maintenance_task_plan_id"),
+    ("maintenance_result", {}, "uq_maintenance_result_task_id"),
     ("privacy_export", {}, "uq_privacy_export_open"),
     ("account_deletion", {}, "uq_account_deletion_open"),
     (
@@ -898,6 +1011,8 @@ OVERLAPS = [
 REFUSALS = CHECKS + REPEATS + OVERLAPS
 ALLOWED = [
     ("privacy_export", {"state": "'failed'"}),
+    ("equipment", {"code": "'ABCDEFGHJKLM'", "asset_no": "''"}),
+    ("maintenance_plan", {"every": "NULL", "unit": "NULL", "fixed_days": "'[\"03-15\"]'::jsonb"}),
     ("account_deletion", {"state": "'cancelled'", "ended_at": "now()"}),
     ("consent", {"act": "'withdrawn'"}),
     ("role_grant", GRANTED),
