@@ -26,7 +26,7 @@ from services.base_data.changes import (
     run_unless,
 )
 from services.equipment.lookup import lock_equipment
-from services.maintenance.withdrawing import count_anew, withdraw_for_equipment
+from services.maintenance_moves import count_anew, withdraw_for_equipment
 from services.reasons import check_reason
 from services.scopes import buildings_in_scope
 from services.unit_of_work import Transaction, UnitOfWork

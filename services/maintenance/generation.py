@@ -15,7 +15,7 @@ from domain.maintenance_rules import HORIZON, Basis, DueRule, PlanUnit
 from domain.maintenance_states import OPEN, PlanState, TaskAct, TaskState
 from domain.periods import local_date
 from models import Equipment, MaintenancePlan, MaintenanceTask, PlanEquipment
-from services.maintenance.moving import move
+from services.maintenance_moves import move
 from services.unit_of_work import Transaction, UnitOfWork
 
 _ONE_DAY = timedelta(days=1)

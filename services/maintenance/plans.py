@@ -30,7 +30,7 @@ from services.maintenance.plan_rows import (
     find_set,
     show_plan,
 )
-from services.maintenance.withdrawing import withdraw_for_plan
+from services.maintenance_moves import withdraw_for_plan
 from services.reasons import check_reason
 from services.scopes import in_scope
 from services.unit_of_work import Transaction, UnitOfWork
@@ -41,7 +41,7 @@ _RULE = frozenset({"basis", "every", "unit", "fixed_days", "starts_on", "ends_on
 _UNTOLD = frozenset({"checklist", "fixed_days"})
 
 
-class PlanStateRefused(Conflict):
+class MaintenancePlanStateRefused(Conflict):
     """The plan is in a state in which this cannot be done."""
 
     code = "maintenance_plan_state_refused"
@@ -97,7 +97,7 @@ class MaintenancePlans:
         Raises:
             InvalidInput: a field cannot be used, it is looser than its template with no reason, or
                 there is no reason for the change.
-            NotFound: no such plan, template or assignee. PlanStateRefused: it has ended.
+            NotFound: no such plan, template or assignee. MaintenancePlanStateRefused: it has ended.
         """
         actor.must(Permission.PLAN_MAINTENANCE)
         check_reason(reason)
@@ -107,7 +107,7 @@ class MaintenancePlans:
         def work(tx: Transaction) -> None:
             plan = _lock(tx, actor, plan_id)
             if plan.state == PlanState.ENDED:
-                raise PlanStateRefused
+                raise MaintenancePlanStateRefused
             check_template(tx, plan.community_id, words, _set_of(tx, plan.id))
             check_assignee(tx, plan.community_id, words.assignee_id)
             changed = {
@@ -132,7 +132,7 @@ class MaintenancePlans:
 
         Raises:
             InvalidInput: none or more than 500, another kind than the template's, or no reason.
-            NotFound: no such plan or equipment. PlanStateRefused: it has ended.
+            NotFound: no such plan or equipment. MaintenancePlanStateRefused: it has ended.
         """
         actor.must(Permission.PLAN_MAINTENANCE)
         check_reason(reason)
@@ -141,7 +141,7 @@ class MaintenancePlans:
         def work(tx: Transaction) -> None:
             plan = _lock(tx, actor, plan_id)
             if plan.state == PlanState.ENDED:
-                raise PlanStateRefused
+                raise MaintenancePlanStateRefused
             equipment = find_set(tx, plan.community_id, equipment_ids)
             check_category(tx, plan, equipment)
             wanted = {one.id for one in equipment}
@@ -163,7 +163,8 @@ class MaintenancePlans:
         """Stop asking; what nobody began and is due from today on is withdrawn.
 
         Raises:
-            InvalidInput: no reason. NotFound: no such plan. PlanStateRefused: it is not active.
+            InvalidInput: no reason. NotFound: no such plan.
+            MaintenancePlanStateRefused: it is not active.
         """
 
         def stop(tx: Transaction, plan: MaintenancePlan, today: date) -> None:
@@ -176,7 +177,8 @@ class MaintenancePlans:
         """Ask again from today on; what fell due while the plan was paused is not made up for.
 
         Raises:
-            InvalidInput: no reason. NotFound: no such plan. PlanStateRefused: it is not paused.
+            InvalidInput: no reason. NotFound: no such plan.
+            MaintenancePlanStateRefused: it is not paused.
         """
 
         def go_on(tx: Transaction, plan: MaintenancePlan, today: date) -> None:
@@ -189,7 +191,8 @@ class MaintenancePlans:
         """End a plan for good; all that nobody began is withdrawn.
 
         Raises:
-            InvalidInput: no reason. NotFound: no such plan. PlanStateRefused: it has ended.
+            InvalidInput: no reason. NotFound: no such plan.
+            MaintenancePlanStateRefused: it has ended.
         """
 
         def finish(tx: Transaction, plan: MaintenancePlan, _today: date) -> None:
@@ -212,7 +215,7 @@ class MaintenancePlans:
         def work(tx: Transaction) -> None:
             plan = _lock(tx, actor, plan_id)
             if becomes not in PLAN_MOVES[PlanState(plan.state)]:
-                raise PlanStateRefused
+                raise MaintenancePlanStateRefused
             plan.state = becomes
             tx.session.flush()
             then(tx, plan, local_date(tx.now))

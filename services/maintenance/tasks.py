@@ -23,9 +23,9 @@ from services.audit import record
 from services.equipment.lookup import equipment_in_scope
 from services.keys import check_key, claim_key, staff_subject
 from services.maintenance.generation import lock_plan, make_tasks
-from services.maintenance.moving import TaskMoved, move
 from services.maintenance.plan_rows import check_assignee
 from services.maintenance.task_rows import lock_task
+from services.maintenance_moves import MaintenanceTaskMoved, move
 from services.reasons import check_reason
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -55,7 +55,8 @@ class MaintenanceTasks:
 
         Raises:
             NotFound: no such task. NotYourTask: it is somebody else's.
-            TaskMoved: it cannot be begun any more. KeyUsedForOther: the key did something else.
+            MaintenanceTaskMoved: it cannot be begun any more.
+            KeyUsedForOther: the key did something else.
         """
         actor.must(Permission.DO_MAINTENANCE)
 
@@ -79,7 +80,8 @@ class MaintenanceTasks:
         Raises:
             InvalidInput: an item lacks its finding, value or photo, or cannot be as said.
             NotFound: no such task, or photo of one's own. NotYourTask: it is somebody else's.
-            TaskMoved: it was not begun, or is handed in. KeyUsedForOther: as for `start`.
+            MaintenanceTaskMoved: it was not begun, or is handed in.
+            KeyUsedForOther: as for `start`.
         """
         actor.must(Permission.DO_MAINTENANCE)
         if len(note) > NOTE_LIMIT or not note.replace("\n", "").isprintable():
@@ -106,7 +108,7 @@ class MaintenanceTasks:
         """Take what somebody else handed in; what is due next by completion is made.
 
         Raises:
-            NotFound: no such task. OwnWork: one's own. TaskMoved: it is not handed in.
+            NotFound: no such task. OwnWork: one's own. MaintenanceTaskMoved: it is not handed in.
             KeyUsedForOther: as for `start`.
         """
         actor.must(Permission.APPROVE_MAINTENANCE)
@@ -122,7 +124,8 @@ class MaintenanceTasks:
         """Have a task that was handed in done better.
 
         Raises:
-            InvalidInput: no reason. NotFound: no such task. TaskMoved: it is not handed in.
+            InvalidInput: no reason. NotFound: no such task.
+            MaintenanceTaskMoved: it is not handed in.
             KeyUsedForOther: as for `start`.
         """
         values = {"submitted_by": None, "submitted_on": None}
@@ -132,7 +135,8 @@ class MaintenanceTasks:
         """Approve that a task is left out this time.
 
         Raises:
-            InvalidInput: no reason. NotFound: no such task. TaskMoved: somebody began it.
+            InvalidInput: no reason. NotFound: no such task.
+            MaintenanceTaskMoved: somebody began it.
             KeyUsedForOther: as for `start`.
         """
         self._decide(actor, TaskAct.SKIP, task_id, reason, client_key, {})
@@ -141,7 +145,8 @@ class MaintenanceTasks:
         """Take a task back for good; its plan does not ask for that day again.
 
         Raises:
-            InvalidInput: no reason. NotFound: no such task. TaskMoved: it is handed in or over.
+            InvalidInput: no reason. NotFound: no such task.
+            MaintenanceTaskMoved: it is handed in or over.
             KeyUsedForOther: as for `start`.
         """
         self._decide(actor, TaskAct.CANCEL, task_id, reason, client_key, {})
@@ -153,13 +158,13 @@ class MaintenanceTasks:
 
         Raises:
             NotFound: no such task, or nobody who does maintenance there.
-            TaskMoved: nothing is left to do. KeyUsedForOther: as for `start`.
+            MaintenanceTaskMoved: nothing is left to do. KeyUsedForOther: as for `start`.
         """
         actor.must(Permission.PLAN_MAINTENANCE)
 
         def work(tx: Transaction, task: MaintenanceTask) -> None:
             if task.state not in TODO:
-                raise TaskMoved
+                raise MaintenanceTaskMoved
             check_assignee(tx, task.community_id, assignee_id)
             task.assignee_id = assignee_id
             _note(tx, actor, "maintenance_assign", task, "", assignee_id=assignee_id)
@@ -251,7 +256,7 @@ def _move(
         values=values,
     )
     if not moved:
-        raise TaskMoved
+        raise MaintenanceTaskMoved
     _note(tx, actor, f"maintenance_{act}", task, reason)
 
 

@@ -25,7 +25,7 @@ from services.scopes import in_scope
 from services.unit_of_work import Transaction, UnitOfWork
 
 
-class TemplateCodeTaken(Conflict):
+class MaintenanceTemplateCodeTaken(Conflict):
     """Another template of the community has the code."""
 
     code = "maintenance_template_code_taken"
@@ -127,7 +127,7 @@ class MaintenanceTemplates:
         Raises:
             InvalidInput: a field cannot be used, or a statutory one names no source.
             NotFound: no such community in scope. IsRetired: it is retired.
-            TemplateCodeTaken: another one has the code.
+            MaintenanceTemplateCodeTaken: another one has the code.
         """
         actor.must(Permission.PLAN_MAINTENANCE)
         actor.must_cover(community_id)
@@ -144,7 +144,7 @@ class MaintenanceTemplates:
         return run_unless(
             self.unit_of_work,
             work,
-            TemplateCodeTaken,
+            MaintenanceTemplateCodeTaken,
             rule="uq_maintenance_template_community_id",
         )
 
@@ -153,7 +153,8 @@ class MaintenanceTemplates:
 
         Raises:
             InvalidInput: a field cannot be used, or there is no reason.
-            NotFound: no such template in scope. TemplateCodeTaken: another one has the code.
+            NotFound: no such template in scope.
+            MaintenanceTemplateCodeTaken: another one has the code.
         """
         actor.must(Permission.PLAN_MAINTENANCE)
         check_reason(reason)
@@ -189,7 +190,7 @@ class MaintenanceTemplates:
         run_unless(
             self.unit_of_work,
             work,
-            TemplateCodeTaken,
+            MaintenanceTemplateCodeTaken,
             rule="uq_maintenance_template_community_id",
         )
 

@@ -14,10 +14,14 @@ import pytest
 
 from domain.actors import EVERYWHERE, Actor, ActorKind, DataScope, Permission, Role
 from domain.charges import ChargeMethod
+from domain.checklists import ChecklistItem
 from domain.discount_rules import DiscountKind, DiscountRule
+from domain.equipment import EquipmentCategory, EquipmentState
 from domain.errors import NotFound, PropertyError
 from domain.house_roles import PersonRole, Rights
 from domain.houses import HouseState
+from domain.maintenance_rules import Basis, DueRule, PlanUnit
+from domain.maintenance_states import MaintenanceKind
 from domain.meters import MeterKind
 from domain.payment_states import PaymentChannel
 from domain.periods import Span
@@ -26,10 +30,14 @@ from domain.shares import ShareBy
 from services.approvals.requests import Payout
 from services.base_data.house_lists import HouseFilter
 from services.bills.findings import FindingKind
+from services.equipment.lists import EquipmentFilter
 from services.fees.checks import NewFeeItem, NewPrice
 from services.fees.pools import NewPool
 from services.history import HistoryFilter
 from services.late_fees import NewLateFeeRule
+from services.maintenance.plan_rows import PlanWords
+from services.maintenance.task_lists import TaskFilter, TaskList
+from services.maintenance.templates import TemplateWords
 from services.meters.judging import NewReading
 from services.meters.register import NewCounter, NewMeter
 from services.payments.community_rules import PaymentRules
@@ -67,6 +75,7 @@ NO_STAFF = {
     Permission.PAY_AT_DOOR,
     Permission.VERIFY_RECEIPT,
     Permission.RUN_PLATFORM_WORK,
+    Permission.SCAN_EQUIPMENT,
 }
 MONEY = MoneyIn(PaymentChannel.CASH, 100, "王五")
 PAYOUT = Payout("cash", "王五", "19900000001")
@@ -112,7 +121,61 @@ def report(by):
     return lambda row: {"which": ReportFilter(row.community, SPAN), "by": by}
 
 
+CHECKLIST = (ChecklistItem("i1", "外观"),)
+PLAN = PlanWords(
+    "计划",
+    MaintenanceKind.ROUTINE,
+    Basis.FIXED_CALENDAR,
+    DueRule(1, PlanUnit.MONTH),
+    DAY,
+    CHECKLIST,
+)
+TEMPLATE = TemplateWords(
+    "N1",
+    "模板",
+    EquipmentCategory.LIFT,
+    MaintenanceKind.ROUTINE,
+    1,
+    PlanUnit.MONTH,
+    CHECKLIST,
+)
+
+
+def of_plan(**more):
+    return lambda row: {"plan_id": row.maintenance_plan, "reason": "x", **more}
+
+
+def of_task(**more):
+    return lambda row: {"task_id": row.maintenance_task, "client_key": "k" * 16, **more}
+
+
+def of_equipment(**more):
+    return lambda row: {"equipment_id": row.equipment, **more}
+
+
 WHOLE = {
+    "MaintenancePlans.add": lambda row: {
+        "community_id": row.community,
+        "words": PLAN,
+        "equipment_ids": [row.equipment],
+    },
+    "MaintenancePlans.change": of_plan(words=PLAN),
+    "MaintenancePlans.end": of_plan(),
+    "MaintenancePlans.pause": of_plan(),
+    "MaintenancePlans.put_equipment": lambda row: {
+        "plan_id": row.maintenance_plan,
+        "equipment_ids": [row.equipment],
+        "reason": "x",
+    },
+    "MaintenancePlans.resume": of_plan(),
+    "MaintenancePlans.show": lambda row: {"plan_id": row.maintenance_plan},
+    "MaintenanceTemplates.add": of_community(words=TEMPLATE),
+    "MaintenanceTemplates.change": lambda row: {
+        "template_id": row.maintenance_template,
+        "words": TEMPLATE,
+        "reason": "x",
+    },
+    "MaintenanceTemplates.load_library": of_community(),
     "BuildingRegister.add": of_community(building={"name": "8栋"}),
     "CarRegister.add": of_community(car={"plate_no": "粤B12345"}),
     "CarRegister.edit": lambda row: {
@@ -296,6 +359,28 @@ WHOLE = {
 }
 """What asks for a community as a whole."""
 OF_A_HOUSE = {
+    "EquipmentLabels.print_labels": lambda row: {"equipment_ids": [row.equipment]},
+    "EquipmentLists.show": of_equipment(),
+    "EquipmentRegister.add": lambda row: {
+        "community_id": row.community,
+        "equipment": {"name": "x", "category": "lift", "building_id": row.building},
+    },
+    "EquipmentRegister.change_state": of_equipment(
+        state=EquipmentState.STOPPED,
+        expected=EquipmentState.IN_USE,
+        changed_on=DAY,
+        reason="x",
+    ),
+    "EquipmentRegister.edit": of_equipment(changes={"note": "x"}, seen={"note": ""}, reason="x"),
+    "EquipmentRegister.write_specs": of_equipment(specs={"a": "b"}, reason="x"),
+    "MaintenanceTaskLists.show": lambda row: {"task_id": row.maintenance_task},
+    "MaintenanceTasks.assign": of_task(assignee_id=None),
+    "MaintenanceTasks.cancel": of_task(reason="x"),
+    "MaintenanceTasks.send_back": of_task(reason="x"),
+    "MaintenanceTasks.skip": of_task(reason="x"),
+    "MaintenanceTasks.start": of_task(),
+    "MaintenanceTasks.submit": of_task(findings=[]),
+    "MaintenanceTasks.verify": of_task(),
     "BuildingLists.show": of_a_building(),
     "BuildingRegister.edit": of_a_building(changes={"note": "x"}, seen={"note": ""}),
     "BuildingRegister.edit_unit": of_a_building(
@@ -471,6 +556,11 @@ OF_A_HOUSE = {
 }
 """What asks for one house, or a row of it: somebody of its building may, too."""
 LISTS = {
+    "EquipmentLists.find": lambda _row: {"which": EquipmentFilter()},
+    "EquipmentLists.list_expiring": lambda _row: {},
+    "MaintenancePlans.list_plans": lambda _row: {},
+    "MaintenanceTaskLists.find": lambda _row: {"which": TaskFilter(which=TaskList.ALL)},
+    "MaintenanceTemplates.list_templates": lambda _row: {},
     "Deposits.list_of_house": lambda row: {"house_id": row.house},
     "Estate.list_communities": lambda _row: {},
     "BindingApplications.list_applications": lambda _row: {},
@@ -582,6 +672,10 @@ class Rows:
                     "cashier_shift",
                     "deposit",
                     "discount_rule",
+                    "equipment",
+                    "maintenance_plan",
+                    "maintenance_task",
+                    "maintenance_template",
                     "binding_application",
                     "car",
                     "parking_space",

@@ -121,8 +121,8 @@ OTHERS = (
     ),
     (
         "INSERT INTO equipment (community_id, building_id, code, asset_no, name, category,"
-        " created_at)"
-        " SELECT community_id, id, '23456789ABCD', 'DT-1', '1号电梯', 'lift', now() FROM building"
+        " warranty_until, created_at) SELECT community_id, id, '23456789ABCD', 'DT-1', '1号电梯',"
+        " 'lift', '2020-01-01', now() FROM building"
         " ORDER BY id LIMIT 1"
     ),
     (

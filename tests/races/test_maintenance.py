@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.maintenance.moving import TaskMoved
+from services.maintenance_moves import MaintenanceTaskMoved
 from tests.services.maintenance.conftest import (  # noqa: F401 - fixtures of the same story
     GOOD,
     SYSTEM,
@@ -43,7 +43,7 @@ class TestTasks:
         )
 
         assert results.count(None) == 1
-        assert sum(isinstance(result, TaskMoved) for result in results) == 5
+        assert sum(isinstance(result, MaintenanceTaskMoved) for result in results) == 5
         assert (
             database.value("SELECT count(*) FROM maintenance_task_event WHERE act = 'submit'") == 1
         )

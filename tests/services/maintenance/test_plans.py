@@ -12,7 +12,7 @@ from domain.maintenance_rules import Basis, DueRule, PlanUnit
 from domain.maintenance_states import PlanState
 from domain.permissions import Role
 from models import StaffScope
-from services.maintenance.plans import PlanStateRefused
+from services.maintenance.plans import MaintenancePlanStateRefused
 from tests import factories
 from tests.services.maintenance.conftest import ITEMS, TODAY, WORDS
 
@@ -211,7 +211,7 @@ class TestPause:
         if act != "resume":
             plans.end(actor=scene.manager, plan_id=plan_id, reason="x")
 
-        with pytest.raises(PlanStateRefused):
+        with pytest.raises(MaintenancePlanStateRefused):
             getattr(plans, act)(actor=scene.manager, plan_id=plan_id, reason="x")
 
     def test_what_has_ended_changes_no_more(self, make_plan, plans, scene, due_days):
@@ -219,9 +219,9 @@ class TestPause:
         plans.end(actor=scene.manager, plan_id=plan_id, reason="x")
 
         assert due_days(plan_id) == []
-        with pytest.raises(PlanStateRefused):
+        with pytest.raises(MaintenancePlanStateRefused):
             plans.change(actor=scene.manager, plan_id=plan_id, words=WORDS, reason="x")
-        with pytest.raises(PlanStateRefused):
+        with pytest.raises(MaintenancePlanStateRefused):
             plans.put_equipment(
                 actor=scene.manager, plan_id=plan_id, equipment_ids=[scene.lift_id], reason="x"
             )

@@ -9,9 +9,9 @@ from domain.checklists import ChecklistItem, Finding
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.maintenance_states import Verdict
 from services.keys import KeyUsedForOther
-from services.maintenance.moving import TaskMoved
 from services.maintenance.task_lists import TaskFilter, TaskList
 from services.maintenance.tasks import NotYourTask, OwnWork
+from services.maintenance_moves import MaintenanceTaskMoved
 from tests import factories
 from tests.services.maintenance.conftest import GOOD, TODAY, WORDS
 
@@ -114,7 +114,7 @@ class TestWho:
 
     def test_what_is_over_is_given_to_nobody(self, task_id, tasks, scene, key, do):
         do(task_id)
-        with pytest.raises(TaskMoved):
+        with pytest.raises(MaintenanceTaskMoved):
             tasks.assign(actor=scene.manager, task_id=task_id, assignee_id=None, client_key=key())
 
     def test_nobody_verifies_their_own_work(self, task_id, tasks, scene, key, do, database):
@@ -209,7 +209,7 @@ class TestKeys:
 
     def test_another_key_is_another_act(self, task_id, tasks, scene, key):
         tasks.start(actor=scene.engineer, task_id=task_id, client_key=key())
-        with pytest.raises(TaskMoved):
+        with pytest.raises(MaintenanceTaskMoved):
             tasks.start(actor=scene.engineer, task_id=task_id, client_key=key())
 
     def test_a_key_has_eight_characters_at_least(self, task_id, tasks, scene):
