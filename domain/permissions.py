@@ -50,6 +50,12 @@ class Permission(StrEnum):
     MANAGE_OWN_BINDINGS = "manage_own_bindings"
     MANAGE_OWN_PRIVACY = "manage_own_privacy"
     VIEW_PRIVACY_REQUESTS = "view_privacy_requests"
+    REPORT_REPAIRS = "report_repairs"
+    OPEN_REPAIRS = "open_repairs"
+    VIEW_REPAIRS = "view_repairs"
+    DISPATCH_REPAIRS = "dispatch_repairs"
+    WORK_REPAIRS = "work_repairs"
+    MANAGE_REPAIRS = "manage_repairs"
 
 
 class Role(StrEnum):
@@ -117,6 +123,10 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.TRANSFER_HOUSES,
             _P.REVIEW_BINDINGS,
             _P.VIEW_PRIVACY_REQUESTS,
+            _P.OPEN_REPAIRS,
+            _P.VIEW_REPAIRS,
+            _P.DISPATCH_REPAIRS,
+            _P.MANAGE_REPAIRS,
         }
     ),
     Role.FINANCE: frozenset(
@@ -167,9 +177,12 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.REVEAL_PHONES,
             _P.TRANSFER_HOUSES,
             _P.REVIEW_BINDINGS,
+            _P.OPEN_REPAIRS,
+            _P.VIEW_REPAIRS,
+            _P.DISPATCH_REPAIRS,
         }
     ),
-    Role.ENGINEER: frozenset({_P.READ_METERS}),
+    Role.ENGINEER: frozenset({_P.READ_METERS, _P.OPEN_REPAIRS, _P.WORK_REPAIRS}),
     Role.AUDITOR: frozenset(
         {
             _P.VIEW_HISTORY,
@@ -178,6 +191,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.VIEW_HOUSE_MONEY,
             _P.VIEW_REPORTS,
             _P.VIEW_OWNERS,
+            _P.VIEW_REPAIRS,
         }
     ),
 }
