@@ -187,6 +187,7 @@ def owner_actor(
             Permission.MANAGE_OWN_BINDINGS,
             Permission.MANAGE_OWN_PRIVACY,
             Permission.SCAN_EQUIPMENT,
+            Permission.REPORT_REPAIRS,
         }
     )
     return Actor(

@@ -56,6 +56,12 @@ class Permission(StrEnum):
     PLAN_MAINTENANCE = "plan_maintenance"
     DO_MAINTENANCE = "do_maintenance"
     APPROVE_MAINTENANCE = "approve_maintenance"
+    REPORT_REPAIRS = "report_repairs"
+    OPEN_REPAIRS = "open_repairs"
+    VIEW_REPAIRS = "view_repairs"
+    DISPATCH_REPAIRS = "dispatch_repairs"
+    WORK_REPAIRS = "work_repairs"
+    MANAGE_REPAIRS = "manage_repairs"
 
 
 class Role(StrEnum):
@@ -127,6 +133,10 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.MANAGE_EQUIPMENT,
             _P.PLAN_MAINTENANCE,
             _P.APPROVE_MAINTENANCE,
+            _P.OPEN_REPAIRS,
+            _P.VIEW_REPAIRS,
+            _P.DISPATCH_REPAIRS,
+            _P.MANAGE_REPAIRS,
         }
     ),
     Role.FINANCE: frozenset(
@@ -178,9 +188,20 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.TRANSFER_HOUSES,
             _P.REVIEW_BINDINGS,
             _P.VIEW_EQUIPMENT,
+            _P.OPEN_REPAIRS,
+            _P.VIEW_REPAIRS,
+            _P.DISPATCH_REPAIRS,
         }
     ),
-    Role.ENGINEER: frozenset({_P.READ_METERS, _P.VIEW_EQUIPMENT, _P.DO_MAINTENANCE}),
+    Role.ENGINEER: frozenset(
+        {
+            _P.READ_METERS,
+            _P.OPEN_REPAIRS,
+            _P.WORK_REPAIRS,
+            _P.VIEW_EQUIPMENT,
+            _P.DO_MAINTENANCE,
+        }
+    ),
     Role.AUDITOR: frozenset(
         {
             _P.VIEW_HISTORY,
@@ -190,6 +211,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.VIEW_REPORTS,
             _P.VIEW_OWNERS,
             _P.VIEW_EQUIPMENT,
+            _P.VIEW_REPAIRS,
         }
     ),
 }

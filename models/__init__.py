@@ -75,6 +75,20 @@ from models.receipts import Receipt, ReceiptMark
 from models.reconciliation import ReconciliationCase, ReconciliationRun
 from models.records import AuditEntry, AuditLink, JobSlot
 from models.refunds import Refund, RefundPart, SuspenseResolution
+from models.repairs import (
+    RepairEvent,
+    RepairFollowUp,
+    RepairIncident,
+    RepairOrder,
+    RepairPart,
+    RepairPause,
+    RepairQuote,
+    RepairRating,
+    RepairRule,
+    RepairSla,
+    StaffDuty,
+    StaffSkill,
+)
 from models.reports import CollectionChange, CollectionSummary
 from models.shares import OneOffCharge, SharePool, SharePoolWeight
 from models.shifts import CashierShift, ShiftCount
@@ -165,6 +179,16 @@ __all__ = [
     "RecoveryCode",
     "Refund",
     "RefundPart",
+    "RepairEvent",
+    "RepairFollowUp",
+    "RepairIncident",
+    "RepairOrder",
+    "RepairPart",
+    "RepairPause",
+    "RepairQuote",
+    "RepairRating",
+    "RepairRule",
+    "RepairSla",
     "RoleGrant",
     "SessionToken",
     "SharePool",
@@ -172,8 +196,10 @@ __all__ = [
     "ShiftCount",
     "SignInAttempt",
     "Staff",
+    "StaffDuty",
     "StaffScope",
     "StaffSession",
+    "StaffSkill",
     "StaffTask",
     "StaffToken",
     "Suspense",
