@@ -120,8 +120,11 @@ def generate_maintenance() -> int:
 
 
 def watch_equipment() -> int:
-    """Tell people of equipment that something runs out of."""
-    return _services().equipment_watch.look(actor=_actor("设备到期提醒"))
+    """Tell people of equipment that something runs out of, or that fails often."""
+    services = _services()
+    return services.equipment_watch.look(
+        actor=_actor("设备到期提醒")
+    ) + services.equipment_failures.propose_changes(actor=_actor("设备故障提醒"))
 
 
 def drop_old_slots() -> int:

@@ -107,11 +107,25 @@ class MaintenanceLineOut(Schema):
     repair_id = fields.Integer(required=True, allow_none=True)
 
 
+class RepairLineOut(Schema):
+    """A repair in a health history."""
+
+    repair_id = fields.Integer(required=True)
+    repair_no = fields.String(required=True)
+    opened_on = fields.Date(required=True)
+    state = fields.String(required=True)
+    state_shown = fields.String(required=True)
+    description = fields.String(required=True)
+    cause = fields.String(required=True)
+    measure = fields.String(required=True)
+
+
 class HealthOut(Schema):
     """Equipment with all that befell it, newest first."""
 
     equipment = fields.Nested(EquipmentOut, required=True)
     states = fields.List(fields.Nested(StateOut), required=True)
+    repairs = fields.List(fields.Nested(RepairLineOut), required=True)
     maintenance = fields.List(fields.Nested(MaintenanceLineOut), required=True)
 
 
@@ -162,6 +176,28 @@ class ExpiringOut(Schema):
     """What runs out, the oldest first."""
 
     items = fields.List(fields.Nested(ExpiryOut), required=True)
+
+
+class FailingQuery(Input):
+    """Of which community."""
+
+    community_id = RowId(strict=False, load_default=None)
+
+
+class FailingOut(Schema):
+    """Equipment that failed often of late, and the plans that are for it."""
+
+    equipment_id = fields.Integer(required=True)
+    community_id = fields.Integer(required=True)
+    equipment = fields.String(required=True)
+    failures = fields.Integer(required=True)
+    plan_ids = fields.List(fields.Integer(), required=True)
+
+
+class FailingsOut(Schema):
+    """Equipment that fails often, the worst first."""
+
+    items = fields.List(fields.Nested(FailingOut), required=True)
 
 
 class LabelsIn(Input):
@@ -215,6 +251,17 @@ def add_equipment(form: dict[str, Any]) -> dict[str, int]:
 def list_expiring(query: dict[str, Any]) -> dict[str, Any]:
     """List what runs out soon or has run out."""
     return {"items": own_services().equipment_lists.list_expiring(actor=actor(), **query)}
+
+
+@bp.route("/staff/equipment/failing", methods=["GET"])
+@staff_only
+@limited(KEEPING_ESTATE)
+@bp.arguments(FailingQuery, location="query")
+@bp.response(200, FailingsOut)
+@bp.refusals(401, 403, 422, 429, 503)
+def list_failing(query: dict[str, Any]) -> dict[str, Any]:
+    """List equipment with three repairs or more within ninety days."""
+    return {"items": own_services().equipment_failures.list_failing(actor=actor(), **query)}
 
 
 @bp.route("/staff/equipment/labels", methods=["POST"])

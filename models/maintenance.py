@@ -179,7 +179,7 @@ class MaintenanceTask(Model):
     verified_by: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("staff.id"))
     note: Mapped[Words] = mapped_column(server_default="")
     """What was done beyond the checklist."""
-    repair_id: Mapped[int | None] = mapped_column(BigInteger)
+    repair_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("repair_order.id"))
     """The repair that an abnormal result opened."""
     created_at: Mapped[Instant]
 

@@ -104,7 +104,7 @@ class RepairOrder(Model):
     house_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("house.id"))
     building_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("building.id"))
     """Of a house its own, so that one column says where work is."""
-    equipment_id: Mapped[int | None] = mapped_column(BigInteger)
+    equipment_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("equipment.id"))
     category: Mapped[Words]
     priority: Mapped[Words]
     source: Mapped[Words]

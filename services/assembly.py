@@ -36,6 +36,7 @@ from services.counter.reversals import Reversals
 from services.counter.shifts import Shifts
 from services.deposits import Deposits
 from services.doctor import Doctor
+from services.equipment.failures import EquipmentFailures
 from services.equipment.labels import EquipmentLabels
 from services.equipment.lists import EquipmentLists
 from services.equipment.register import EquipmentRegister
@@ -227,6 +228,7 @@ class Services:
     privacy_exports: PrivacyExports
     privacy_requests: PrivacyRequests
     retention: Retention
+    equipment_failures: EquipmentFailures
     equipment_labels: EquipmentLabels
     equipment_lists: EquipmentLists
     equipment_register: EquipmentRegister
@@ -375,6 +377,7 @@ def build(
         privacy_exports=PrivacyExports(unit_of_work, world.documents),
         privacy_requests=PrivacyRequests(unit_of_work),
         retention=Retention(unit_of_work),
+        equipment_failures=EquipmentFailures(unit_of_work),
         equipment_labels=EquipmentLabels(unit_of_work, world.slips, policy.public_base_url),
         equipment_lists=EquipmentLists(unit_of_work),
         equipment_register=EquipmentRegister(unit_of_work),

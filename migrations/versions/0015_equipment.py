@@ -1,7 +1,8 @@
 """Keep equipment with its states and documents, and its maintenance
 
-Lock: none that anybody feels: only new tables are made, and a foreign key from a repair to its
-equipment where repairs are on file already. Code of before goes on working.
+Lock: SHARE ROW EXCLUSIVE on repair_order and equipment while the rows of repairs are looked at for
+their new foreign key; no repair is on file before this. All else are new tables. Code of before
+goes on working.
 """
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0015"
-down_revision = "0012"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
@@ -330,6 +331,11 @@ def upgrade() -> None:
             name=op.f("fk_maintenance_task_plan_id_maintenance_plan"),
         ),
         sa.ForeignKeyConstraint(
+            ["repair_id"],
+            ["repair_order.id"],
+            name=op.f("fk_maintenance_task_repair_id_repair_order"),
+        ),
+        sa.ForeignKeyConstraint(
             ["submitted_by"], ["staff.id"], name=op.f("fk_maintenance_task_submitted_by_staff")
         ),
         sa.ForeignKeyConstraint(
@@ -406,6 +412,13 @@ def upgrade() -> None:
     op.create_index(
         "ix_maintenance_task_event_task_id", "maintenance_task_event", ["task_id", "id"]
     )
+    op.create_foreign_key(
+        op.f("fk_repair_order_equipment_id_equipment"),
+        "repair_order",
+        "equipment",
+        ["equipment_id"],
+        ["id"],
+    )
     for table in APPEND_ONLY:
         op.execute(
             f"CREATE TRIGGER append_only_{table} BEFORE UPDATE OR DELETE OR TRUNCATE"
@@ -414,6 +427,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_constraint(
+        op.f("fk_repair_order_equipment_id_equipment"), "repair_order", type_="foreignkey"
+    )
     op.drop_index("ix_maintenance_task_event_task_id", table_name="maintenance_task_event")
     op.drop_table("maintenance_task_event")
     op.drop_table("maintenance_result")

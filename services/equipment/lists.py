@@ -20,6 +20,7 @@ from models import (
     EquipmentStateChange,
     MaintenanceResult,
     MaintenanceTask,
+    RepairOrder,
     Staff,
 )
 from services.equipment.lookup import equipment_in_scope
@@ -27,10 +28,12 @@ from services.equipment.rows import (
     EquipmentView,
     ExpiryView,
     MaintenanceLine,
+    RepairLine,
     StateView,
     show_equipment,
     show_expiry,
     show_line,
+    show_repair,
     show_state,
 )
 from services.unit_of_work import UnitOfWork
@@ -66,6 +69,7 @@ class HealthHistory:
 
     equipment: EquipmentView
     states: Sequence[StateView]
+    repairs: Sequence[RepairLine]
     maintenance: Sequence[MaintenanceLine]
 
 
@@ -92,7 +96,7 @@ class EquipmentLists:
         return [show_equipment(row, building or "", name or "") for row, building, name in rows]
 
     def show(self, *, actor: Actor, equipment_id: int) -> HealthHistory:
-        """Show equipment with its states and its maintenance.
+        """Show equipment with its states, repairs and maintenance.
 
         Raises:
             NotFound: no such equipment in scope.
@@ -108,6 +112,7 @@ class EquipmentLists:
             return HealthHistory(
                 equipment=show_equipment(row, building or "", custodian or ""),
                 states=_states(session, equipment_id),
+                repairs=_repairs(session, equipment_id),
                 maintenance=_maintenance(session, equipment_id),
             )
 
@@ -181,6 +186,16 @@ def _states(session: Session, equipment_id: int) -> Sequence[StateView]:
         .limit(_HISTORY)
     ).all()
     return [show_state(row, who or "") for row, who in rows]
+
+
+def _repairs(session: Session, equipment_id: int) -> Sequence[RepairLine]:
+    rows = session.scalars(
+        select(RepairOrder)
+        .where(RepairOrder.equipment_id == equipment_id)
+        .order_by(RepairOrder.id.desc())
+        .limit(_HISTORY)
+    ).all()
+    return [show_repair(row) for row in rows]
 
 
 def _maintenance(session: Session, equipment_id: int) -> Sequence[MaintenanceLine]:

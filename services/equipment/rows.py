@@ -17,7 +17,10 @@ from domain.equipment import (
     Importance,
 )
 from domain.maintenance_states import TASK_SHOWN, TaskState
-from models import Equipment, EquipmentStateChange, MaintenanceTask
+from domain.repair_states import STATE_SHOWN as REPAIR_STATE_SHOWN
+from domain.repair_states import RepairState
+from domain.repairs import CAUSE_SHOWN, FaultCause
+from models import Equipment, EquipmentStateChange, MaintenanceTask, RepairOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,31 @@ class MaintenanceLine:
     submitted_on: date | None
     abnormal: tuple[str, ...]
     repair_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RepairLine:
+    """A repair in a health history."""
+
+    repair_id: int
+    repair_no: str
+    opened_on: date
+    state: str
+    state_shown: str
+    description: str
+    cause: str
+    measure: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailingView:
+    """Equipment that failed often of late: its plans may ask for too little."""
+
+    equipment_id: int
+    community_id: int
+    equipment: str
+    failures: int
+    plan_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +176,20 @@ def show_state(row: EquipmentStateChange, who: str) -> StateView:
     """Show a change of state."""
     shown = STATE_SHOWN[EquipmentState(row.to_state)]
     return StateView(row.to_state, shown, row.changed_on, row.reason, who)
+
+
+def show_repair(row: RepairOrder) -> RepairLine:
+    """Show a repair in a health history; of whom it came is not told."""
+    return RepairLine(
+        repair_id=row.id,
+        repair_no=row.repair_no,
+        opened_on=row.opened_on,
+        state=row.state,
+        state_shown=REPAIR_STATE_SHOWN[RepairState(row.state)],
+        description=row.description,
+        cause=CAUSE_SHOWN[FaultCause(row.cause)] if row.cause else "",
+        measure=row.measure,
+    )
 
 
 def show_line(task: MaintenanceTask, abnormal: tuple[str, ...]) -> MaintenanceLine:

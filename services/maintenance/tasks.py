@@ -9,21 +9,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import select
 
 from domain.actors import Actor, Permission, staff_id_of
-from domain.checklists import ChecklistItem, Finding, check_findings, items_from_json
+from domain.checklists import Finding, check_findings, items_from_json
 from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from domain.estate_fields import NOTE_LIMIT
 from domain.maintenance_rules import Basis
 from domain.maintenance_states import TODO, TaskAct, TaskState
 from domain.periods import local_date
-from models import Equipment, MaintenancePlan, MaintenanceResult, MaintenanceTask
+from models import Equipment, MaintenancePlan, MaintenanceTask
 from services.audit import record
 from services.equipment.lookup import equipment_in_scope
 from services.keys import check_key, claim_key, staff_subject
 from services.maintenance.generation import lock_plan, make_tasks
 from services.maintenance.plan_rows import check_assignee
+from services.maintenance.results import keep_results, repair_abnormal
 from services.maintenance.task_rows import lock_task
 from services.maintenance_moves import MaintenanceTaskMoved, move
 from services.reasons import check_reason
@@ -75,7 +76,7 @@ class MaintenanceTasks:
         note: str = "",
         client_key: str,
     ) -> None:
-        """Hand in what was found; the work was done today.
+        """Hand in what was found; the work was done today. What is abnormal opens a repair.
 
         Raises:
             InvalidInput: an item lacks its finding, value or photo, or cannot be as said.
@@ -96,7 +97,8 @@ class MaintenanceTasks:
                 "note": note.strip(),
             }
             _move(tx, actor, task, TaskAct.SUBMIT, values=values)
-            _keep_results(tx, task, found)
+            keep_results(tx, task, found)
+            repair_abnormal(tx, actor, task, found)
 
         body = [
             (one.key, str(one.verdict), str(one.value), one.note, tuple(one.photo_ids))
@@ -258,26 +260,6 @@ def _move(
     if not moved:
         raise MaintenanceTaskMoved
     _note(tx, actor, f"maintenance_{act}", task, reason)
-
-
-def _keep_results(
-    tx: Transaction, task: MaintenanceTask, found: Sequence[tuple[ChecklistItem, Finding]]
-) -> None:
-    tx.session.execute(delete(MaintenanceResult).where(MaintenanceResult.task_id == task.id))
-    tx.session.execute(
-        insert(MaintenanceResult),
-        [
-            {
-                "task_id": task.id,
-                "item_key": item.key,
-                "title": item.title,
-                "verdict": one.verdict,
-                "value": one.value,
-                "note": one.note.strip(),
-            }
-            for item, one in found
-        ],
-    )
 
 
 def _note(

@@ -447,6 +447,7 @@ STAFF |= {
     ("GET", "/api/v1/staff/equipment/expiring"): Line(
         200, EQUIPMENT_VIEWERS, of="list", tells="equipment_name"
     ),
+    ("GET", "/api/v1/staff/equipment/failing"): Line(200, EQUIPMENT_VIEWERS, of="list"),
     ("POST", "/api/v1/staff/equipment/labels"): Line(
         200, EQUIPMENT_VIEWERS, body=lambda place: {"equipment_ids": [place["equipment_id"]]}
     ),

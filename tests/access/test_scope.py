@@ -556,6 +556,7 @@ OF_A_HOUSE = {
 }
 """What asks for one house, or a row of it: somebody of its building may, too."""
 LISTS = {
+    "EquipmentFailures.list_failing": lambda _row: {},
     "EquipmentLists.find": lambda _row: {"which": EquipmentFilter()},
     "EquipmentLists.list_expiring": lambda _row: {},
     "MaintenancePlans.list_plans": lambda _row: {},

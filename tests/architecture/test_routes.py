@@ -95,6 +95,7 @@ STAFF = {
     ("GET", "/api/v1/staff/equipment"),
     ("POST", "/api/v1/staff/equipment"),
     ("GET", "/api/v1/staff/equipment/expiring"),
+    ("GET", "/api/v1/staff/equipment/failing"),
     ("POST", "/api/v1/staff/equipment/labels"),
     ("GET", "/api/v1/staff/equipment/<row_id:equipment_id>"),
     ("PATCH", "/api/v1/staff/equipment/<row_id:equipment_id>"),

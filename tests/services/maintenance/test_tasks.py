@@ -1,6 +1,7 @@
 """Tasks are begun, handed in, verified; who may, and what is refused."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -13,7 +14,7 @@ from services.maintenance.task_lists import TaskFilter, TaskList
 from services.maintenance.tasks import NotYourTask, OwnWork
 from services.maintenance_moves import MaintenanceTaskMoved
 from tests import factories
-from tests.services.maintenance.conftest import GOOD, TODAY, WORDS
+from tests.services.maintenance.conftest import GOOD, SYSTEM, TODAY, WORDS
 
 
 @pytest.fixture
@@ -296,3 +297,120 @@ class TestLists:
         assert find(TaskList.ALL, stranger) == []
         assert len(find(TaskList.ALL, local)) == 5
         assert len(find(TaskList.ALL, plan_id=plan_id)) == 10
+
+
+class TestAbnormal:
+    BAD = (Finding("i1", Verdict.ABNORMAL, note="漏油"), GOOD[1])
+
+    @pytest.fixture
+    def submit(self, tasks, scene, key):
+        def submit(task_id, findings=self.BAD):
+            tasks.submit(actor=scene.engineer, task_id=task_id, findings=findings, client_key=key())
+
+        return submit
+
+    def test_opens_one_repair_linked_both_ways(self, task_id, do, submit, show, services, scene):
+        do(task_id, upto="in_progress")
+        submit(task_id)
+
+        history = services.equipment_lists.show(actor=scene.manager, equipment_id=scene.lift_id)
+        [repair] = history.repairs
+        assert show(task_id).task.repair_id == repair.repair_id
+        assert repair.description == "1号电梯 半月保养发现异常：机房：漏油"
+        [line] = [line for line in history.maintenance if line.task_id == task_id]
+        assert line.abnormal == ("机房：漏油",)
+
+    def test_handed_in_again_it_opens_no_second(
+        self, task_id, do, submit, tasks, scene, key, database
+    ):
+        do(task_id, upto="in_progress")
+        submit(task_id)
+        tasks.send_back(actor=scene.manager, task_id=task_id, reason="x", client_key=key())
+        submit(task_id)
+
+        assert database.rows("SELECT equipment_id, source, category FROM repair_order") == [
+            {"equipment_id": scene.lift_id, "source": "maintenance", "category": "lift"}
+        ]
+
+    def test_what_is_refused_opens_none(self, task_id, do, submit, database):
+        do(task_id, upto="in_progress")
+        with pytest.raises(InvalidInput):
+            submit(task_id, self.BAD[:1])
+
+        assert database.value("SELECT count(*) FROM repair_order") == 0
+
+    def test_what_is_normal_opens_none(self, task_id, do, submit, database):
+        do(task_id, upto="in_progress")
+        submit(task_id, GOOD)
+
+        assert database.value("SELECT count(*) FROM repair_order") == 0
+
+    def test_long_words_are_cut_to_what_a_repair_holds(
+        self, make_plan, task_of, do, submit, database
+    ):
+        items = tuple(ChecklistItem(f"k{n}", "长" * 60) for n in range(20))
+        task_id = task_of(make_plan(replace(WORDS, checklist=items)))
+        do(task_id, upto="in_progress")
+        submit(task_id, [Finding(one.key, Verdict.ABNORMAL, note="坏" * 200) for one in items])
+
+        assert database.value("SELECT length(description) FROM repair_order") == 500
+
+
+class TestFailing:
+    @pytest.fixture
+    def fail(self, make_plan, task_of, do, tasks, scene, key):
+        """Find the lift abnormal so many times."""
+
+        def fail(times):
+            plan_id = make_plan()
+            for number in range(times):
+                task_id = task_of(plan_id, TODAY + timedelta(days=15 * number))
+                do(task_id, upto="in_progress")
+                tasks.submit(
+                    actor=scene.engineer,
+                    task_id=task_id,
+                    findings=TestAbnormal.BAD,
+                    client_key=key(),
+                )
+            return plan_id
+
+        return fail
+
+    def list_failing(self, services, scene, **which):
+        return services.equipment_failures.list_failing(actor=scene.manager, **which)
+
+    def test_three_within_ninety_days_propose_a_change(
+        self, fail, services, scene, database, clock
+    ):
+        plan_id = fail(3)
+
+        [found] = self.list_failing(services, scene)
+        assert (found.equipment_id, found.failures, found.plan_ids) == (
+            scene.lift_id,
+            3,
+            (plan_id,),
+        )
+        propose = services.equipment_failures.propose_changes
+        assert (propose(actor=SYSTEM), propose(actor=SYSTEM)) == (1, 0)
+        assert database.value("SELECT title FROM staff_task") == (
+            "1号电梯：90 天内报修 3 次，建议调整维保计划"
+        )
+        assert self.list_failing(services, scene, community_id=9_999_999) == []
+        clock.advance(days=91)
+        assert self.list_failing(services, scene) == []
+        with pytest.raises(NotAllowed):
+            propose(actor=scene.manager)
+
+    def test_two_do_not(self, fail, services, scene):
+        fail(2)
+
+        assert self.list_failing(services, scene) == []
+
+    def test_what_was_cancelled_does_not_count(self, fail, services, scene, database):
+        fail(3)
+        database.do(
+            "UPDATE repair_order SET state = 'cancelled', ended_at = now(),"
+            " assignee_staff_id = NULL WHERE id = (SELECT min(id) FROM repair_order)"
+        )
+
+        assert self.list_failing(services, scene) == []
