@@ -44,7 +44,7 @@ from models.fees import FeeItem, FeeStandard
 from models.imports import ImportBatch, ImportFile, ImportStep
 from models.late_fees import BillLateFee, LateFeePause, LateFeeRule
 from models.merchants import CommunityMerchant, PayCode
-from models.messages import ChannelPause, OutboxMessage
+from models.messages import ChannelPause, MessageSetting, OutboxMessage, SubscribeQuota
 from models.meters import Meter, MeterReading
 from models.parking import Car, ParkingSpace
 from models.payments import (
@@ -121,6 +121,7 @@ __all__ = [
     "LateFeePause",
     "LateFeeRule",
     "LoginCode",
+    "MessageSetting",
     "Meter",
     "MeterReading",
     "NumberSeries",
@@ -159,6 +160,7 @@ __all__ = [
     "StaffSession",
     "StaffTask",
     "StaffToken",
+    "SubscribeQuota",
     "Suspense",
     "SuspenseResolution",
     "TransferDebt",
