@@ -53,7 +53,7 @@ from models.maintenance import (
     PlanEquipment,
 )
 from models.merchants import CommunityMerchant, PayCode
-from models.messages import ChannelPause, OutboxMessage
+from models.messages import ChannelPause, MessageSetting, OutboxMessage, SubscribeQuota
 from models.meters import Meter, MeterReading
 from models.parking import Car, ParkingSpace
 from models.payments import (
@@ -151,6 +151,7 @@ __all__ = [
     "MaintenanceTask",
     "MaintenanceTaskEvent",
     "MaintenanceTemplate",
+    "MessageSetting",
     "Meter",
     "MeterReading",
     "NumberSeries",
@@ -202,6 +203,7 @@ __all__ = [
     "StaffSkill",
     "StaffTask",
     "StaffToken",
+    "SubscribeQuota",
     "Suspense",
     "SuspenseResolution",
     "TransferDebt",
