@@ -115,8 +115,11 @@ def erase_outdated() -> int:
 
 
 def generate_maintenance() -> int:
-    """Make the maintenance tasks of the next sixty days."""
-    return _services().maintenance_generation.generate_due(actor=_actor("维保计划"))
+    """Make the maintenance tasks of the next sixty days, and tell people of those that are due."""
+    services = _services()
+    return services.maintenance_generation.generate_due(
+        actor=_actor("维保计划")
+    ) + services.maintenance_reminders.remind_due(actor=_actor("维保提醒"))
 
 
 def watch_equipment() -> int:

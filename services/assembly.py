@@ -60,6 +60,7 @@ from services.ledger import Ledger
 from services.login import Login
 from services.maintenance.generation import MaintenanceGeneration
 from services.maintenance.plans import MaintenancePlans
+from services.maintenance.reminders import MaintenanceReminders
 from services.maintenance.task_lists import MaintenanceTaskLists
 from services.maintenance.tasks import MaintenanceTasks
 from services.maintenance.templates import MaintenanceTemplates
@@ -235,6 +236,7 @@ class Services:
     equipment_watch: EquipmentWatch
     maintenance_generation: MaintenanceGeneration
     maintenance_plans: MaintenancePlans
+    maintenance_reminders: MaintenanceReminders
     maintenance_task_lists: MaintenanceTaskLists
     maintenance_tasks: MaintenanceTasks
     maintenance_templates: MaintenanceTemplates
@@ -384,6 +386,7 @@ def build(
         equipment_watch=EquipmentWatch(unit_of_work),
         maintenance_generation=MaintenanceGeneration(unit_of_work),
         maintenance_plans=MaintenancePlans(unit_of_work),
+        maintenance_reminders=MaintenanceReminders(unit_of_work),
         maintenance_task_lists=MaintenanceTaskLists(unit_of_work),
         maintenance_tasks=MaintenanceTasks(unit_of_work),
         maintenance_templates=MaintenanceTemplates(unit_of_work),
