@@ -171,10 +171,10 @@ class TestOverdue:
         clock.advance(days=13)
         remind()
 
-        assert [who for who, *_ in told()] == [
-            scene.engineer.id,
-            scene.colleague.id,
-            scene.manager.id,
+        assert [(who, title) for who, title, _ in told()] == [
+            (scene.manager.id, "1 项设备维保逾期"),
+            (scene.engineer.id, "1号电梯 半月保养"),
+            (scene.colleague.id, "1号电梯 半月保养"),
         ]
 
 

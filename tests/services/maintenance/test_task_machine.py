@@ -14,9 +14,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from domain.equipment import EquipmentState
 from domain.errors import Conflict, NotAllowed
 from domain.maintenance_rules import Basis
 from domain.maintenance_states import TASK_MOVES, Doer
+from domain.periods import local_date
 from tests.services.maintenance.conftest import GOOD, SYSTEM, WORDS, set_scene
 
 ACTS = ("start", "submit", "verify", "send_back", "skip", "cancel")
@@ -82,6 +84,24 @@ class Tasks(RuleBasedStateMachine):
     def let_days_pass(self, days):
         self.services.clock.advance(days=days)
         self.services.maintenance_generation.generate_due(actor=SYSTEM)
+        self.services.maintenance_reminders.remind_due(actor=SYSTEM)
+
+    @rule(state=st.sampled_from(EquipmentState))
+    def use_or_stop_a_lift(self, state):
+        before = self.database.value(
+            "SELECT state FROM equipment WHERE id = :id", id=self.scene.lift_id
+        )
+        if state is EquipmentState.SCRAPPED:
+            return
+        self.tolerate(
+            self.services.equipment_register.change_state,
+            actor=self.scene.manager,
+            equipment_id=self.scene.lift_id,
+            state=state,
+            expected=EquipmentState(before),
+            changed_on=local_date(self.services.clock.now()),
+            reason="原因",
+        )
 
     @invariant()
     def every_move_is_of_the_table_and_done_by_whom_it_says(self):
@@ -127,6 +147,8 @@ class Tasks(RuleBasedStateMachine):
                     " ON maintenance_plan.id = plan_id WHERE basis = 'fixed_calendar'"
                     " AND maintenance_plan.state = 'active' AND NOT is_withdrawn"
                     " AND due_on >= maintenance_plan.counts_from AND equipment_id = :lift"
+                    " AND due_on >= (SELECT counts_from FROM maintenance_plan_equipment own"
+                    " WHERE own.plan_id = maintenance_plan.id AND own.equipment_id = :lift)"
                     " ORDER BY due_on",
                     lift=lift,
                 )
