@@ -5,7 +5,7 @@ Source: domain.md D10 and idea 13: an item may ask for a photo and for a value w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -98,9 +98,14 @@ def _is_value(value: Decimal) -> bool:
 
 
 def check_findings(
-    items: Sequence[ChecklistItem], findings: Sequence[Finding]
+    items: Sequence[ChecklistItem],
+    findings: Sequence[Finding],
+    *,
+    photographed: Collection[str] = (),
 ) -> Sequence[tuple[ChecklistItem, Finding]]:
     """Match what was found with a checklist, in its order.
+
+    ``photographed`` are the keys of items that have a photo from before: they need no other.
 
     Raises:
         InvalidInput: an item has no finding or two, one is none of the list, a value or photo that
@@ -118,14 +123,15 @@ def check_findings(
         given[finding.key] = finding
     for item in items:
         found = given.get(item.key)
-        if why := _refuse(item, found) if found else "还没有填写结果":
+        has_photo = item.key in photographed
+        if why := _refuse(item, found, has_photo) if found else "还没有填写结果":
             problems.setdefault(f"results.{item.key}", []).append(why)
     if problems:
         raise InvalidInput(fields=problems)
     return [(item, given[item.key]) for item in items]
 
 
-def _refuse(item: ChecklistItem, found: Finding) -> str:
+def _refuse(item: ChecklistItem, found: Finding, has_photo: bool) -> str:
     if len(found.note) > NOTE_LIMIT or not found.note.replace("\n", "").isprintable():
         return f"说明请在 {NOTE_LIMIT} 个字以内"
     if found.value is not None and not _is_value(found.value):
@@ -136,7 +142,7 @@ def _refuse(item: ChecklistItem, found: Finding) -> str:
         return ""
     if item.needs_value and found.value is None:
         return "请填写读数"
-    if item.needs_photo and not found.photo_ids:
+    if item.needs_photo and not (found.photo_ids or has_photo):
         return "请上传照片"
     if found.value is None or item.holds(found.value):
         return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, insert
+from sqlalchemy.dialects.postgresql import insert
 
 from domain.actors import Actor
 from domain.checklists import ChecklistItem, Finding
@@ -30,9 +30,7 @@ Found = Sequence[tuple[ChecklistItem, Finding]]
 
 def keep_results(tx: Transaction, task: MaintenanceTask, found: Found) -> None:
     """Write what was found of each item, in the place of what was written before."""
-    tx.session.execute(delete(MaintenanceResult).where(MaintenanceResult.task_id == task.id))
-    tx.session.execute(
-        insert(MaintenanceResult),
+    put = insert(MaintenanceResult).values(
         [
             {
                 "task_id": task.id,
@@ -43,7 +41,11 @@ def keep_results(tx: Transaction, task: MaintenanceTask, found: Found) -> None:
                 "note": one.note.strip(),
             }
             for item, one in found
-        ],
+        ]
+    )
+    written = {name: put.excluded[name] for name in ("title", "verdict", "value", "note")}
+    tx.session.execute(
+        put.on_conflict_do_update(index_elements=["task_id", "item_key"], set_=written)
     )
 
 

@@ -105,6 +105,11 @@ class TestFindings:
     def test_takes_what_does(self, finding):
         assert check_findings([PRESSURE], [finding]) == [(PRESSURE, finding)]
 
+    def test_a_photo_from_before_is_enough(self):
+        again = replace(GOOD, photo_ids=())
+
+        assert check_findings([PRESSURE], [again], photographed={"p"}) == [(PRESSURE, again)]
+
     def test_every_item_has_one_finding_and_no_other_has(self):
         assert problems(GOOD) == {"results.l": ["还没有填写结果"]}
         assert problems(GOOD, SEEN, SEEN) == {"results.l": ["同一项填了两次"]}
