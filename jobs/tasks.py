@@ -114,6 +114,11 @@ def erase_outdated() -> int:
     return _services().retention.erase_outdated(actor=_actor("个人信息到期删除"))
 
 
+def watch_repairs() -> int:
+    """Tell of late repairs and close those that nobody answered for."""
+    return _services().repair_watch.look(actor=_actor("报修监测"))
+
+
 def drop_old_slots() -> int:
     """Forget old slots of the timetable."""
     return _services().timetable.drop_old_slots()
@@ -161,6 +166,7 @@ JOBS: dict[str, Callable[..., Any]] = {
         make_privacy_exports,
         close_accounts,
         erase_outdated,
+        watch_repairs,
         drop_old_slots,
         drop_old_doors,
     )

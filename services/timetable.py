@@ -49,6 +49,7 @@ TIMETABLE = (
     Entry("make_privacy_exports", timedelta(seconds=30)),
     Entry("close_accounts", timedelta(hours=1)),
     Entry("erase_outdated", timedelta(hours=24)),
+    Entry("watch_repairs", timedelta(seconds=60)),
     Entry("drop_old_slots", timedelta(hours=1)),
     Entry("drop_old_doors", timedelta(hours=24)),
 )
