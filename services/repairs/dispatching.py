@@ -154,7 +154,9 @@ class RepairDispatch:
             try:
                 give_to(tx, actor, repair, staff_id, side=RepairSide.WORKER, act=RepairAct.GRAB)
             except RepairCannotMove as late:
-                if repair.assignee_staff_id not in (None, staff_id):
+                if repair.assignee_staff_id == staff_id:
+                    return
+                if repair.assignee_staff_id is not None:
                     raise RepairTaken from late
                 raise
             move(
