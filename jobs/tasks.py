@@ -130,6 +130,11 @@ def watch_equipment() -> int:
     ) + services.equipment_failures.propose_changes(actor=_actor("设备故障提醒"))
 
 
+def watch_repairs() -> int:
+    """Tell of late repairs and close those that nobody answered for."""
+    return _services().repair_watch.look(actor=_actor("报修监测"))
+
+
 def drop_old_slots() -> int:
     """Forget old slots of the timetable."""
     return _services().timetable.drop_old_slots()
@@ -179,6 +184,7 @@ JOBS: dict[str, Callable[..., Any]] = {
         erase_outdated,
         generate_maintenance,
         watch_equipment,
+        watch_repairs,
         drop_old_slots,
         drop_old_doors,
     )

@@ -36,11 +36,6 @@ from services.counter.reversals import Reversals
 from services.counter.shifts import Shifts
 from services.deposits import Deposits
 from services.doctor import Doctor
-from services.equipment.failures import EquipmentFailures
-from services.equipment.labels import EquipmentLabels
-from services.equipment.lists import EquipmentLists
-from services.equipment.register import EquipmentRegister
-from services.equipment.watch import EquipmentWatch
 from services.estate import Estate
 from services.fees.discounts import Discounts
 from services.fees.items import Fees
@@ -58,12 +53,6 @@ from services.inbox import Inbox
 from services.late_fees import LateFees
 from services.ledger import Ledger
 from services.login import Login
-from services.maintenance.generation import MaintenanceGeneration
-from services.maintenance.plans import MaintenancePlans
-from services.maintenance.reminders import MaintenanceReminders
-from services.maintenance.task_lists import MaintenanceTaskLists
-from services.maintenance.tasks import MaintenanceTasks
-from services.maintenance.templates import MaintenanceTemplates
 from services.meters.keeping import MeterKeeping
 from services.meters.lists import MeterLists
 from services.meters.readings import MeterReadings
@@ -113,6 +102,15 @@ from services.privacy.retention import Retention
 from services.reconciliation.cases import ReconciliationCases
 from services.reconciliation.cash import CashReconciliation
 from services.reconciliation.runs import Reconciliation
+from services.repairs.analysis import RepairAnalysis
+from services.repairs.dispatching import RepairDispatch
+from services.repairs.incidents import RepairIncidents
+from services.repairs.opening import RepairDesk
+from services.repairs.owner_acts import OwnerRepairActs
+from services.repairs.rules import RepairRules
+from services.repairs.views import RepairLists
+from services.repairs.watch import RepairWatch
+from services.repairs.working import RepairWork
 from services.reports.reporting import Reports
 from services.staff.accounts import StaffAccounts
 from services.staff.grants import RoleGrants
@@ -125,11 +123,12 @@ from services.statements import Statements
 from services.tasks import StaffTasks
 from services.timetable import Timetable
 from services.unit_of_work import UnitOfWork
+from services.upkeep import UpkeepServices, build_upkeep
 from services.world import Policy, World
 
 
-@dataclass(frozen=True)
-class Services:
+@dataclass(frozen=True, kw_only=True)
+class Services(UpkeepServices):
     """Every capability, wired once per process."""
 
     accounts: Accounts
@@ -229,17 +228,15 @@ class Services:
     privacy_exports: PrivacyExports
     privacy_requests: PrivacyRequests
     retention: Retention
-    equipment_failures: EquipmentFailures
-    equipment_labels: EquipmentLabels
-    equipment_lists: EquipmentLists
-    equipment_register: EquipmentRegister
-    equipment_watch: EquipmentWatch
-    maintenance_generation: MaintenanceGeneration
-    maintenance_plans: MaintenancePlans
-    maintenance_reminders: MaintenanceReminders
-    maintenance_task_lists: MaintenanceTaskLists
-    maintenance_tasks: MaintenanceTasks
-    maintenance_templates: MaintenanceTemplates
+    repair_analysis: RepairAnalysis
+    repair_dispatch: RepairDispatch
+    repair_incidents: RepairIncidents
+    repair_desk: RepairDesk
+    owner_repair_acts: OwnerRepairActs
+    repair_rules: RepairRules
+    repair_lists: RepairLists
+    repair_watch: RepairWatch
+    repair_work: RepairWork
 
 
 def build(
@@ -267,6 +264,7 @@ def build(
     parking_spaces = ParkingSpaceImport(unit_of_work, world.workbooks)
     meter_readings = MeterReadingImport(unit_of_work, world.workbooks)
     return Services(
+        **vars(build_upkeep(unit_of_work, world, policy)),
         accounts=Accounts(unit_of_work, world.official_account),
         audit_chain=AuditChain(unit_of_work),
         history=ChangeHistory(unit_of_work, world.documents),
@@ -379,17 +377,15 @@ def build(
         privacy_exports=PrivacyExports(unit_of_work, world.documents),
         privacy_requests=PrivacyRequests(unit_of_work),
         retention=Retention(unit_of_work),
-        equipment_failures=EquipmentFailures(unit_of_work),
-        equipment_labels=EquipmentLabels(unit_of_work, world.slips, policy.public_base_url),
-        equipment_lists=EquipmentLists(unit_of_work),
-        equipment_register=EquipmentRegister(unit_of_work),
-        equipment_watch=EquipmentWatch(unit_of_work),
-        maintenance_generation=MaintenanceGeneration(unit_of_work),
-        maintenance_plans=MaintenancePlans(unit_of_work),
-        maintenance_reminders=MaintenanceReminders(unit_of_work),
-        maintenance_task_lists=MaintenanceTaskLists(unit_of_work),
-        maintenance_tasks=MaintenanceTasks(unit_of_work),
-        maintenance_templates=MaintenanceTemplates(unit_of_work),
+        repair_analysis=RepairAnalysis(unit_of_work),
+        repair_dispatch=RepairDispatch(unit_of_work),
+        repair_incidents=RepairIncidents(unit_of_work),
+        repair_desk=RepairDesk(unit_of_work),
+        owner_repair_acts=OwnerRepairActs(unit_of_work),
+        repair_rules=RepairRules(unit_of_work),
+        repair_lists=RepairLists(unit_of_work),
+        repair_watch=RepairWatch(unit_of_work),
+        repair_work=RepairWork(unit_of_work),
     )
 
 

@@ -7,8 +7,16 @@ from datetime import date
 
 from sqlalchemy import select, update
 
-from domain.repairs import Clock, Pause, PauseReason, RepairPriority, SlaMinutes, sla_clock
-from models import RepairOrder, RepairPause
+from domain.repairs import (
+    Clock,
+    Pause,
+    PauseReason,
+    QuoteState,
+    RepairPriority,
+    SlaMinutes,
+    sla_clock,
+)
+from models import RepairOrder, RepairPause, RepairQuote
 from services.repairs.rules import rules_of
 from services.unit_of_work import Transaction
 
@@ -38,6 +46,20 @@ def end_pause(tx: Transaction, repair: RepairOrder) -> None:
     )
     minutes = rules_of(tx.session, repair.community_id).sla[RepairPriority(repair.priority)]
     _reckon(tx, repair, minutes, _pauses(tx, repair))
+
+
+def drop_what_waits(tx: Transaction, repair: RepairOrder) -> None:
+    """End the pause of a repair that has ended, and ask for no price any more."""
+    tx.session.execute(
+        update(RepairPause)
+        .where(RepairPause.repair_id == repair.id, RepairPause.ended_at.is_(None))
+        .values(ended_at=tx.now)
+    )
+    tx.session.execute(
+        update(RepairQuote)
+        .where(RepairQuote.repair_id == repair.id, RepairQuote.state == QuoteState.PENDING)
+        .values(state=QuoteState.REFUSED, decided_at=tx.now)
+    )
 
 
 def _pauses(tx: Transaction, repair: RepairOrder) -> Sequence[Pause]:

@@ -24,8 +24,8 @@ from services.audit import record
 from services.bindings import is_live_binding
 from services.keys import check_key, claim_key, staff_subject
 from services.numbers import take_numbers
+from services.repair_moves import add_event, move
 from services.repairs.clocks import start_clocks
-from services.repairs.moving import add_event, move
 from services.repairs.rotation import choose_engineer
 from services.repairs.rows import own_repairs, reports_for
 from services.repairs.rules import Rules, rules_of

@@ -4,6 +4,7 @@ import ast
 import inspect
 import textwrap
 from dataclasses import fields, is_dataclass
+from typing import get_type_hints
 
 import pytest
 
@@ -39,8 +40,9 @@ REVIEWED = {
 
 def use_cases():
     """All public methods of all capabilities, as (name, class, function)."""
+    kinds = get_type_hints(assembly.Services)
     for capability in fields(assembly.Services):
-        kind = inspect.get_annotations(assembly.Services, eval_str=True)[capability.name]
+        kind = kinds[capability.name]
         if not is_dataclass(kind):
             continue
         for name, function in inspect.getmembers(kind, inspect.isfunction):
