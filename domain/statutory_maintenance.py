@@ -154,7 +154,7 @@ STATUTORY_LIBRARY = (
 """Every task of the library.
 
 Source: the laws and standards that each line names. Read on 2026-11-25, both quoted by others:
-《消防法》第十六条 (adjagat.com), and TSG T5001-2009 第十六条 with 《特种设备安全监察条例》第三十一条
+《消防法》第十六条 (adjagat.com), and TSG T5001-2009 第十六条 with 特种设备安全监察条例 art. 31
 (hudiewan.cc: 15 days). GB 17051-1997 was replaced by GB 17051-2025; its half-year, and all other
 lines, are from memory and not checked against the newest editions. domain.md ranks the library
 "medium: editable": managers confirm it.
