@@ -148,6 +148,12 @@ class TestAdd:
         with pytest.raises(NotFound):
             make_plan(replace(WORDS, assignee_id=stranger.id))
 
+    def test_is_for_nothing_that_was_scrapped(self, make_plan, scene, database):
+        database.do("UPDATE equipment SET state = 'scrapped' WHERE id = :id", id=scene.lift_id)
+
+        with pytest.raises(NotFound):
+            make_plan(equipment_ids=[scene.lift_id, scene.pump_id])
+
     def test_needs_equipment_and_not_too_much(self, services, scene):
         for ids in ([], list(range(1, 502))):
             with pytest.raises(InvalidInput):

@@ -414,3 +414,27 @@ class TestFailing:
         )
 
         assert self.list_failing(services, scene) == []
+
+    def test_what_was_scrapped_is_not_told_of(self, fail, services, scene, database):
+        fail(3)
+        database.do("UPDATE equipment SET state = 'scrapped'")
+
+        assert self.list_failing(services, scene) == []
+
+    def test_is_told_to_staff_of_its_building_only(self, fail, services, scene, database):
+        fail(3)
+        with database.session() as session:
+            community = session.get_one(factories.Community, scene.community_id)
+            buildings = (
+                session.get_one(factories.Building, scene.building_id),
+                factories.make_building(session, community=community),
+                factories.make_building(session),
+            )
+            people = [
+                factories.staff(session, role="engineer", scope=factories.scope_of_building(one))
+                for one in buildings
+            ]
+
+        found = [services.equipment_failures.list_failing(actor=one) for one in people]
+
+        assert [len(one) for one in found] == [1, 0, 0]
