@@ -25,6 +25,7 @@ from miniapp_api import (
     payments,
     privacy,
     receipt_pages,
+    repairs,
     sessions,
     staff_accounts,
     staff_estate,
@@ -39,6 +40,8 @@ from miniapp_api import (
     staff_people,
     staff_privacy,
     staff_readings,
+    staff_repair_desk,
+    staff_repairs,
     staff_sessions,
     staff_transfers,
     statements,
@@ -127,6 +130,9 @@ def register(
         staff_people.bp,
         staff_transfers.bp,
         staff_privacy.bp,
+        repairs.bp,
+        staff_repairs.bp,
+        staff_repair_desk.bp,
     ):
         api.register_blueprint(blueprint)
     describe_security(app, api)

@@ -78,6 +78,10 @@ PRIVACY = Rate("privacy", 30, _account)
 """Consents, copies of one's data and closing one's account: a handful in a year."""
 KEEPING_ESTATE = Rate("keeping_estate", 240, _staff)
 """A clerk who types searches four times a second; a preview computes some dozens of bills."""
+REPORTING = Rate("reporting", 30, _account)
+"""An owner reports, confirms and rates a handful of times in a day."""
+WORKING = Rate("working", 240, _staff)
+"""A dispatcher's board asks every few seconds; a phone sends its drafts when it is back online."""
 RATES = (
     SIGNING_IN,
     PAYING,
@@ -94,6 +98,8 @@ RATES = (
     KEEPING_ESTATE,
     READING_HISTORY,
     PRIVACY,
+    REPORTING,
+    WORKING,
 )
 
 
