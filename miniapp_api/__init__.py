@@ -25,6 +25,7 @@ from miniapp_api import (
     payments,
     privacy,
     receipt_pages,
+    repairs,
     sessions,
     staff_accounts,
     staff_equipment,
@@ -42,6 +43,8 @@ from miniapp_api import (
     staff_people,
     staff_privacy,
     staff_readings,
+    staff_repair_desk,
+    staff_repairs,
     staff_sessions,
     staff_transfers,
     statements,
@@ -133,6 +136,9 @@ def register(
         staff_equipment.bp,
         staff_maintenance.bp,
         staff_maintenance_tasks.bp,
+        repairs.bp,
+        staff_repairs.bp,
+        staff_repair_desk.bp,
     ):
         api.register_blueprint(blueprint)
     describe_security(app, api)

@@ -82,6 +82,10 @@ MAINTAINING = Rate("maintaining", 240, _staff)
 """Whoever walks from lift to lift hands in a task in a minute; offline drafts come all at once."""
 PRINTING_LABELS = Rate("printing_labels", 10, _staff)
 """A sheet of 500 labels takes some seconds."""
+REPORTING = Rate("reporting", 30, _account)
+"""An owner reports, confirms and rates a handful of times in a day."""
+WORKING = Rate("working", 240, _staff)
+"""A dispatcher's board asks every few seconds; a phone sends its drafts when it is back online."""
 RATES = (
     SIGNING_IN,
     PAYING,
@@ -100,6 +104,8 @@ RATES = (
     PRIVACY,
     MAINTAINING,
     PRINTING_LABELS,
+    REPORTING,
+    WORKING,
 )
 
 

@@ -45,7 +45,7 @@ class NobodyOnDuty(RepairCannotMove):
     message = "现在没有当班且能处理此类报修的工程人员，请手动派单"
 
 
-class NotEnded(Conflict):
+class RepairNotEnded(Conflict):
     """Nobody is asked how it was before it is over."""
 
     code = "repair_not_ended"
@@ -146,18 +146,14 @@ class RepairDispatch:
 
         def work(tx: Transaction) -> None:
             repair = _find_grabbable(tx, actor, repair_id)
-            if repair.assignee_staff_id == staff_id:
+            if _is_theirs(repair, staff_id):
                 return
-            if repair.assignee_staff_id is not None:
-                raise RepairTaken
             check_assignee(tx.session, repair, staff_id)
             try:
                 give_to(tx, actor, repair, staff_id, side=RepairSide.WORKER, act=RepairAct.GRAB)
-            except RepairCannotMove as late:
-                if repair.assignee_staff_id == staff_id:
+            except RepairCannotMove:
+                if _is_theirs(repair, staff_id):
                     return
-                if repair.assignee_staff_id is not None:
-                    raise RepairTaken from late
                 raise
             move(
                 tx,
@@ -201,7 +197,7 @@ class RepairDispatch:
         """Write down what an owner said afterwards, and return the id.
 
         Raises:
-            NotFound: no such repair in scope. NotEnded: it is not over.
+            NotFound: no such repair in scope. RepairNotEnded: it is not over.
             InvalidInput: no words.
         """
         actor.must(Permission.DISPATCH_REPAIRS)
@@ -211,7 +207,7 @@ class RepairDispatch:
         def work(tx: Transaction) -> int:
             repair = find_scoped(tx, actor, repair_id)
             if repair.state not in ENDED:
-                raise NotEnded
+                raise RepairNotEnded
             row = RepairFollowUp(
                 repair_id=repair.id,
                 is_satisfied=is_satisfied,
@@ -308,6 +304,17 @@ class RepairDispatch:
             )
 
         self.unit_of_work.run(work)
+
+
+def _is_theirs(repair: RepairOrder, staff_id: int) -> bool:
+    """Tell whether somebody has a repair already.
+
+    Raises:
+        RepairTaken: somebody else has it.
+    """
+    if repair.assignee_staff_id not in (None, staff_id):
+        raise RepairTaken
+    return repair.assignee_staff_id == staff_id
 
 
 def _find_grabbable(tx: Transaction, actor: Actor, repair_id: int) -> RepairOrder:

@@ -43,7 +43,7 @@ from models import (
     RepairRating,
     Staff,
 )
-from services.repairs.rows import own_repairs, seen_by_staff
+from services.repairs.rows import own_repairs, reading_permission, seen_by_staff
 from services.repairs.watch import is_breached
 from services.unit_of_work import UnitOfWork
 
@@ -197,6 +197,7 @@ class RepairLists:
         Raises:
             InvalidInput: no such list.
         """
+        actor.must(reading_permission(actor))
         seen = seen_by_staff(actor)
         now = self.unit_of_work.clock.now()
         where = [seen, *_which(actor, wanted.which, now)]
@@ -215,6 +216,7 @@ class RepairLists:
         Raises:
             NotFound: none that they may see.
         """
+        actor.must(reading_permission(actor))
         seen = seen_by_staff(actor)
         now = self.unit_of_work.clock.now()
         with self.unit_of_work.reading() as session:

@@ -9,7 +9,7 @@ from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from domain.repair_states import RepairCannotMove
 from domain.repairs import DispatchMode, FaultCause, PauseReason, RepairCategory, RepairPriority
 from services.keys import KeyUsedForOther
-from services.repairs.dispatching import NotEnded, RepairTaken
+from services.repairs.dispatching import RepairNotEnded, RepairTaken
 from services.repairs.opening import NewRepair
 from services.repairs.owner_acts import AlreadyRated, RatingClosed
 from services.repairs.working import FinishedWork, Part
@@ -503,7 +503,7 @@ class TestFollowUp:
         ]
 
     def test_not_before_it_is_over(self, services, desk, report):
-        with pytest.raises(NotEnded):
+        with pytest.raises(RepairNotEnded):
             services.repair_dispatch.follow_up(
                 actor=desk.clerk, repair_id=report(), is_satisfied=True, note="很满意"
             )
