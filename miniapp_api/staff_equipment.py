@@ -84,7 +84,7 @@ class EquipmentPageOut(Schema):
     next_before_id = fields.Integer(required=True, allow_none=True)
 
 
-class StateOut(Schema):
+class EquipmentStateOut(Schema):
     """Equipment came into a state on a day."""
 
     state = fields.String(required=True)
@@ -124,7 +124,7 @@ class HealthOut(Schema):
     """Equipment with all that befell it, newest first."""
 
     equipment = fields.Nested(EquipmentOut, required=True)
-    states = fields.List(fields.Nested(StateOut), required=True)
+    states = fields.List(fields.Nested(EquipmentStateOut), required=True)
     repairs = fields.List(fields.Nested(RepairLineOut), required=True)
     maintenance = fields.List(fields.Nested(MaintenanceLineOut), required=True)
 
@@ -145,7 +145,7 @@ class SpecsIn(ReasonIn):
     )
 
 
-class StateIn(ReasonIn):
+class EquipmentStateIn(ReasonIn):
     """Into which state equipment came, and which it was in."""
 
     state = OneOf(STATES, required=True)
@@ -315,7 +315,7 @@ def write_specs(form: dict[str, Any], equipment_id: int) -> None:
 @bp.route("/staff/equipment/<row_id:equipment_id>/state", methods=["POST"])
 @staff_only
 @limited(KEEPING_ESTATE)
-@bp.arguments(StateIn)
+@bp.arguments(EquipmentStateIn)
 @bp.response(204)
 @bp.refusals(401, 403, 404, 409, 422, 429, 503)
 def change_state(form: dict[str, Any], equipment_id: int) -> None:

@@ -85,14 +85,14 @@ class TaskDetailOut(Schema):
     events = fields.List(fields.Nested(TaskEventOut), required=True)
 
 
-class SubmitIn(Input):
+class SubmitTaskIn(Input):
     """What was found of each item, and what was done beyond."""
 
     results = ListOf(NestedIn(FindingIn), most=ITEMS_LIMIT, required=True)
     note = Optional(limit=200, load_default="")
 
 
-class AssignIn(Input):
+class AssignTaskIn(Input):
     """Who does it; null for everybody of its role."""
 
     assignee_id = RowId(required=True, allow_none=True)
@@ -152,7 +152,7 @@ def start_task(headers: dict[str, Any], task_id: int) -> None:
 @staff_only
 @limited(MAINTAINING)
 @bp.arguments(IdempotencyHeader, location="headers")
-@bp.arguments(SubmitIn)
+@bp.arguments(SubmitTaskIn)
 @bp.response(204)
 @bp.refusals(401, 403, 404, 409, 422, 429, 503)
 def submit_task(headers: dict[str, Any], form: dict[str, Any], task_id: int) -> None:
@@ -225,7 +225,7 @@ def cancel_task(headers: dict[str, Any], form: dict[str, Any], task_id: int) -> 
 @staff_only
 @limited(MAINTAINING)
 @bp.arguments(IdempotencyHeader, location="headers")
-@bp.arguments(AssignIn)
+@bp.arguments(AssignTaskIn)
 @bp.response(204)
 @bp.refusals(401, 403, 404, 409, 422, 429, 503)
 def assign_task(headers: dict[str, Any], form: dict[str, Any], task_id: int) -> None:

@@ -62,3 +62,22 @@ def lock_equipment(tx: Transaction, actor: Actor, equipment_id: int) -> Equipmen
     if row is None:
         raise NotFound
     return row
+
+
+def must_stand_in(tx: Transaction, community_id: int, equipment_id: int | None) -> None:
+    """Refuse equipment that is none of a community, or was scrapped; None is no equipment.
+
+    Raises:
+        NotFound: it is not there.
+    """
+    if equipment_id is None:
+        return
+    found = tx.session.scalars(
+        select(Equipment.id).where(
+            Equipment.id == equipment_id,
+            Equipment.community_id == community_id,
+            Equipment.state != "scrapped",
+        )
+    ).one_or_none()
+    if found is None:
+        raise NotFound

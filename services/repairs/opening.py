@@ -22,6 +22,7 @@ from domain.repairs import (
 from models import Account, Building, Community, House, HouseBinding, RepairOrder
 from services.audit import record
 from services.bindings import is_live_binding
+from services.equipment.lookup import must_stand_in
 from services.keys import check_key, claim_key, staff_subject
 from services.numbers import take_numbers
 from services.repair_moves import add_event, move
@@ -92,6 +93,7 @@ class RepairDesk:
             if known is not None:
                 return known
             community_id, building_id = _own_place(tx, actor, new)
+            must_stand_in(tx, community_id, new.equipment_id)
             account = tx.session.get_one(Account, actor.account_id)
             return open_repair(
                 tx,
@@ -130,6 +132,7 @@ class RepairDesk:
             if known is not None:
                 return known
             community_id, building_id = _scoped_place(tx, actor, new)
+            must_stand_in(tx, community_id, new.equipment_id)
             return open_repair(
                 tx,
                 actor=actor,
