@@ -97,6 +97,9 @@ class Settings:
 
     require_totp: str = "no"
 
+    files_dir: str = "/var/lib/anju/files"
+    files_url: str = _secret(default="")
+
     privacy_policy_version: str = "2026-11-25"
     terms_version: str = "2026-11-25"
 

@@ -164,6 +164,7 @@ def visitor(request_id: str = "") -> Actor:
             Permission.PAY_AT_DOOR,
             Permission.VERIFY_RECEIPT,
             Permission.SCAN_EQUIPMENT,
+            Permission.FOLLOW_FILE_LINKS,
         }
     )
     return Actor(ActorKind.VISITOR, None, "访客", may, request_id)
@@ -188,6 +189,7 @@ def owner_actor(
             Permission.MANAGE_OWN_PRIVACY,
             Permission.SCAN_EQUIPMENT,
             Permission.REPORT_REPAIRS,
+            Permission.HAND_IN_FILES,
         }
     )
     return Actor(

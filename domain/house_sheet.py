@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from functools import partial
 from statistics import median
+from typing import NamedTuple
 
 from domain.cells import (
     BadCell,
@@ -31,6 +31,7 @@ from domain.sheets import (
     Table,
     name_building,
     optional,
+    remembering,
     required,
     text_up_to,
     tidy_unit_no,
@@ -69,8 +70,7 @@ _AREA_FACTOR = 20
 """An area this many times the median of the sheet, or its part, has lost its decimal point."""
 
 
-@dataclass(frozen=True, slots=True)
-class SheetOwner:
+class SheetOwner(NamedTuple):
     """An owner as the sheet names them; the phone is normalised."""
 
     name: str
@@ -139,6 +139,21 @@ class _Reader:
         self._houses: dict[HouseKey, SheetHouse] = {}
         self._names: dict[str, str] = {}
         self._typical_area = Decimal(0)
+        self._area = remembering(read_area)
+        column = self._table.column
+        self._columns = {
+            "building": column("building", remembering(required("楼栋", 20)), ""),
+            "unit_no": column("unit_no", remembering(text_up_to(20)), ""),
+            "room_no": column("room_no", remembering(required("房号", 20))),
+            "floor_no": column("floor_no", remembering(optional(_read_floor))),
+            "layout": column("layout", remembering(text_up_to(30)), ""),
+            "building_area": column("building_area", remembering(self._read_building_area)),
+            "inner_area": column("inner_area", optional(self._area)),
+            "state": column("state", remembering(_read_state), "delivered"),
+            "handover_date": column("handover_date", remembering(optional(self._read_past))),
+            "note": column("note", text_up_to(200), ""),
+        }
+        self._read_share = remembering(read_share)
 
     def read(self) -> HouseSheet:
         data = list(self._table.data())
@@ -154,25 +169,25 @@ class _Reader:
         areas = []
         for row in rows:
             try:
-                areas.append(read_area(self._cell(row, "building_area")))
+                areas.append(self._area(self._cell(row, "building_area")))
             except BadCell:
                 continue
         return median(areas) if areas else Decimal(0)
 
     def _read_row(self, number: int, row: Row) -> None:
         before = len(self._table.problems)
-        read = partial(self._table.read, number, row)
+        found = {name: read(number, row) for name, read in self._columns.items()}
         house = SheetHouse(
-            building=name_building(read("building", required("楼栋", 20), "") or ""),
-            unit_no=tidy_unit_no(read("unit_no", text_up_to(20), "")),
-            room_no=read("room_no", required("房号", 20)) or "",
-            floor_no=read("floor_no", optional(_read_floor)),
-            layout=read("layout", text_up_to(30), ""),
-            building_area=read("building_area", self._read_building_area) or Decimal(0),
-            inner_area=read("inner_area", optional(read_area)),
-            state=read("state", _read_state, "delivered"),
-            handover_date=read("handover_date", optional(self._read_past)),
-            note=read("note", text_up_to(200), ""),
+            building=name_building(found["building"]),
+            unit_no=tidy_unit_no(found["unit_no"]),
+            room_no=found["room_no"] or "",
+            floor_no=found["floor_no"],
+            layout=found["layout"],
+            building_area=found["building_area"] or Decimal(0),
+            inner_area=found["inner_area"],
+            state=found["state"],
+            handover_date=found["handover_date"],
+            note=found["note"],
             row=number,
         )
         if not house.building and len(self._table.problems) == before:
@@ -182,7 +197,7 @@ class _Reader:
             self._join(house, owners, number)
 
     def _read_building_area(self, cell: Cell) -> Decimal:
-        area = read_area(cell)
+        area: Decimal = self._area(cell)
         typical = self._typical_area
         if typical and not typical / _AREA_FACTOR < area < typical * _AREA_FACTOR:
             raise BadCell("面积与本表其他房屋相差太大，可能漏了小数点", "请核对面积")
@@ -198,18 +213,16 @@ class _Reader:
 
     def _read_owners(self, number: int, row: Row) -> list[SheetOwner]:
         name_cell, phone_cell = self._cell(row, "owner_name"), self._cell(row, "phone")
-        if isinstance(name_cell, str):
+        if isinstance(name_cell, str) and not name_cell.isprintable():
             name_cell = _LINE_BREAK.sub("、", name_cell)
         try:
             name_text = read_text(name_cell, limit=100)
         except BadCell as bad:
             self._report(number, "owner_name", name_cell, bad.why, bad.suggestion)
             return []
-        names = [part.strip() for part in _SPLIT.split(name_text) if part.strip()]
+        names = _parts_of(name_text)
         phones: list[Cell] = (
-            [part.strip() for part in _SPLIT.split(phone_cell) if part.strip()]
-            if isinstance(phone_cell, str)
-            else [phone_cell]
+            [*_parts_of(phone_cell)] if isinstance(phone_cell, str) else [phone_cell]
         )
         if not names and not phones:
             return []
@@ -233,7 +246,7 @@ class _Reader:
             self._report(number, "email", self._cell(row, "email"), bad.why, bad.suggestion)
             email = ""
         try:
-            share = read_share(self._cell(row, "share_ratio"))
+            share = self._read_share(self._cell(row, "share_ratio"))
         except BadCell as bad:
             self._report(
                 number, "share_ratio", self._cell(row, "share_ratio"), bad.why, bad.suggestion
@@ -280,9 +293,12 @@ class _Reader:
 
     def _join(self, house: SheetHouse, owners: list[SheetOwner], number: int) -> None:
         kept = self._houses.setdefault(house.key, house)
+        if kept is house:
+            kept.owners = owners
+            return
         known = {(owner.name, owner.phone) for owner in kept.owners}
         new = [owner for owner in owners if (owner.name, owner.phone) not in known]
-        if kept is not house and not new:
+        if not new:
             self._report(number, "room_no", house.room_no, f"与第 {kept.row} 行重复", "请删除此行")
             return
         kept.owners.extend(new)
@@ -300,6 +316,13 @@ class _Reader:
                     "请核对各产权人的份额",
                 )
                 house.row = 0
+
+
+def _parts_of(text: str) -> list[str]:
+    """Split what stands for several people in one cell."""
+    if text.isalnum():
+        return [text]
+    return [part.strip() for part in _SPLIT.split(text) if part.strip()]
 
 
 def _read_floor(cell: Cell) -> int:

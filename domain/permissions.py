@@ -62,6 +62,9 @@ class Permission(StrEnum):
     DISPATCH_REPAIRS = "dispatch_repairs"
     WORK_REPAIRS = "work_repairs"
     MANAGE_REPAIRS = "manage_repairs"
+    HAND_IN_FILES = "hand_in_files"
+    HAND_IN_DOCUMENTS = "hand_in_documents"
+    FOLLOW_FILE_LINKS = "follow_file_links"
 
 
 class Role(StrEnum):
@@ -137,6 +140,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.VIEW_REPAIRS,
             _P.DISPATCH_REPAIRS,
             _P.MANAGE_REPAIRS,
+            _P.HAND_IN_FILES,
+            _P.HAND_IN_DOCUMENTS,
         }
     ),
     Role.FINANCE: frozenset(
@@ -191,6 +196,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.OPEN_REPAIRS,
             _P.VIEW_REPAIRS,
             _P.DISPATCH_REPAIRS,
+            _P.HAND_IN_FILES,
+            _P.HAND_IN_DOCUMENTS,
         }
     ),
     Role.ENGINEER: frozenset(
@@ -200,6 +207,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.WORK_REPAIRS,
             _P.VIEW_EQUIPMENT,
             _P.DO_MAINTENANCE,
+            _P.HAND_IN_FILES,
+            _P.HAND_IN_DOCUMENTS,
         }
     ),
     Role.AUDITOR: frozenset(

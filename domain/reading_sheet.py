@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from functools import partial
 
 from domain.cells import BadCell, Cell, read_date, read_reading, read_text
 from domain.meters import KIND_SHOWN, MeterKind
@@ -123,6 +122,18 @@ def tidy_meter_no(text: str) -> str:
 class _Reader:
     def __init__(self, rows: Sequence[Row]) -> None:
         self._table = Table(rows, _NAMES, _NEEDED)
+        column = self._table.column
+        self._columns = {
+            "building": column("building", text_up_to(20), ""),
+            "unit_no": column("unit_no", text_up_to(20), ""),
+            "room_no": column("room_no", text_up_to(20), ""),
+            "meter_no": column("meter_no", required("表号", METER_NO_LIMIT)),
+            "kind": column("kind", optional(_read_kind)),
+            "read_on": column("read_on", _read_day),
+            "reading": column("reading", _read_reading),
+            "is_rollover": column("is_rollover", _read_yes_or_no, False),
+            "note": column("note", text_up_to(NOTE_LIMIT), ""),
+        }
         self._readings: list[SheetReading] = []
         self._first: dict[str, SheetReading] = {}
         self._on: dict[tuple[str, date], SheetReading] = {}
@@ -137,18 +148,8 @@ class _Reader:
 
     def _read_row(self, number: int, row: Row) -> None:
         before = len(self._table.problems)
-        read = partial(self._table.read, number, row)
-        house = (
-            name_building(read("building", text_up_to(20), "")),
-            tidy_unit_no(read("unit_no", text_up_to(20), "")),
-            read("room_no", text_up_to(20), ""),
-        )
-        meter_no = read("meter_no", required("表号", METER_NO_LIMIT))
-        kind = read("kind", optional(_read_kind))
-        read_on = read("read_on", _read_day)
-        reading = read("reading", _read_reading)
-        is_rollover = read("is_rollover", _read_yes_or_no, False)
-        note = read("note", text_up_to(NOTE_LIMIT), "")
+        cells = {name: read(number, row) for name, read in self._columns.items()}
+        house = name_building(cells["building"]), tidy_unit_no(cells["unit_no"]), cells["room_no"]
         if len(self._table.problems) > before:
             return
         if bool(house[0]) != bool(house[2]):
@@ -156,13 +157,13 @@ class _Reader:
             self._table.report(number, column, "", f"缺少{what}", "楼栋与房号请一起填写")
             return
         found = SheetReading(
-            meter_no=meter_no,
-            kind=kind,
+            meter_no=cells["meter_no"],
+            kind=cells["kind"],
             house=house if house[0] else None,
-            read_on=read_on,
-            reading=reading,
-            is_rollover=is_rollover,
-            note=note,
+            read_on=cells["read_on"],
+            reading=cells["reading"],
+            is_rollover=cells["is_rollover"],
+            note=cells["note"],
             row=number,
         )
         if self._agrees(found):

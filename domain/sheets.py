@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from domain.cells import BadCell, Cell, read_text
@@ -27,6 +28,8 @@ HOUSE_NAMES: dict[str, tuple[str, ...]] = {
 _HEADER_ROWS = 10
 """How far down a header may stand below titles."""
 _TOTALS = ("合计", "总计", "小计", "共计")
+_REMEMBERED = 4_096
+"""Values of one column that a reader keeps: more than the rooms of a building or areas of plans."""
 _NOT_TITLE = re.compile(r"\s|[(（].*")
 
 
@@ -67,6 +70,7 @@ class Table:
         self.header_row = self._find_header(needed)
         """Where the header stands, counted from 0."""
         self._first = self.header_row + 1
+        self._width = max(map(len, rows))
         self.problems: list[Problem] = []
 
     def _find_header(self, needed: Sequence[str]) -> int:
@@ -96,6 +100,7 @@ class Table:
             if _NOT_TITLE.sub("", str(cell)) == PROBLEM_TITLE
         }
         known = sorted(self._columns.values())
+        last, told = known[-1], known[0]
         for number, row in enumerate(self._rows[self._first :], start=self._first + 1):
             first = next(
                 (
@@ -107,35 +112,39 @@ class Table:
             )
             if not first or first.startswith(_TOTALS):
                 continue
-            if len(row) > known[-1] and all(row[column] == header[column] for column in known):
+            if (
+                len(row) > last
+                and row[told] == header[told]
+                and all(row[column] == header[column] for column in known)
+            ):
                 continue
             yield number, row
 
     def cell(self, row: Row, column: str) -> Cell:
         """Tell what stands in a column; nothing where the row or the sheet has no such cell."""
-        position = self._columns.get(column)
-        return row[position] if position is not None and position < len(row) else ""
+        position = self._columns.get(column, self._width)
+        return row[position] if position < len(row) else ""
 
-    def read(
-        self,
-        number: int,
-        row: Row,
-        column: str,
-        reader: Callable[[Cell], Any],
-        default: Any = None,
-    ) -> Any:
-        """Read a cell, or report why it cannot be read and give the default.
+    def column(
+        self, name: str, reader: Callable[[Cell], Any], default: Any = None
+    ) -> Callable[[int, Row], Any]:
+        """Make what reads a column of a row, or reports why it cannot and gives the default.
 
         With a default that is not None an empty cell is the default and no problem.
         """
-        cell = self.cell(row, column)
-        if default is not None and (cell == "" or str(cell).strip() == ""):
-            return default
-        try:
-            return reader(cell)
-        except BadCell as bad:
-            self.report(number, column, cell, bad.why, bad.suggestion)
-            return default
+        position = self._columns.get(name, self._width)
+
+        def read(number: int, row: Row) -> Any:
+            cell = row[position] if position < len(row) else ""
+            if default is not None and is_blank(cell):
+                return default
+            try:
+                return reader(cell)
+            except BadCell as bad:
+                self.report(number, name, cell, bad.why, bad.suggestion)
+                return default
+
+        return read
 
     def report(self, row: int, column: str, value: object, why: str, suggestion: str) -> None:
         """Note one problem."""
@@ -169,6 +178,19 @@ def fill_merged(rows: Sequence[Row], merged: Sequence[Merge]) -> Sequence[Row]:
     return filled
 
 
+def is_blank(cell: Cell) -> bool:
+    """Tell whether nothing stands in a cell: only text can be empty."""
+    return isinstance(cell, str) and not cell.strip()
+
+
+def remembering(reader: Callable[[Cell], Any]) -> Callable[[Cell], Any]:
+    """Let a reader keep what it made of a cell: in most columns few values stand again and again.
+
+    A number and a text that compare equal are told apart; what cannot be read is read anew.
+    """
+    return lru_cache(maxsize=_REMEMBERED, typed=True)(reader)
+
+
 def required(what: str, limit: int) -> Callable[[Cell], str]:
     """Make a reader of text that must not be empty."""
 
@@ -183,7 +205,7 @@ def required(what: str, limit: int) -> Callable[[Cell], str]:
 
 def optional(reader: Callable[[Cell], Any]) -> Callable[[Cell], Any]:
     """Make a reader that takes an empty cell for None."""
-    return lambda cell: None if cell == "" or str(cell).strip() == "" else reader(cell)
+    return lambda cell: None if is_blank(cell) else reader(cell)
 
 
 def text_up_to(limit: int) -> Callable[[Cell], str]:

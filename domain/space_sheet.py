@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
 
 from domain.cells import BadCell, Cell, read_area, read_phone, read_text
 from domain.houses import SpaceRight
@@ -92,6 +91,17 @@ def read_space_sheet(rows: Sequence[Row]) -> SpaceSheet:
 class _Reader:
     def __init__(self, rows: Sequence[Row]) -> None:
         self._table = Table(rows, _NAMES, _NEEDED)
+        column = self._table.column
+        self._columns = {
+            "space_no": column("space_no", required("车位号", 30)),
+            "zone": column("zone", text_up_to(30), ""),
+            "area": column("area", optional(read_area)),
+            "right_kind": column("right_kind", _read_right),
+            "user_name": column("user_name", text_up_to(50), ""),
+            "phone": column("phone", optional(read_phone)),
+            "plates": column("plates", _read_plates, ()),
+            "note": column("note", text_up_to(200), ""),
+        }
         self._spaces: dict[str, SheetSpace] = {}
         self._row_of_plate: dict[str, int] = {}
 
@@ -105,26 +115,18 @@ class _Reader:
 
     def _read_row(self, number: int, row: Row) -> None:
         before = len(self._table.problems)
-        read = partial(self._table.read, number, row)
-        space_no = read("space_no", required("车位号", 30)) or ""
-        zone = read("zone", text_up_to(30), "")
-        area = read("area", optional(read_area))
-        right_kind = read("right_kind", _read_right)
-        user_name = read("user_name", text_up_to(50), "")
-        phone = read("phone", optional(read_phone))
-        plates = read("plates", _read_plates, ())
-        note = read("note", text_up_to(200), "")
+        cells = {name: read(number, row) for name, read in self._columns.items()}
         if len(self._table.problems) > before:
             return
-        if user_name and phone is None:
+        if cells["user_name"] and cells["phone"] is None:
             self._table.report(
                 number, "phone", "", "有使用人而缺少手机号", "请填写业主档案中的手机号"
             )
             return
-        found = SheetSpace(space_no, zone, area, right_kind, user_name, phone, plates, note, number)
+        found = SheetSpace(**cells, row=number)
         if self._is_alone(found):
-            self._spaces[space_no] = found
-            self._row_of_plate |= dict.fromkeys(plates, number)
+            self._spaces[found.space_no] = found
+            self._row_of_plate |= dict.fromkeys(found.plates, number)
 
     def _is_alone(self, found: SheetSpace) -> bool:
         """Report a space that stands twice, or a plate that stands on two spaces."""

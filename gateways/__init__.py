@@ -11,6 +11,7 @@ from domain.messages import MessageKind
 from domain.payment_states import CHANNEL_SHOWN
 from gateways.child_reader import ChildReader
 from gateways.documents import OfficeDocuments
+from gateways.file_stores import FileStoreProbe, open_store
 from gateways.import_sheets import ImportWorkbooks
 from gateways.mail import MailAccount, MailProbe, SmtpMail
 from gateways.merchant_accounts import read_accounts
@@ -24,9 +25,11 @@ from gateways.passwords import (
 )
 from gateways.pay_channels import MerchantChannels
 from gateways.pay_probes import PayProbe
+from gateways.photos import PillowPhotos
 from gateways.slips import PrintedSlips
 from gateways.sms import SmsAccount, SmsProbe, TencentSms
 from gateways.wechat_client import AppClient
+from services.file_ports import FileStore, PhotoMaker
 from services.pay_ports import PayChannels
 from services.ports import (
     Clock,
@@ -65,6 +68,8 @@ class Gateways:
     import_sheets: ImportSheetWriter
     documents: DocumentWriter
     slips: SlipWriter
+    file_store: FileStore
+    photo_maker: PhotoMaker
     probes: tuple[Probe, ...]
 
 
@@ -94,6 +99,7 @@ def build(settings: Settings, redis: Redis, clock: Clock) -> Gateways:
     )
     sms_account = _sms_account(settings)
     mail = SmtpMail(_mail_account(settings))
+    file_store = open_store(directory=settings.files_dir, url=settings.files_url)
     pay_channels = MerchantChannels(accounts=read_accounts(settings), clock=clock)
     return Gateways(
         mini_program=WechatMiniProgram(client=mini_client),
@@ -116,12 +122,15 @@ def build(settings: Settings, redis: Redis, clock: Clock) -> Gateways:
         import_sheets=ImportWorkbooks(),
         documents=OfficeDocuments(),
         slips=PrintedSlips(),
+        file_store=file_store,
+        photo_maker=PillowPhotos(),
         probes=(
             TokenProbe("微信小程序", mini_client),
             TokenProbe("微信公众号", official_client),
             *_pay_probes(pay_channels, clock),
             SmsProbe(sms_account),
             MailProbe(mail),
+            FileStoreProbe(file_store),
         ),
     )
 

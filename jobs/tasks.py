@@ -44,6 +44,11 @@ def send_refunds() -> int:
     return _services().refunds.send_due(actor=_actor("退款"))
 
 
+def sweep_files() -> int:
+    """Remove photos and documents that nobody used within a day."""
+    return _services().file_desk.sweep(actor=_actor("文件清理"))
+
+
 def sweep_messages() -> int:
     """Do what jobs would have done if Redis had not lost them."""
     return learn_followers() + deliver_messages()
@@ -168,6 +173,7 @@ JOBS: dict[str, Callable[..., Any]] = {
         learn_followers,
         sweep_payments,
         send_refunds,
+        sweep_files,
         sweep_messages,
         resume_generation,
         offset_prepaid,

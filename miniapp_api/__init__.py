@@ -48,6 +48,7 @@ from miniapp_api import (
     staff_sessions,
     staff_transfers,
     statements,
+    stored_files,
 )
 from miniapp_api.documentation import describe_security, make_api
 from miniapp_api.fields import MAX_ID
@@ -116,6 +117,7 @@ def register(
         bills.bp,
         payments.bp,
         statements.bp,
+        stored_files.bp,
         staff_sessions.bp,
         staff_own.bp,
         staff_accounts.bp,

@@ -86,7 +86,16 @@ REPORTING = Rate("reporting", 30, _account)
 """An owner reports, confirms and rates a handful of times in a day."""
 WORKING = Rate("working", 240, _staff)
 """A dispatcher's board asks every few seconds; a phone sends its drafts when it is back online."""
+FILES = Rate("files", 60, _account)
+"""Nine photos for a repair, and some tries; each is drawn anew in a tenth of a second of a core."""
+STAFF_FILES = Rate("staff_files", 60, _staff)
+"""As above, for orders and tasks on the way."""
+FOLLOWING_LINKS = Rate("following_links", 600, _address)
+"""Anybody with a link may ask these; a page shows some dozens of small photos."""
 RATES = (
+    FILES,
+    STAFF_FILES,
+    FOLLOWING_LINKS,
     SIGNING_IN,
     PAYING,
     READING_METERS,

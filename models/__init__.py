@@ -42,6 +42,7 @@ from models.estate import (
     Occupancy,
 )
 from models.fees import FeeItem, FeeStandard
+from models.files import StoredFile
 from models.imports import ImportBatch, ImportFile, ImportStep
 from models.late_fees import BillLateFee, LateFeePause, LateFeeRule
 from models.maintenance import (
@@ -203,6 +204,7 @@ __all__ = [
     "StaffSkill",
     "StaffTask",
     "StaffToken",
+    "StoredFile",
     "SubscribeQuota",
     "Suspense",
     "SuspenseResolution",

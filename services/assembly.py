@@ -35,6 +35,7 @@ from services.counter.cashiers import Counter
 from services.counter.reversals import Reversals
 from services.counter.shifts import Shifts
 from services.deposits import Deposits
+from services.desk import DeskServices, build_desk
 from services.doctor import Doctor
 from services.estate import Estate
 from services.fees.discounts import Discounts
@@ -128,7 +129,7 @@ from services.world import Policy, World
 
 
 @dataclass(frozen=True, kw_only=True)
-class Services(UpkeepServices):
+class Services(DeskServices, UpkeepServices):
     """Every capability, wired once per process."""
 
     accounts: Accounts
@@ -265,6 +266,7 @@ def build(
     meter_readings = MeterReadingImport(unit_of_work, world.workbooks)
     return Services(
         **vars(build_upkeep(unit_of_work, world, policy)),
+        **vars(build_desk(unit_of_work, world, policy)),
         accounts=Accounts(unit_of_work, world.official_account),
         audit_chain=AuditChain(unit_of_work),
         history=ChangeHistory(unit_of_work, world.documents),

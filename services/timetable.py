@@ -52,6 +52,7 @@ TIMETABLE = (
     Entry("generate_maintenance", timedelta(hours=1)),
     Entry("watch_equipment", timedelta(hours=6)),
     Entry("watch_repairs", timedelta(seconds=60)),
+    Entry("sweep_files", timedelta(hours=1)),
     Entry("drop_old_slots", timedelta(hours=1)),
     Entry("drop_old_doors", timedelta(hours=24)),
 )

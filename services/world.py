@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from domain.consents import ConsentKind
+from services.file_ports import FileStore, PhotoMaker
 from services.pay_ports import PayChannels
 from services.ports import (
     DocumentWriter,
@@ -90,6 +91,16 @@ class World(Protocol):
     @property
     def documents(self) -> DocumentWriter:
         """Tables as files."""
+        ...
+
+    @property
+    def file_store(self) -> FileStore:
+        """Where the bytes of photos and documents lie."""
+        ...
+
+    @property
+    def photo_maker(self) -> PhotoMaker:
+        """Draws photos anew."""
         ...
 
     @property

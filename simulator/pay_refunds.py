@@ -181,9 +181,10 @@ def apply() -> Response:
 @bp.get("/refunds/<out_refund_no>")
 @merchant_call
 def query(out_refund_no: str) -> Response:
-    """Describe a refund by the merchant's number."""
+    """Describe a refund by the merchant's number, as it stands by the clock."""
     merchant, world = authenticate(), the_world()
     with world.lock:
+        refunding.settle_due(world, the_outbox())
         refund = world.state.refunds.get(f"{merchant.mchid}:{out_refund_no}")
         if refund is None:
             raise Refused(404, "RESOURCE_NOT_EXISTS", "退款单不存在")

@@ -61,7 +61,7 @@ def simulator_process(tmp_path_factory, web_port):
 
 
 @pytest.fixture(scope="session")
-def settings(database_url, redis_url, simulator_process, web_port):
+def settings(database_url, redis_url, simulator_process, web_port, tmp_path_factory):
     return Settings.from_env(
         {
             **simulator_process.credentials,
@@ -73,6 +73,7 @@ def settings(database_url, redis_url, simulator_process, web_port):
             "TRUSTED_HOSTS": "127.0.0.1,localhost",
             "LOG_LEVEL": "WARNING",
             "METRICS_TOKEN": "for-the-metrics",
+            "FILES_DIR": str(tmp_path_factory.mktemp("files")),
         }
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,13 +139,14 @@ def plan_import(sheet: HouseSheet, on_file: OnFile) -> Plan:
     """
     plan = Plan(problems=list(sheet.problems))
     for house in sheet.houses:
-        if doubt := _doubt_retired(house, on_file) or _doubt_owners(house, on_file):
+        key = house.key
+        known = on_file.houses.get(key)
+        if doubt := _doubt_retired(house, known, on_file) or _doubt_owners(house, on_file):
             plan.problems.append(doubt)
             continue
         plan.houses.append(house)
-        known = on_file.houses.get(house.key)
         if known is None:
-            plan.new.add(house.key)
+            plan.new.add(key)
             present: set[tuple[str | None, str]] = set()
         else:
             present = on_file.people[known["id"]]
@@ -154,10 +156,10 @@ def plan_import(sheet: HouseSheet, on_file: OnFile) -> Plan:
                 if getattr(house, name) not in (None, "") and known[name] != getattr(house, name)
             }
             if changes:
-                plan.changed[house.key] = changes
+                plan.changed[key] = changes
         people = [owner for owner in house.owners if (owner.phone, owner.name) not in present]
         if people:
-            plan.people_new[house.key] = people
+            plan.people_new[key] = people
         for owner in people:
             if owner.phone is None or owner.phone not in on_file.owners:
                 row = owner.row if owner.phone is None else 0
@@ -180,8 +182,9 @@ def _doubt_owners(house: SheetHouse, on_file: OnFile) -> Problem | None:
     )
 
 
-def _doubt_retired(house: SheetHouse, on_file: OnFile) -> Problem | None:
-    known = on_file.houses.get(house.key)
+def _doubt_retired(
+    house: SheetHouse, known: Mapping[str, Any] | None, on_file: OnFile
+) -> Problem | None:
     if known is not None and known["retired_on"] is not None:
         why = f"该房屋已于 {known['retired_on']} 停用"
         return Problem(house.row, "房号", house.room_no, why, "请先恢复房屋，或删除此行")

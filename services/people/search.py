@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    any_,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
@@ -15,9 +26,10 @@ from domain.actors import Actor, Permission
 from domain.errors import InvalidInput
 from domain.houses import HouseState
 from domain.money import MAX_FEN
-from domain.owner_search import BindingFilter, HouseWords, read_house, read_search
+from domain.owner_search import BindingFilter, HouseWords, SearchWords, read_house, read_search
 from domain.periods import local_date
 from models import (
+    Bill,
     BindingApplication,
     Building,
     House,
@@ -34,6 +46,8 @@ from services.unit_of_work import UnitOfWork
 
 PAGE_LIMIT = 101
 """A page of 100 and the row that tells whether there is another."""
+_LOOKED_UP = 3_000
+"""Ids from the newest on that are looked at one by one for a sum."""
 _SHORTEST_PART = 3
 """Trigrams know no shorter part inside a word."""
 
@@ -81,50 +95,85 @@ class OwnerSearch:
             raise InvalidInput(fields={"limit": [f"应为 1 至 {PAGE_LIMIT - 1}"]})
         today = local_date(self.unit_of_work.clock.now())
         with self.unit_of_work.reading() as session:
-            query = find_query(session, actor, which, today)
-            query = query.order_by(Owner.id.desc()).limit(limit)
-            if before_id is not None:
-                query = query.where(Owner.id < before_id)
-            ids = session.scalars(query).all()
+            ids = _find_ids(session, actor, which, today, before_id=before_id, limit=limit)
             return read_found(session, actor, ids, today)
 
 
-def find_query(session: Session, actor: Actor, which: OwnerFilter, today: date) -> Select[int]:
+def _find_ids(
+    session: Session,
+    actor: Actor,
+    which: OwnerFilter,
+    today: date,
+    *,
+    before_id: int | None,
+    limit: int,
+) -> Sequence[int]:
+    """Find a page. A sum that few owe would have every owner looked up: past some, add up all."""
+    end = before_id
+    if end is None:
+        end = (session.scalar(select(func.max(Owner.id))) or 0) + 1
+    sums_all = which.arrears_from_fen is not None
+
+    def page(query: Select[int]) -> Sequence[int]:
+        query = query.where(Owner.id < end).order_by(Owner.id.desc()).limit(limit)
+        return session.scalars(query).all()
+
+    query = find_query(session, actor, which, today)
+    if not sums_all:
+        return page(query)
+    near = page(query.where(Owner.id >= end - _LOOKED_UP))
+    if len(near) == limit:
+        return near
+    return page(find_query(session, actor, which, today, sums_all=True))
+
+
+def find_query(
+    session: Session, actor: Actor, which: OwnerFilter, today: date, *, sums_all: bool = False
+) -> Select[int]:
     """Select the ids of the owners that match, in no order.
 
     What names few houses leads to their owners; what many houses have, such as arrears, is looked
-    up owner by owner, newest first, until the page is full.
+    up owner by owner, newest first, until the page is full. With ``sums_all`` the arrears of all
+    houses are added up first, and name the houses that owe as much as is looked for.
 
     Raises:
         InvalidInput: what was typed cannot be read.
     """
     words = read_search(which.text)
-    query = select(Owner.id).where(owners_in_scope(actor))
-    if which.community_id is not None:
-        query = query.where(Owner.community_id == which.community_id)
-    if not which.with_ended:
-        query = query.where(Owner.ended_on.is_(None))
-    query = query.where(
-        *(_has_name(name) for name in words.names),
-        *(_has_letters(letters) for letters in words.letters),
-        *(_has_phone(part) for part in words.phones),
-    )
+    query = select(Owner.id).where(owners_in_scope(actor), *_of_owner(which, words))
     houses = [*words.houses, *([read_house(which.house)] if which.house.strip() else [])]
     named = [is_called(session, house) for house in houses]
     if which.building_id is not None:
         named.append(House.building_id == which.building_id)
     looked_up = _of_house(which, today)
-    of_house = _houses_of(actor, today).where(*named, *looked_up)
+    if which.arrears_from_fen is not None:
+        (named if sums_all else looked_up).append(_owes(which.arrears_from_fen, today, sums_all))
     if named:
-        query = query.where(Owner.id.in_(of_house))
+        houses_named = select(House.id).where(houses_in_scope(actor), *named, *looked_up)
+        query = query.where(Owner.id.in_(_people_of(houses_named, today)))
     elif looked_up:
-        query = query.where(_each(of_house.where(HousePerson.owner_id == Owner.id)))
+        of_house = _houses_of(actor, today).where(*looked_up, HousePerson.owner_id == Owner.id)
+        query = query.where(_each(of_house))
     if which.has_arrears is False:
         owing = _houses_of(actor, today).where(HousePerson.owner_id == Owner.id, _is_owing(today))
         query = query.where(~_each(owing))
     if which.binding is not None:
         query = query.where(_has_binding(which.binding))
     return query
+
+
+def _of_owner(which: OwnerFilter, words: SearchWords) -> list[ColumnElement[bool]]:
+    """Tell what must hold of the owners themselves."""
+    conditions = [
+        *(_has_name(name) for name in words.names),
+        *(_has_letters(letters) for letters in words.letters),
+        *(_has_phone(part) for part in words.phones),
+    ]
+    if which.community_id is not None:
+        conditions.append(Owner.community_id == which.community_id)
+    if not which.with_ended:
+        conditions.append(Owner.ended_on.is_(None))
+    return conditions
 
 
 def _has_name(name: str) -> ColumnElement[bool]:
@@ -166,11 +215,6 @@ def _of_house(which: OwnerFilter, today: date) -> list[ColumnElement[bool]]:
         )
     if which.has_arrears:
         conditions.append(_is_owing(today))
-    if which.arrears_from_fen is not None:
-        if not 1 <= which.arrears_from_fen <= MAX_FEN:
-            raise InvalidInput(fields={"arrears_from_fen": ["金额应大于 0"]})
-        owed = overdue_bills(House.id, today).scalar_subquery()
-        conditions.append(owed >= which.arrears_from_fen)
     return conditions
 
 
@@ -196,6 +240,17 @@ def _is_owing(today: date) -> ColumnElement[bool]:
     return _each(overdue_bills(House.id, today).with_only_columns(1, maintain_column_froms=True))
 
 
+def _owes(fen: int, today: date, sums_all: bool) -> ColumnElement[bool]:
+    """Tell whether a house owes so much: asked of each, or by one look at all bills."""
+    if not 1 <= fen <= MAX_FEN:
+        raise InvalidInput(fields={"arrears_from_fen": ["金额应大于 0"]})
+    if not sums_all:
+        return overdue_bills(House.id, today).scalar_subquery() >= fen
+    sums = overdue_bills(Bill.house_id, today).with_only_columns(Bill.house_id)
+    owing = sums.group_by(Bill.house_id).having(func.sum(Bill.amount_fen - Bill.paid_fen) >= fen)
+    return House.id == any_(func.array(owing.scalar_subquery()))
+
+
 def _each(query: Select[Any]) -> ColumnElement[bool]:
     """Tell whether there is a row, asked of each row outside by its index.
 
@@ -204,16 +259,29 @@ def _each(query: Select[Any]) -> ColumnElement[bool]:
     return query.offset(literal_column("0")).exists()
 
 
+def _people_of(houses: Select[int], today: date) -> Select[int]:
+    """Select the owners who are somebody today to some houses.
+
+    As an array the houses are found first and their people by index. Joined, the planner goes
+    through all owners in the order of the page, and asks of each which house is his.
+    """
+    ids = func.array(houses.scalar_subquery())
+    return select(HousePerson.owner_id).where(HousePerson.house_id == any_(ids), _is_part_of(today))
+
+
 def _houses_of(actor: Actor, today: date) -> Select[int]:
     """Select the owners who are somebody today to houses in scope, by house."""
     return (
         select(HousePerson.owner_id)
         .join(House, House.id == HousePerson.house_id)
-        .where(
-            HousePerson.person_from <= today,
-            or_(HousePerson.person_until.is_(None), HousePerson.person_until > today),
-            houses_in_scope(actor),
-        )
+        .where(_is_part_of(today), houses_in_scope(actor))
+    )
+
+
+def _is_part_of(today: date) -> ColumnElement[bool]:
+    return and_(
+        HousePerson.person_from <= today,
+        or_(HousePerson.person_until.is_(None), HousePerson.person_until > today),
     )
 
 

@@ -72,6 +72,15 @@ _FATES: tuple[tuple[str, str], ...] = (
         """,
     ),
     (
+        # What belongs to nothing is removed with its bytes by the next sweep.
+        "files",
+        """
+        UPDATE stored_file
+           SET subject_type = NULL, subject_id = NULL, community_id = NULL, attached_at = NULL
+         WHERE account_id = :account_id
+        """,
+    ),
+    (
         "phones",
         "UPDATE owner_phone SET opens_houses = false WHERE phone = :phone AND opens_houses",
     ),

@@ -53,6 +53,7 @@ _STATES = ", ".join(f"'{state}'" for state in sorted(OWNER_SEES))
 WHOSE: Mapping[str, str] = {
     "account": "t.id = :account_id",
     "wechat_identity": "t.account_id = :account_id",
+    "stored_file": "t.account_id = :account_id",
     "session_token": "t.account_id = :account_id",
     "login_code": f"t.phone = {_OWN_PHONE} AND t.created_at >= {_SINCE}",
     "consent": "t.account_id = :account_id",

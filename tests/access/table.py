@@ -25,6 +25,7 @@ KEEPERS = (SERVICE, MANAGER)
 METER_READERS = (FINANCE, ENGINEER)
 ESTATE_KEEPERS = (ADMINISTRATOR, MANAGER)
 ESTATE_VIEWERS = (ADMINISTRATOR, *VIEWERS)
+FILERS = (MANAGER, SERVICE, ENGINEER)
 METER_KEEPERS = (MANAGER, FINANCE)
 
 
@@ -134,6 +135,7 @@ OWNERS |= {
     ("POST", "/api/v1/consents/<string:kind>/withdraw"): Line(204, of="self"),
     ("GET", "/api/v1/privacy/exports"): Line(200, of="list"),
     ("POST", "/api/v1/privacy/exports"): Line(202, of="self"),
+    ("POST", "/api/v1/photos"): Line(422, of="self"),
     ("GET", "/api/v1/privacy/exports/<row_id:export_id>/file"): Line(200),
     ("GET", "/api/v1/privacy/deletion"): Line(200, of="self"),
     ("POST", "/api/v1/privacy/deletion"): Line(409, of="self", body=_with(code="123456")),
@@ -142,6 +144,8 @@ OWNERS |= {
 }
 
 STAFF: dict[tuple[str, str], Line] = {
+    ("POST", "/api/v1/staff/photos"): Line(422, FILERS, of="self"),
+    ("POST", "/api/v1/staff/documents"): Line(422, FILERS, of="self"),
     ("GET", "/api/v1/staff/history"): Line(
         200, (ADMINISTRATOR, MANAGER, FINANCE, AUDITOR), of="list", tells="house_label"
     ),

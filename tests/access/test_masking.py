@@ -50,6 +50,7 @@ QUERIES = {
 }
 UNANSWERED = {
     "/api/v1/staff/imports/<row_id:batch_id>/errors.xlsx": "the world's batch has no such file",
+    "/api/v1/files/<row_id:file_id>": "a link is signed: tests/miniapp_api/test_stored_files.py",
     "/p/<door_token:token>": "the world's code is a hash: tests/miniapp_api/test_door.py",
     "/p/<door_token:token>/payments/<door_token:visit>": "as above",
     "/p/<door_token:token>/payments/<door_token:visit>/receipt.pdf": "as above",
@@ -164,6 +165,7 @@ def _ids(world):  # noqa: F811
         "equipment_id": "equipment",
         "plan_id": "maintenance_plan",
         "task_id": "maintenance_task",
+        "file_id": "stored_file",
     }
     return {
         **{name: world.value(f"SELECT min(id) FROM {table}") for name, table in tables.items()},

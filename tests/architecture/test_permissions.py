@@ -25,6 +25,7 @@ REVIEWED = {
     "PaymentNotices.take_alipay": "the platform's signature is the permission",
     "Refunds.push": "carries out what was approved",
     "Refunds.take_word": "called for a notice or an answer that was verified",
+    "FileLinks.sign": "makes a link for whoever was just shown what the file belongs to",
     "DoorPayers.openid": "opens what we sealed into the payer's own cookie",
     "PaymentSweep.ask": "called by use-cases that have asked",
     "PaymentSweep.clear_door": "called by use-cases that have asked",

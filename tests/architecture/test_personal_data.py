@@ -61,6 +61,7 @@ NOT_PERSONAL = {
     "repair_part": "name",
     "share_pool": "building_ids source_document",
     "staff_task": "kind subject",
+    "stored_file": "content_type sha256",
     "suspense": "reason",
     "wechat_identity": "appid",
 }

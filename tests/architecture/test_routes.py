@@ -35,6 +35,8 @@ REVIEWED = {
     ("POST", "/p/<door_token:token>/payments/<door_token:visit>/refresh"),
     # Whoever holds a printed receipt may ask whether it is true.
     ("GET", "/r/<door_token:token>"),
+    # Whoever was shown a file holds a link to it, signed for minutes.
+    ("GET", "/api/v1/files/<row_id:file_id>"),
     # Machines that watch; the numbers ask for their own token.
     ("GET", "/healthz"),
     ("GET", "/readyz"),
@@ -58,6 +60,7 @@ OWNER = {
     ("POST", "/api/v1/repairs/<row_id:repair_id>/reopen"),
     ("POST", "/api/v1/repairs/<row_id:repair_id>/quote"),
     ("POST", "/api/v1/repairs/<row_id:repair_id>/rating"),
+    ("POST", "/api/v1/photos"),
     ("DELETE", "/api/v1/sessions"),
     ("DELETE", "/api/v1/sessions/current"),
     ("GET", "/api/v1/bills"),
@@ -161,6 +164,8 @@ STAFF = {
     ("GET", "/api/v1/staff/repair-analysis"),
     ("GET", "/api/v1/staff/history"),
     ("GET", "/api/v1/staff/history.xlsx"),
+    ("POST", "/api/v1/staff/photos"),
+    ("POST", "/api/v1/staff/documents"),
     ("GET", "/api/v1/staff/imports"),
     ("GET", "/api/v1/staff/imports/<row_id:batch_id>"),
     ("GET", "/api/v1/staff/imports/<row_id:batch_id>/errors.xlsx"),

@@ -120,7 +120,7 @@ class TestEnvironment:
             field.name.upper()
             for field in fields(Settings)
             if field.metadata.get("secret")
-            and not field.name.startswith(("metrics_", "alipay_", "mail_"))
+            and not field.name.startswith(("metrics_", "alipay_", "mail_", "files_"))
         }
         assert secrets - {"DATABASE_URL", "REDIS_URL"} <= set(refused.value.names)
 

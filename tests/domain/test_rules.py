@@ -125,7 +125,12 @@ class TestPhones:
         assert mask_phone(None) == ""
 
 
-MAY_VISIT = {Permission.SIGN_IN, Permission.PAY_AT_DOOR, Permission.VERIFY_RECEIPT}
+MAY_VISIT = {
+    Permission.SIGN_IN,
+    Permission.PAY_AT_DOOR,
+    Permission.VERIFY_RECEIPT,
+    Permission.FOLLOW_FILE_LINKS,
+}
 
 
 class TestActors:

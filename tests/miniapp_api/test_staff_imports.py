@@ -11,24 +11,15 @@ from domain.imports import FILE_LIMIT
 from miniapp_api.limits import HANDING_IN
 from tests import factories
 from tests.miniapp_api.answers import refusal as refused
+from tests.miniapp_api.forms import CONTENT_TYPE, form
 from tests.services.imports.conftest import numbered, row, workbook
 
-BOUNDARY = "----anju"
 PATH = "/api/v1/staff/imports"
 
 
 def refusal(answer):
     """Status and code of a refusal in our shape."""
     return answer.status_code, refused(answer, answer.status_code)["code"]
-
-
-def form(content):
-    """Write a form with one file as browsers do."""
-    head = (
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="业主.xlsx"\r\n'
-        "Content-Type: application/octet-stream\r\n\r\n"
-    )
-    return head.encode() + content + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
 @pytest.fixture(autouse=True)
@@ -79,8 +70,8 @@ def upload(call, community):
         content = workbook(*rows) if content is None else content
         return call(
             "POST",
-            data=form(content),
-            content_type=f"multipart/form-data; boundary={BOUNDARY}",
+            data=form(content, "业主.xlsx"),
+            content_type=CONTENT_TYPE,
             query_string={"community": code, "kind": kind},
             **more,
         )

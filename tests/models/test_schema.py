@@ -346,6 +346,10 @@ OTHERS = (
         "INSERT INTO account_deletion (account_id, state, asked_at, due_at)"
         " SELECT id, 'cooling', now(), now() + interval '7 days' FROM account"
     ),
+    (
+        "INSERT INTO stored_file (kind, key, small_key, content_type, size, sha256, account_id,"
+        " created_at) SELECT 'photo', 'k', 's', 'image/jpeg', 1, 'x', id, now() FROM account"
+    ),
     "INSERT INTO transfer_debt SELECT bill.id, house_transfer.id FROM bill, house_transfer",
 )
 
@@ -865,6 +869,23 @@ CHECKS += [
     ("consent", {"version": "''"}, "ck_consent_version_given"),
     ("privacy_export", {"state": UNKNOWN}, "ck_privacy_export_state_known"),
     ("privacy_export", {"state": "'ready'"}, "ck_privacy_export_ready_has_file"),
+    ("stored_file", {"kind": UNKNOWN}, "ck_stored_file_kind_known"),
+    ("stored_file", {"small_key": "NULL"}, "ck_stored_file_photo_has_small"),
+    ("stored_file", {"size": "0"}, "ck_stored_file_size_range"),
+    ("stored_file", {"account_id": "NULL"}, "ck_stored_file_handed_in_by_one_person"),
+    ("stored_file", {"subject_id": "1"}, "ck_stored_file_attached_as_a_whole"),
+    (
+        "stored_file",
+        {
+            "subject_type": UNKNOWN,
+            "subject_id": "1",
+            "attached_at": "now()",
+            "community_id": "(SELECT min(id) FROM community)",
+        },
+        "ck_stored_file_subject_type_known",
+    ),
+    ("stored_file", {"small_key": "'s2'"}, "uq_stored_file_key"),
+    ("stored_file", {"key": "'k2'"}, "uq_stored_file_small_key"),
     ("account_deletion", {"due_at": "asked_at"}, "ck_account_deletion_due_later"),
     ("account_deletion", {"ended_at": "now()"}, "ck_account_deletion_ended_at_a_time"),
     (

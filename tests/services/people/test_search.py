@@ -8,6 +8,7 @@ from domain.errors import InvalidInput, NotAllowed
 from domain.houses import HouseState
 from domain.owner_search import BindingFilter
 from models import Owner, OwnerPhone
+from services.people import search
 from services.people.names import letters_of
 from services.people.search import OwnerFilter, find_query
 from tests import factories
@@ -17,11 +18,11 @@ from tests import factories
 def found(services, place):
     """Names of the owners that a search finds, newest first."""
 
-    def found(text="", actor=None, **which):
+    def found(text="", actor=None, limit=50, **which):
         return [
             owner.name
             for owner in services.owner_search.find(
-                actor=actor or place.clerk, which=OwnerFilter(text=text, **which)
+                actor=actor or place.clerk, which=OwnerFilter(text=text, **which), limit=limit
             )
         ]
 
@@ -136,6 +137,22 @@ class TestFilters:
         assert found(arrears_from_fen=901) == ["李四"]
         assert found(arrears_from_fen=900) == ["欧阳小明", "李四"]
         assert found("李", has_arrears=True, arrears_from_fen=5000, building_id=1) == []
+
+    def test_a_sum_that_few_owe_is_found_page_by_page_as_if_each_was_asked(
+        self, found, neighbours, database, today, monkeypatch
+    ):
+        with database.session() as session:
+            late = today() - timedelta(days=1)
+            for one in neighbours[:2]:
+                house = session.get_one(factories.House, one.id)
+                factories.make_bill(session, house=house, lines=(900,), due_date=late)
+        asked = found(arrears_from_fen=900)
+
+        monkeypatch.setattr(search, "_LOOKED_UP", 1)
+
+        assert found(arrears_from_fen=900) == asked == ["欧阳小明", "李四"]
+        assert found(arrears_from_fen=900, limit=1) == ["欧阳小明"]
+        assert found(arrears_from_fen=901) == []
 
     def test_binding(self, found, neighbours, database, services, place):
         with database.session() as session:
