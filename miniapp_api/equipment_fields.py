@@ -15,6 +15,7 @@ from domain.permissions import Role
 from miniapp_api.estate_fields import NumberOut, WholeIn, text_in
 from miniapp_api.fields import WORDS, Day, Flag, Input, ListOf, NestedIn, OneOf, RowId, Words
 from miniapp_api.people_fields import Optional, ReasonIn
+from miniapp_api.stored_files import FileOut
 from services.maintenance.plan_rows import PlanWords
 from services.maintenance.templates import TemplateWords
 
@@ -163,6 +164,7 @@ class ResultOut(Schema):
     verdict_shown = fields.String(required=True)
     value = NumberOut(required=True, allow_none=True)
     note = fields.String(required=True)
+    photos = fields.List(fields.Nested(FileOut), required=True)
 
 
 def _items_of(rows: list[dict[str, Any]]) -> tuple[ChecklistItem, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 from marshmallow import Schema, fields
 
-from domain.equipment import EquipmentCategory, EquipmentState, Importance
+from domain.equipment import DocumentType, EquipmentCategory, EquipmentState, Importance
 from miniapp_api.documentation import ApiBlueprint
 from miniapp_api.equipment_fields import (
     CATEGORIES,
@@ -24,6 +24,8 @@ from miniapp_api.limits import KEEPING_ESTATE, PRINTING_LABELS, limited
 from miniapp_api.paging import make_page
 from miniapp_api.people_fields import PAGE_CAP, IdOut, ReasonIn
 from miniapp_api.security import actor, own_services, staff_only
+from miniapp_api.stored_files import FileOut
+from services.equipment.documents import NewDocument
 from services.equipment.lists import EquipmentFilter, HealthHistory
 
 bp = ApiBlueprint("staff_equipment", __name__, description="员工：设备台账")
@@ -107,6 +109,36 @@ class MaintenanceLineOut(Schema):
     repair_id = fields.Integer(required=True, allow_none=True)
 
 
+class EquipmentDocumentOut(Schema):
+    """A version of a document."""
+
+    id = fields.Integer(required=True)
+    doc_type = fields.String(required=True)
+    doc_type_shown = fields.String(required=True)
+    title = fields.String(required=True)
+    version = fields.Integer(required=True)
+    is_newest = fields.Boolean(required=True)
+    expires_on = fields.Date(required=True, allow_none=True)
+    who = fields.String(required=True)
+    at = fields.AwareDateTime(required=True)
+    file = fields.Nested(FileOut, required=True, allow_none=True)
+
+
+class EquipmentDocumentsOut(Schema):
+    """The documents of equipment, newest first."""
+
+    items = fields.List(fields.Nested(EquipmentDocumentOut), required=True)
+
+
+class NewEquipmentDocumentIn(Input):
+    """A document, or its next version; ``document_id`` is that of the file handed in before."""
+
+    doc_type = OneOf([str(one) for one in DocumentType], required=True)
+    title = Words(limit=60, required=True)
+    document_id = RowId(required=True)
+    expires_on = Day(load_default=None, allow_none=True)
+
+
 class RepairLineOut(Schema):
     """A repair in a health history."""
 
@@ -125,6 +157,7 @@ class HealthOut(Schema):
 
     equipment = fields.Nested(EquipmentOut, required=True)
     states = fields.List(fields.Nested(EquipmentStateOut), required=True)
+    documents = fields.List(fields.Nested(EquipmentDocumentOut), required=True)
     repairs = fields.List(fields.Nested(RepairLineOut), required=True)
     maintenance = fields.List(fields.Nested(MaintenanceLineOut), required=True)
 
@@ -328,3 +361,31 @@ def change_state(form: dict[str, Any], equipment_id: int) -> None:
         changed_on=form["changed_on"],
         reason=form["reason"],
     )
+
+
+@bp.route("/staff/equipment/<row_id:equipment_id>/documents", methods=["GET"])
+@staff_only
+@limited(KEEPING_ESTATE)
+@bp.response(200, EquipmentDocumentsOut)
+@bp.refusals(401, 403, 404, 429, 503)
+def list_documents(equipment_id: int) -> dict[str, Any]:
+    """List the documents of equipment with all their versions."""
+    found = own_services().equipment_documents.list_documents(
+        actor=actor(), equipment_id=equipment_id
+    )
+    return {"items": found}
+
+
+@bp.route("/staff/equipment/<row_id:equipment_id>/documents", methods=["POST"])
+@staff_only
+@limited(KEEPING_ESTATE)
+@bp.arguments(NewEquipmentDocumentIn)
+@bp.response(201, IdOut)
+@bp.refusals(401, 403, 404, 422, 429, 503)
+def add_document(form: dict[str, Any], equipment_id: int) -> dict[str, int]:
+    """Add a document, or a new version of it."""
+    form["doc_type"] = DocumentType(form["doc_type"])
+    document_id = own_services().equipment_documents.add(
+        actor=actor(), equipment_id=equipment_id, new=NewDocument(**form)
+    )
+    return {"id": document_id}

@@ -32,7 +32,7 @@ from models.doors import (
     SignInAttempt,
     StaffSession,
 )
-from models.equipment import Equipment, EquipmentStateChange
+from models.equipment import Equipment, EquipmentDocument, EquipmentStateChange
 from models.estate import (
     Building,
     BuildingUnit,
@@ -129,6 +129,7 @@ __all__ = [
     "DiscountItem",
     "DiscountRule",
     "Equipment",
+    "EquipmentDocument",
     "EquipmentStateChange",
     "FeeItem",
     "FeeStandard",

@@ -9,12 +9,19 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     Index,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.equipment import CODE_PATTERN, EquipmentCategory, EquipmentState, Importance
+from domain.equipment import (
+    CODE_PATTERN,
+    DocumentType,
+    EquipmentCategory,
+    EquipmentState,
+    Importance,
+)
 from models.base import BigId, Instant, Model, Words, one_of
 
 
@@ -89,5 +96,31 @@ class EquipmentStateChange(Model):
     to_state: Mapped[Words]
     changed_on: Mapped[date]
     reason: Mapped[Words]
+    staff_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("staff.id"))
+    at: Mapped[Instant]
+
+
+class EquipmentDocument(Model):
+    """One version of a document of equipment; its bytes are the `StoredFile` of this row."""
+
+    __tablename__ = "equipment_document"
+    __table_args__ = (
+        one_of("doc_type", DocumentType),
+        UniqueConstraint("equipment_id", "doc_type", "title", "version"),
+        CheckConstraint("version > 0", name="version_positive"),
+        CheckConstraint("title <> ''", name="title_given"),
+        Index(
+            "ix_equipment_document_expires_on",
+            "expires_on",
+            postgresql_where=text("expires_on IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[BigId]
+    equipment_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("equipment.id"))
+    doc_type: Mapped[Words]
+    title: Mapped[Words]
+    version: Mapped[int]
+    expires_on: Mapped[date | None]
     staff_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("staff.id"))
     at: Mapped[Instant]

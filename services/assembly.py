@@ -124,12 +124,11 @@ from services.statements import Statements
 from services.tasks import StaffTasks
 from services.timetable import Timetable
 from services.unit_of_work import UnitOfWork
-from services.upkeep import UpkeepServices, build_upkeep
 from services.world import Policy, World
 
 
 @dataclass(frozen=True, kw_only=True)
-class Services(DeskServices, UpkeepServices):
+class Services(DeskServices):
     """Every capability, wired once per process."""
 
     accounts: Accounts
@@ -265,7 +264,6 @@ def build(
     parking_spaces = ParkingSpaceImport(unit_of_work, world.workbooks)
     meter_readings = MeterReadingImport(unit_of_work, world.workbooks)
     return Services(
-        **vars(build_upkeep(unit_of_work, world, policy)),
         **vars(build_desk(unit_of_work, world, policy)),
         accounts=Accounts(unit_of_work, world.official_account),
         audit_chain=AuditChain(unit_of_work),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.equipment.documents import EquipmentDocuments
 from services.equipment.failures import EquipmentFailures
 from services.equipment.labels import EquipmentLabels
 from services.equipment.lists import EquipmentLists
@@ -23,6 +24,7 @@ from services.world import Policy, World
 class UpkeepServices:
     """Equipment, and its maintenance."""
 
+    equipment_documents: EquipmentDocuments
     equipment_failures: EquipmentFailures
     equipment_labels: EquipmentLabels
     equipment_lists: EquipmentLists
@@ -39,6 +41,7 @@ class UpkeepServices:
 def build_upkeep(unit_of_work: UnitOfWork, world: World, policy: Policy) -> UpkeepServices:
     """Wire every capability of equipment and maintenance."""
     return UpkeepServices(
+        equipment_documents=EquipmentDocuments(unit_of_work),
         equipment_failures=EquipmentFailures(unit_of_work),
         equipment_labels=EquipmentLabels(unit_of_work, world.slips, policy.public_base_url),
         equipment_lists=EquipmentLists(unit_of_work),

@@ -244,6 +244,45 @@ def upgrade() -> None:
         "ix_equipment_state_change_equipment_id", "equipment_state_change", ["equipment_id", "id"]
     )
     op.create_table(
+        "equipment_document",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("equipment_id", sa.BigInteger(), nullable=False),
+        sa.Column("doc_type", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("expires_on", sa.Date(), nullable=True),
+        sa.Column("staff_id", sa.BigInteger(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "doc_type IN ('certificate', 'inspection', 'contract', 'manual', 'drawing', 'other')",
+            name=op.f("ck_equipment_document_doc_type_known"),
+        ),
+        sa.CheckConstraint("title <> ''", name=op.f("ck_equipment_document_title_given")),
+        sa.CheckConstraint("version > 0", name=op.f("ck_equipment_document_version_positive")),
+        sa.ForeignKeyConstraint(
+            ["equipment_id"],
+            ["equipment.id"],
+            name=op.f("fk_equipment_document_equipment_id_equipment"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["staff_id"], ["staff.id"], name=op.f("fk_equipment_document_staff_id_staff")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_equipment_document")),
+        sa.UniqueConstraint(
+            "equipment_id",
+            "doc_type",
+            "title",
+            "version",
+            name=op.f("uq_equipment_document_equipment_id"),
+        ),
+    )
+    op.create_index(
+        "ix_equipment_document_expires_on",
+        "equipment_document",
+        ["expires_on"],
+        postgresql_where=sa.text("expires_on IS NOT NULL"),
+    )
+    op.create_table(
         "maintenance_plan_equipment",
         sa.Column("plan_id", sa.BigInteger(), nullable=False),
         sa.Column("equipment_id", sa.BigInteger(), nullable=False),
@@ -445,6 +484,12 @@ def downgrade() -> None:
         "ix_maintenance_plan_equipment_equipment_id", table_name="maintenance_plan_equipment"
     )
     op.drop_table("maintenance_plan_equipment")
+    op.drop_index(
+        "ix_equipment_document_expires_on",
+        table_name="equipment_document",
+        postgresql_where=sa.text("expires_on IS NOT NULL"),
+    )
+    op.drop_table("equipment_document")
     op.drop_index("ix_equipment_state_change_equipment_id", table_name="equipment_state_change")
     op.drop_table("equipment_state_change")
     op.drop_index("ix_maintenance_plan_community_id", table_name="maintenance_plan")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
@@ -23,6 +23,7 @@ from models import (
     RepairOrder,
     Staff,
 )
+from services.equipment.documents import DocumentView, newest_documents, read_documents
 from services.equipment.lookup import equipment_in_scope
 from services.equipment.rows import (
     EquipmentView,
@@ -69,6 +70,7 @@ class HealthHistory:
 
     equipment: EquipmentView
     states: Sequence[StateView]
+    documents: Sequence[DocumentView]
     repairs: Sequence[RepairLine]
     maintenance: Sequence[MaintenanceLine]
 
@@ -112,6 +114,7 @@ class EquipmentLists:
             return HealthHistory(
                 equipment=show_equipment(row, building or "", custodian or ""),
                 states=_states(session, equipment_id),
+                documents=read_documents(session, equipment_id),
                 repairs=_repairs(session, equipment_id),
                 maintenance=_maintenance(session, equipment_id),
             )
@@ -144,7 +147,21 @@ class EquipmentLists:
                     for row, day in session.execute(query)
                     if day is not None
                 ]
+            found += _expiring_documents(session, actor, community_id, last, today)
         return sorted(found, key=lambda one: (one.expires_on, one.equipment_id, one.kind))
+
+
+def _expiring_documents(
+    session: Session, actor: Actor, community_id: int | None, last: date, today: date
+) -> list[ExpiryView]:
+    where = [equipment_in_scope(actor), Equipment.state != EquipmentState.SCRAPPED]
+    if community_id is not None:
+        where.append(Equipment.community_id == community_id)
+    return [
+        show_expiry(row, ExpiryKind.DOCUMENT, day, today, title)
+        for row, title, day in newest_documents(session, *where)
+        if day <= last
+    ]
 
 
 def _selected(actor: Actor) -> Select[Equipment, str, str]:

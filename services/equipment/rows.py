@@ -206,14 +206,16 @@ def show_line(task: MaintenanceTask, abnormal: tuple[str, ...]) -> MaintenanceLi
     )
 
 
-def show_expiry(row: Equipment, kind: ExpiryKind, day: date, today: date) -> ExpiryView:
-    """Show what runs out."""
+def show_expiry(
+    row: Equipment, kind: ExpiryKind, day: date, today: date, title: str = ""
+) -> ExpiryView:
+    """Show what runs out; of a document it says which."""
     return ExpiryView(
         equipment_id=row.id,
         community_id=row.community_id,
         equipment=row.name,
         kind=kind,
-        kind_shown=EXPIRY_SHOWN[kind],
+        kind_shown=title or EXPIRY_SHOWN[kind],
         expires_on=day,
         days_left=(day - today).days,
     )

@@ -8,9 +8,10 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from domain.actors import Actor, Permission
-from domain.equipment import EXPIRY_SHOWN, EquipmentState
+from domain.equipment import EXPIRY_SHOWN, EquipmentState, ExpiryKind
 from domain.periods import local_date
 from models import Equipment
+from services.equipment.documents import newest_documents
 from services.equipment.lists import EXPIRIES
 from services.tasks import open_task_once
 from services.unit_of_work import Transaction, UnitOfWork
@@ -27,7 +28,7 @@ class EquipmentWatch:
     unit_of_work: UnitOfWork
 
     def look(self, *, actor: Actor) -> int:
-        """Open a task for each warranty, inspection and contract that ends within a month.
+        """Open a task for each warranty, inspection, contract or document that ends in a month.
 
         A new day on file is a new task; the same day is told once. Returns how many are new.
         """
@@ -52,5 +53,14 @@ def _tell_expiries(tx: Transaction) -> int:
                 subject=f"{kind}:{id_}:{day}",
                 title=f"{name}：{EXPIRY_SHOWN[kind]}于 {day} 到期",
                 community_id=community_id,
+            )
+    for row, title, day in newest_documents(tx.session, Equipment.state != EquipmentState.SCRAPPED):
+        if day <= last:
+            made += open_task_once(
+                tx,
+                kind=EXPIRY_TASK,
+                subject=f"{ExpiryKind.DOCUMENT}:{row.id}:{title}:{day}",
+                title=f"{row.name}：{title}于 {day} 到期",
+                community_id=row.community_id,
             )
     return made

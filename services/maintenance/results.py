@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.actors import Actor
 from domain.checklists import ChecklistItem, Finding
 from domain.equipment import EquipmentCategory
+from domain.files import FileSubject
 from domain.maintenance_states import Verdict
 from domain.repairs import RepairCategory, RepairSource
 from models import Equipment, MaintenanceResult, MaintenanceTask
+from services.files.attaching import attach_photos, files_of
 from services.repairs.opening import open_repair
 from services.unit_of_work import Transaction
 
@@ -28,8 +31,12 @@ _REPAIRED_AS = {
 Found = Sequence[tuple[ChecklistItem, Finding]]
 
 
-def keep_results(tx: Transaction, task: MaintenanceTask, found: Found) -> None:
-    """Write what was found of each item, in the place of what was written before."""
+def keep_results(tx: Transaction, actor: Actor, task: MaintenanceTask, found: Found) -> None:
+    """Write what was found of each item, in the place of what was written before.
+
+    Raises:
+        NotFound: a photo is not the actor's, or belongs to something already.
+    """
     put = insert(MaintenanceResult).values(
         [
             {
@@ -44,9 +51,36 @@ def keep_results(tx: Transaction, task: MaintenanceTask, found: Found) -> None:
         ]
     )
     written = {name: put.excluded[name] for name in ("title", "verdict", "value", "note")}
-    tx.session.execute(
-        put.on_conflict_do_update(index_elements=["task_id", "item_key"], set_=written)
+    rows = tx.session.execute(
+        put.on_conflict_do_update(index_elements=["task_id", "item_key"], set_=written).returning(
+            MaintenanceResult.item_key, MaintenanceResult.id
+        )
     )
+    ids = {row.item_key: row.id for row in rows}
+    for item, one in found:
+        attach_photos(
+            tx,
+            actor=actor,
+            photo_ids=one.photo_ids,
+            subject_type=FileSubject.MAINTENANCE_RESULT,
+            subject_id=ids[item.key],
+            community_id=task.community_id,
+        )
+
+
+def photographed(tx: Transaction, task: MaintenanceTask) -> frozenset[str]:
+    """Tell which items of a task that was sent back have a photo already."""
+    keys = dict(
+        tx.session.execute(
+            select(MaintenanceResult.id, MaintenanceResult.item_key).where(
+                MaintenanceResult.task_id == task.id
+            )
+        ).all()
+    )
+    files = files_of(
+        tx.session, subject_type=FileSubject.MAINTENANCE_RESULT, subject_ids=list(keys)
+    )
+    return frozenset(keys[id_] for id_ in files)
 
 
 def repair_abnormal(tx: Transaction, actor: Actor, task: MaintenanceTask, found: Found) -> None:

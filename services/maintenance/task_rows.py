@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from domain.actors import Actor
 from domain.errors import NotFound
+from domain.files import FileSubject
 from domain.maintenance_states import (
     KIND_SHOWN,
     TASK_SHOWN,
@@ -25,6 +26,7 @@ from domain.maintenance_states import (
 from domain.periods import local_date
 from models import Equipment, MaintenanceResult, MaintenanceTask, MaintenanceTaskEvent, Staff
 from services.equipment.lookup import equipment_in_scope
+from services.files.attaching import FileView, files_of
 from services.unit_of_work import Transaction
 
 
@@ -61,6 +63,7 @@ class ResultView:
     verdict_shown: str
     value: Decimal | None
     note: str
+    photos: Sequence[FileView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,11 @@ def read_detail(
     results = session.scalars(
         select(MaintenanceResult).where(MaintenanceResult.task_id == task.id)
     ).all()
+    photos = files_of(
+        session,
+        subject_type=FileSubject.MAINTENANCE_RESULT,
+        subject_ids=[one.id for one in results],
+    )
     events = session.execute(
         select(MaintenanceTaskEvent, Staff.name)
         .outerjoin(Staff, Staff.id == MaintenanceTaskEvent.staff_id)
@@ -165,16 +173,16 @@ def read_detail(
         note=task.note,
         checklist=tuple(task.checklist),
         results=[
-            _result(one)
+            _result(one, photos.get(one.id, ()))
             for one in sorted(results, key=lambda one: order.get(one.item_key, len(order)))
         ],
         events=[_event(event, who or "") for event, who in events],
     )
 
 
-def _result(row: MaintenanceResult) -> ResultView:
+def _result(row: MaintenanceResult, photos: Sequence[FileView]) -> ResultView:
     shown = VERDICT_SHOWN[Verdict(row.verdict)]
-    return ResultView(row.item_key, row.title, row.verdict, shown, row.value, row.note)
+    return ResultView(row.item_key, row.title, row.verdict, shown, row.value, row.note, photos)
 
 
 def _event(row: MaintenanceTaskEvent, who: str) -> TaskEventView:

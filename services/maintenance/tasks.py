@@ -24,7 +24,7 @@ from services.equipment.lookup import equipment_in_scope
 from services.keys import check_key, claim_key, staff_subject
 from services.maintenance.generation import lock_plan, make_tasks
 from services.maintenance.plan_rows import check_assignee
-from services.maintenance.results import keep_results, repair_abnormal
+from services.maintenance.results import keep_results, photographed, repair_abnormal
 from services.maintenance.task_rows import lock_task
 from services.maintenance_moves import MaintenanceTaskMoved, move
 from services.reasons import check_reason
@@ -90,14 +90,15 @@ class MaintenanceTasks:
 
         def work(tx: Transaction, task: MaintenanceTask) -> None:
             _must_be_theirs(actor, task)
-            found = check_findings(items_from_json(task.checklist), findings)
+            items = items_from_json(task.checklist)
+            found = check_findings(items, findings, photographed=photographed(tx, task))
             values = {
                 "submitted_by": staff_id_of(actor),
                 "submitted_on": local_date(tx.now),
                 "note": note.strip(),
             }
             _move(tx, actor, task, TaskAct.SUBMIT, values=values)
-            keep_results(tx, task, found)
+            keep_results(tx, actor, task, found)
             repair_abnormal(tx, actor, task, found)
 
         body = [

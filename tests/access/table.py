@@ -457,6 +457,11 @@ STAFF |= {
     ),
     ("GET", EQUIPMENT): Line(200, EQUIPMENT_VIEWERS),
     ("PATCH", EQUIPMENT): Line(204, (MANAGER,), body=_with(**NOTED, **WHY)),
+    ("GET", f"{EQUIPMENT}/documents"): Line(200, EQUIPMENT_VIEWERS),
+    # The file is nobody's: its own answer is told apart in tests/services/equipment.
+    ("POST", f"{EQUIPMENT}/documents"): Line(
+        404, (MANAGER,), body=_with(doc_type="manual", title="x", document_id=9_999_999)
+    ),
     ("POST", f"{EQUIPMENT}/specs"): Line(204, (MANAGER,), body=_with(specs={"a": "b"}, **WHY)),
     ("POST", f"{EQUIPMENT}/state"): Line(204, (MANAGER,), body=_with(**STOPPED)),
     ("GET", "/api/v1/staff/maintenance-templates"): Line(

@@ -361,6 +361,7 @@ WHOLE = {
 """What asks for a community as a whole."""
 OF_A_HOUSE = {
     "EquipmentLabels.print_labels": lambda row: {"equipment_ids": [row.equipment]},
+    "EquipmentDocuments.list_documents": of_equipment(),
     "EquipmentLists.show": of_equipment(),
     "EquipmentRegister.add": lambda row: {
         "community_id": row.community,
@@ -582,6 +583,7 @@ LISTS = {
 }
 """What answers with a list, in which nothing may be of another's scope."""
 REVIEWED = {
+    "EquipmentDocuments.add": "needs a file handed in: tests/services/equipment",
     "EquipmentFailures.list_failing": "none of the world fails: tests/services/maintenance",
     "BillFindings.tick": "looks for a batch under review, of which the world has none",
     "AuditChain.check_and_tell": "of the whole company: see below",

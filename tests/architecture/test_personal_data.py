@@ -33,6 +33,7 @@ NOT_PERSONAL = {
     "community_merchant": "mchid",
     "discount_rule": "name",
     "equipment": "code asset_no name brand model_no serial_no floor place supplier specs",
+    "equipment_document": "title",
     "fee_item": "code name",
     "fee_standard": "tiers formula constants",
     "house": "unit_no room_no layout",

@@ -111,6 +111,8 @@ STAFF = {
     ("POST", "/api/v1/staff/equipment/labels"),
     ("GET", "/api/v1/staff/equipment/<row_id:equipment_id>"),
     ("PATCH", "/api/v1/staff/equipment/<row_id:equipment_id>"),
+    ("GET", "/api/v1/staff/equipment/<row_id:equipment_id>/documents"),
+    ("POST", "/api/v1/staff/equipment/<row_id:equipment_id>/documents"),
     ("POST", "/api/v1/staff/equipment/<row_id:equipment_id>/specs"),
     ("POST", "/api/v1/staff/equipment/<row_id:equipment_id>/state"),
     ("GET", "/api/v1/staff/maintenance-templates"),

@@ -241,6 +241,11 @@ PEOPLE_BODIES = {
     ("POST", f"{_ESTATE}/equipment"): {"community_id": 1, "name": "x", "category": "lift"},
     ("PATCH", f"{_ESTATE}/equipment/{{equipment_id}}"): _NOTED | {"reason": "x"},
     ("POST", f"{_ESTATE}/equipment/labels"): {"equipment_ids": [1]},
+    ("POST", f"{_ESTATE}/equipment/{{equipment_id}}/documents"): {
+        "doc_type": "manual",
+        "title": "x",
+        "document_id": 1,
+    },
     ("POST", f"{_ESTATE}/equipment/{{equipment_id}}/specs"): {"specs": {}, "reason": "x"},
     ("POST", f"{_ESTATE}/equipment/{{equipment_id}}/state"): {
         "state": "stopped",

@@ -130,6 +130,10 @@ OTHERS = (
         " reason, at) SELECT id, '', 'in_use', '2026-01-01', '登记', now() FROM equipment"
     ),
     (
+        "INSERT INTO equipment_document (equipment_id, doc_type, title, version, at)"
+        " SELECT id, 'manual', 'x', 1, now() FROM equipment"
+    ),
+    (
         "INSERT INTO maintenance_template (community_id, code, name, category, kind, every, unit,"
         " checklist, created_at) SELECT community_id, 'T', 'x', 'lift', 'routine', 1, 'month',"
         " '[]', now() FROM equipment"
@@ -783,6 +787,13 @@ CHECKS += [
         "ck_equipment_state_change_from_state_known",
     ),
     ("equipment_state_change", {"to_state": UNKNOWN}, "ck_equipment_state_change_to_state_known"),
+    (
+        "equipment_document",
+        {"version": 2, "doc_type": UNKNOWN},
+        "ck_equipment_document_doc_type_known",
+    ),
+    ("equipment_document", {"title": "''"}, "ck_equipment_document_title_given"),
+    ("equipment_document", {"version": 0}, "ck_equipment_document_version_positive"),
     ("equipment_state_change", {"from_state": "to_state"}, "ck_equipment_state_change_moves"),
     ("maintenance_plan", {"assignee_role": UNKNOWN}, "ck_maintenance_plan_assignee_role_known"),
     ("maintenance_plan", {"basis": UNKNOWN}, "ck_maintenance_plan_basis_known"),
@@ -928,6 +939,7 @@ REPEATS = [
     ("house_transfer", {}, "uq_house_transfer_day"),
     ("equipment", {"asset_no": "''"}, "uq_equipment_code"),
     ("equipment", {"code": "'ABCDEFGHJKLM'"}, "uq_equipment_asset_no"),
+    ("equipment_document", {}, "uq_equipment_document_equipment_id"),
     ("maintenance_template", {}, "uq_maintenance_template_community_id"),
     ("maintenance_task", {}, "uq_maintenance_task_plan_id"),
     ("maintenance_result", {}, "uq_maintenance_result_task_id"),

@@ -14,6 +14,7 @@ from services.maintenance.task_lists import TaskFilter, TaskList
 from services.maintenance.tasks import NotYourTask, OwnWork
 from services.maintenance_moves import MaintenanceTaskMoved
 from tests import factories
+from tests.gateways.test_photos import photo
 from tests.services.maintenance.conftest import GOOD, SYSTEM, TODAY, WORDS
 
 
@@ -438,3 +439,60 @@ class TestFailing:
         found = [services.equipment_failures.list_failing(actor=one) for one in people]
 
         assert [len(one) for one in found] == [1, 0, 0]
+
+
+class TestPhotos:
+    @pytest.fixture
+    def begun(self, make_plan, task_of, do):
+        item = ChecklistItem("i1", "机房", needs_photo=True)
+        task_id = task_of(make_plan(replace(WORDS, checklist=(item,))))
+        do(task_id, upto="in_progress")
+        return task_id
+
+    @pytest.fixture
+    def hand_in(self, services, scene):
+        def hand_in(who="engineer"):
+            return services.file_desk.take_photo(
+                actor=getattr(scene, who), content=photo(size=(20, 20))
+            ).id
+
+        return hand_in
+
+    @pytest.fixture
+    def submit(self, tasks, scene, key, begun):
+        def submit(*photo_ids):
+            found = Finding("i1", Verdict.NORMAL, photo_ids=photo_ids)
+            tasks.submit(actor=scene.engineer, task_id=begun, findings=[found], client_key=key())
+
+        return submit
+
+    def test_stand_with_their_item(self, submit, hand_in, show, begun):
+        photo_id = hand_in()
+        submit(photo_id)
+
+        assert [one.id for one in show(begun).results[0].photos] == [photo_id]
+
+    def test_without_one_nothing_is_done(self, submit, show, begun):
+        with pytest.raises(InvalidInput):
+            submit()
+
+        assert show(begun).task.state == "in_progress"
+
+    def test_anothers_photo_or_none_is_not_taken(self, submit, hand_in, show, begun):
+        for photo_id in (hand_in("colleague"), 9_999_999):
+            with pytest.raises(NotFound):
+                submit(photo_id)
+
+        assert show(begun).task.state == "in_progress"
+
+    def test_sent_back_the_photo_from_before_stays(
+        self, submit, hand_in, tasks, scene, key, show, begun
+    ):
+        first, second = hand_in(), hand_in()
+        submit(first)
+        tasks.send_back(actor=scene.manager, task_id=begun, reason="不清楚", client_key=key())
+        submit()
+        tasks.send_back(actor=scene.manager, task_id=begun, reason="还不清楚", client_key=key())
+        submit(second)
+
+        assert [one.id for one in show(begun).results[0].photos] == [first, second]
