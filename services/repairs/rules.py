@@ -64,9 +64,10 @@ class RepairRules:
         """Show the rules that hold in a community.
 
         Raises:
-            NotFound: no such community in scope.
+            NotFound: no such community in scope as a whole.
         """
         actor.must(Permission.VIEW_REPAIRS)
+        actor.must_cover(community_id)
         with self.unit_of_work.reading() as session:
             check_community(session, actor, community_id)
             return rules_of(session, community_id)

@@ -119,7 +119,7 @@ class FollowUpView:
 class RepairView:
     """A repair with all that happened to it.
 
-    ``contact_phone`` is whole only for the engineer who works on it, and for the house itself.
+    ``contact_phone`` is whole only for the engineer who works on it, until it has ended.
     """
 
     row: RepairRow
@@ -319,7 +319,8 @@ def _read_one(
         raise NotFound
     repair, building, unit, room, assignee = found
     is_owner = actor.kind is ActorKind.OWNER
-    sees_phone = is_owner or (repair.assignee_staff_id == actor.id and repair.state not in ENDED)
+    works_on_it = not is_owner and repair.assignee_staff_id == actor.id
+    sees_phone = works_on_it and repair.state not in ENDED
     rating = session.get(RepairRating, repair.id)
     return RepairView(
         row=_as_row(repair, _place(building, unit, room), assignee or "", now),

@@ -16,11 +16,13 @@ from domain.maintenance_rules import Basis, DueRule, PlanUnit
 from domain.maintenance_states import MaintenanceKind
 from domain.periods import local_date
 from domain.phones import mask_phone
+from domain.repairs import RepairCategory
 from models import Account, Community, StaffScope
 from services.maintenance.plan_rows import PlanWords
 from services.maintenance.templates import TemplateWords
 from services.people.applications import WantedBinding
 from services.people.invitations import Invited
+from services.repairs.opening import NewRepair
 from tests import factories
 
 NAMES = {"own": "王自己", "neighbour": "李邻居", "elsewhere": "赵别处"}
@@ -75,6 +77,7 @@ class Maker:
         )
         self._build(place, whose, beside)
         self._ask_for_bindings(place, whose)
+        self._report(place, whose)
         self._keep_estate(place, whose)
         self._write_rows(place, whose)
         self._keep_equipment(place, whose)
@@ -134,6 +137,28 @@ class Maker:
             house_id=place.rows["house_id"],
             invited=Invited("13600000001", "家人", "family"),
         ).id
+
+    def _report(self, place, whose):
+        """Two repairs of one outage."""
+        with self.database.session() as session:
+            owner = factories.owner(session.get_one(Account, place.rows["account_id"]))
+            manager = factories.staff(session, role="manager")
+        words = f"{NAMES[whose]}家漏水"
+        ids = [
+            self.services.repair_desk.report(
+                actor=owner,
+                new=NewRepair(RepairCategory.WATER, words, house_id=place.rows["house_id"]),
+                client_key=f"repair-key-{number}",
+            )
+            for number in range(2)
+        ]
+        place.rows |= {
+            "repair_id": ids[0],
+            "repair_words": words,
+            "incident_id": self.services.repair_incidents.merge(
+                actor=manager, repair_ids=ids, title="停水"
+            ),
+        }
 
     def _ask_for_copy(self, place):
         with self.database.session() as session:

@@ -7,7 +7,7 @@ change. A use-case that stands neither in the table nor on the reviewed list fai
 """
 
 import inspect
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -24,8 +24,9 @@ from domain.maintenance_rules import Basis, DueRule, PlanUnit
 from domain.maintenance_states import MaintenanceKind
 from domain.meters import MeterKind
 from domain.payment_states import PaymentChannel
-from domain.periods import Span
+from domain.periods import Span, local_date
 from domain.refund_states import SurplusPolicy
+from domain.repairs import FaultCause, PauseReason, RepairCategory, RepairSource
 from domain.shares import ShareBy
 from services.approvals.requests import Payout
 from services.base_data.house_lists import HouseFilter
@@ -49,6 +50,10 @@ from services.people.phones import PhoneProof
 from services.people.search import OwnerFilter
 from services.people.transfer_rows import Buyer
 from services.people.transfers import TransferPlan
+from services.repairs.opening import NewRepair
+from services.repairs.rules import Rules
+from services.repairs.views import RepairFilter
+from services.repairs.working import FinishedWork
 from services.reports.tables import (
     ArrearsBy,
     CashBy,
@@ -72,6 +77,7 @@ NO_STAFF = {
     Permission.PAY_OWN_BILLS,
     Permission.MANAGE_OWN_BINDINGS,
     Permission.MANAGE_OWN_PRIVACY,
+    Permission.REPORT_REPAIRS,
     Permission.PAY_AT_DOOR,
     Permission.VERIFY_RECEIPT,
     Permission.FOLLOW_FILE_LINKS,
@@ -120,6 +126,14 @@ def of_owner(**more):
 
 def report(by):
     return lambda row: {"which": ReportFilter(row.community, SPAN), "by": by}
+
+
+def of_repair(**more):
+    return lambda row: {"repair_id": row.repair_order, **more}
+
+
+def of_incident(**more):
+    return lambda row: {"incident_id": row.repair_incident, **more}
 
 
 CHECKLIST = (ChecklistItem("i1", "外观"),)
@@ -177,6 +191,9 @@ WHOLE = {
         "reason": "x",
     },
     "MaintenanceTemplates.load_library": of_community(),
+    "RepairAnalysis.analyse": of_community(from_on=MONTH, until_on=DAY),
+    "RepairRules.set_rules": of_community(rules=Rules()),
+    "RepairRules.show": of_community(),
     "BuildingRegister.add": of_community(building={"name": "8栋"}),
     "CarRegister.add": of_community(car={"plate_no": "粤B12345"}),
     "CarRegister.edit": lambda row: {
@@ -383,6 +400,33 @@ OF_A_HOUSE = {
     "MaintenanceTasks.start": of_task(),
     "MaintenanceTasks.submit": of_task(findings=[]),
     "MaintenanceTasks.verify": of_task(),
+    "RepairDesk.take_down": lambda row: {
+        "new": NewRepair(
+            RepairCategory.WATER, "漏水", house_id=row.house, source=RepairSource.PHONE
+        ),
+        "client_key": "k" * 16,
+    },
+    "RepairDispatch.assign": lambda row: {"repair_id": row.repair_order, "staff_id": row.actor},
+    "RepairDispatch.follow_up": of_repair(is_satisfied=True, note="x"),
+    "RepairDispatch.force_close": of_repair(reason="x"),
+    "RepairDispatch.grab": of_repair(),
+    "RepairDispatch.list_engineers": of_repair(),
+    "RepairDispatch.offer": of_repair(),
+    "RepairDispatch.rotate": of_repair(),
+    "RepairDispatch.tell": of_repair(note="x"),
+    "RepairIncidents.end": of_incident(note="x"),
+    "RepairIncidents.tell": of_incident(note="x"),
+    "RepairLists.show": of_repair(),
+    "RepairWork.accept": of_repair(),
+    "RepairWork.arrive": of_repair(),
+    "RepairWork.finish": of_repair(work=FinishedWork(FaultCause.AGEING, "修好")),
+    "RepairWork.give_back": of_repair(reason="x"),
+    "RepairWork.quote": of_repair(amount_fen=1, note="x"),
+    "RepairWork.resume": of_repair(),
+    "RepairWork.suspend": of_repair(
+        waits_for=PauseReason.PARTS, until_on=local_date(datetime.now(UTC)), note="x"
+    ),
+    "RepairWork.transfer": of_repair(staff_id=1, reason="x"),
     "BuildingLists.show": of_a_building(),
     "BuildingRegister.edit": of_a_building(changes={"note": "x"}, seen={"note": ""}),
     "BuildingRegister.edit_unit": of_a_building(
@@ -563,6 +607,8 @@ LISTS = {
     "MaintenancePlans.list_plans": lambda _row: {},
     "MaintenanceTaskLists.find": lambda _row: {"which": TaskFilter(which=TaskList.ALL)},
     "MaintenanceTemplates.list_templates": lambda _row: {},
+    "RepairIncidents.list_incidents": of_community(),
+    "RepairLists.list_repairs": lambda _row: {"wanted": RepairFilter()},
     "Deposits.list_of_house": lambda row: {"house_id": row.house},
     "Estate.list_communities": lambda _row: {},
     "BindingApplications.list_applications": lambda _row: {},
@@ -585,6 +631,9 @@ LISTS = {
 REVIEWED = {
     "EquipmentDocuments.add": "needs a file handed in: tests/services/equipment",
     "EquipmentFailures.list_failing": "none of the world fails: tests/services/maintenance",
+    "RepairDispatch.set_worker": "asks the scope of staff: tests/services/repairs/test_rotation.py",
+    "RepairIncidents.merge": "needs two: tests/services/repairs/test_incidents.py",
+    "RepairIncidents.suggest": "needs two: tests/services/repairs/test_incidents.py",
     "BillFindings.tick": "looks for a batch under review, of which the world has none",
     "AuditChain.check_and_tell": "of the whole company: see below",
     "AuditChain.verify": "of the whole company: see below",
@@ -695,6 +744,8 @@ class Rows:
                     "owner_phone",
                     "prepaid_account",
                     "reconciliation_case",
+                    "repair_incident",
+                    "repair_order",
                     "share_pool",
                     "staff_task",
                 )
@@ -737,6 +788,11 @@ def rows(services, world):  # noqa: F811
         }
     world.do("UPDATE binding_application SET house_id = (SELECT min(id) FROM house)")
     world.do("UPDATE import_batch SET sheet = '房屋业主'")
+    world.do(
+        "UPDATE repair_order SET state = 'in_progress', assignee_staff_id = :id", id=more["actor"]
+    )
+    world.do("UPDATE repair_pause SET ended_at = started_at")
+    world.do("UPDATE repair_quote SET state = 'refused', decided_at = now()")
     world.do("UPDATE cashier_shift SET staff_id = :id", id=more["actor"])
     world.do("UPDATE approval_request SET bill_id = (SELECT min(id) FROM bill)")
     yield Rows(world, more)

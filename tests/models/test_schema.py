@@ -29,6 +29,9 @@ APPEND_ONLY = (
     "consent",
     "equipment_state_change",
     "maintenance_task_event",
+    "repair_event",
+    "repair_rating",
+    "repair_follow_up",
 )
 OTHERS = (
     (
@@ -355,6 +358,60 @@ OTHERS = (
         " created_at) SELECT 'photo', 'k', 's', 'image/jpeg', 1, 'x', id, now() FROM account"
     ),
     "INSERT INTO transfer_debt SELECT bill.id, house_transfer.id FROM bill, house_transfer",
+    (
+        "INSERT INTO repair_incident (community_id, building_id, category, title, "
+        "opened_by_staff_id, opened_at) SELECT community_id, building_id, 'water', '停水', "
+        "(SELECT min(id) FROM staff), now() FROM house"
+    ),
+    (
+        "INSERT INTO repair_order (community_id, repair_no, house_id, building_id, "
+        "category, priority, source, description, contact_name, contact_phone, "
+        "reporter_account_id, state, incident_id, key_id, one_off_charge_id,"
+        " opened_at, opened_on, clock_from_at, "
+        "response_due_at, arrive_due_at, finish_due_at, warn_due_at) SELECT community_id,"
+        " 'BX202611240001', house.id, building_id, 'water', 'normal', 'owner', '漏水', '王',"
+        " '19900000034', account.id, 'pending_dispatch', (SELECT min(id) FROM "
+        "repair_incident), (SELECT min(id) FROM idempotency_key),"
+        " (SELECT min(id) FROM one_off_charge), now(), '2026-11-24',"
+        " now(), now(), now(), now(), now() FROM "
+        "house, account"
+    ),
+    (
+        "INSERT INTO repair_event (repair_id, at, act, to_state, actor_kind, actor_name) "
+        "SELECT id, now(), 'open', 'submitted', 'owner', 'x' FROM repair_order"
+    ),
+    (
+        "INSERT INTO repair_pause (repair_id, reason, started_at) SELECT id, 'parts', "
+        "'2026-11-01T00:00Z' FROM repair_order"
+    ),
+    (
+        "INSERT INTO repair_part (repair_id, name, quantity, unit_price_fen, amount_fen, "
+        "added_at) SELECT id, '阀芯', 1, 1, 1, now() FROM repair_order"
+    ),
+    (
+        "INSERT INTO repair_quote (repair_id, amount_fen, note, state, made_by_staff_id, "
+        "made_at) SELECT id, 1, 'x', 'pending', (SELECT min(id) FROM staff), now() FROM "
+        "repair_order"
+    ),
+    (
+        "INSERT INTO repair_rating (repair_id, score, account_id, at) SELECT id, 5, "
+        "reporter_account_id, now() FROM repair_order"
+    ),
+    (
+        "INSERT INTO repair_follow_up (repair_id, is_satisfied, note, staff_id, at) "
+        "SELECT id, true, 'x', (SELECT min(id) FROM staff), now() FROM repair_order"
+    ),
+    ("INSERT INTO repair_rule (community_id) SELECT community_id FROM house"),
+    (
+        "INSERT INTO repair_sla (community_id, priority, response_minutes, "
+        "arrive_minutes, finish_minutes) SELECT community_id, 'normal', 1, 2, 3 FROM "
+        "house"
+    ),
+    ("INSERT INTO staff_skill (staff_id, category) SELECT min(id), 'water' FROM staff"),
+    (
+        "INSERT INTO staff_duty (staff_id, weekday, from_minute, until_minute) SELECT "
+        "min(id), 0, 0, 10 FROM staff"
+    ),
 )
 
 
@@ -406,6 +463,74 @@ ASKED = {
 DECIDED = ASKED | {"state": "'approved'", "decided_by_staff_id": "(SELECT max(id) FROM staff)"}
 GRANTED = {"state": "'granted'", "decided_by_staff_id": "(SELECT max(id) FROM staff)"}
 CHECKS = [
+    ("repair_incident", {"category": UNKNOWN}, "ck_repair_incident_category_known"),
+    ("repair_order", {"repair_no": "'BX1'", "category": UNKNOWN}, "ck_repair_order_category_known"),
+    ("repair_order", {"repair_no": "'BX1'", "priority": UNKNOWN}, "ck_repair_order_priority_known"),
+    ("repair_order", {"repair_no": "'BX1'", "source": UNKNOWN}, "ck_repair_order_source_known"),
+    ("repair_order", {"repair_no": "'BX1'", "state": UNKNOWN}, "ck_repair_order_state_known"),
+    ("repair_order", {"repair_no": "'BX1'", "cause": UNKNOWN}, "ck_repair_order_cause_known"),
+    (
+        "repair_order",
+        {"repair_no": "'BX1'", "contact_phone": "'1'"},
+        "ck_repair_order_contact_phone_form",
+    ),
+    (
+        "repair_order",
+        {"repair_no": "'BX1'", "assignee_staff_id": "(SELECT min(id) FROM staff)"},
+        "ck_repair_order_unassigned_is_free",
+    ),
+    (
+        "repair_order",
+        {"repair_no": "'BX1'", "state": "'assigned'"},
+        "ck_repair_order_worked_on_by_somebody",
+    ),
+    (
+        "repair_order",
+        {"repair_no": "'BX1'", "state": "'closed'"},
+        "ck_repair_order_ended_at_a_time",
+    ),
+    (
+        "repair_order",
+        {"repair_no": "'BX1'", "charge_fen": "-1"},
+        "ck_repair_order_charge_fen_range",
+    ),
+    (
+        "repair_order",
+        {"repair_no": "'BX1'", "labour_minutes": "-1"},
+        "ck_repair_order_labour_minutes_range",
+    ),
+    (
+        "repair_order",
+        {"repair_no": "'BX1'", "charge_fen": "1", "house_id": "NULL"},
+        "ck_repair_order_charged_to_a_house",
+    ),
+    ("repair_event", {"act": UNKNOWN, "from_state": "'submitted'"}, "ck_repair_event_act_known"),
+    ("repair_event", {"to_state": UNKNOWN}, "ck_repair_event_to_state_known"),
+    ("repair_event", {"from_state": "'submitted'"}, "ck_repair_event_first_opens"),
+    ("repair_pause", {"reason": UNKNOWN, "ended_at": "now()"}, "ck_repair_pause_reason_known"),
+    (
+        "repair_pause",
+        {"ended_at": "started_at - interval '1 s'"},
+        "ck_repair_pause_span_not_negative",
+    ),
+    ("repair_part", {"quantity": "0"}, "ck_repair_part_quantity_positive"),
+    ("repair_part", {"unit_price_fen": "-1"}, "ck_repair_part_unit_price_fen_range"),
+    ("repair_part", {"amount_fen": "-1"}, "ck_repair_part_amount_fen_range"),
+    ("repair_quote", {"state": UNKNOWN, "decided_at": "now()"}, "ck_repair_quote_state_known"),
+    (
+        "repair_quote",
+        {"amount_fen": "0", "state": "'refused'", "decided_at": "now()"},
+        "ck_repair_quote_amount_fen_positive",
+    ),
+    ("repair_quote", {"state": "'refused'"}, "ck_repair_quote_decided_at_a_time"),
+    ("repair_rating", {"score": "6"}, "ck_repair_rating_score_range"),
+    ("repair_rule", {"dispatch_mode": UNKNOWN}, "ck_repair_rule_dispatch_mode_known"),
+    ("repair_rule", {"accept_minutes": "0"}, "ck_repair_rule_accept_minutes_range"),
+    ("repair_sla", {"priority": UNKNOWN}, "ck_repair_sla_priority_known"),
+    ("repair_sla", {"arrive_minutes": "0"}, "ck_repair_sla_minutes_in_order"),
+    ("staff_skill", {"category": UNKNOWN}, "ck_staff_skill_category_known"),
+    ("staff_duty", {"weekday": "7"}, "ck_staff_duty_weekday_range"),
+    ("staff_duty", {"until_minute": "0"}, "ck_staff_duty_minutes_in_order"),
     ("audit_link", {"number": 0}, "ck_audit_link_number_positive"),
     ("audit_link", {"sha256": "'x'"}, "ck_audit_link_sha256_form"),
     ("community", {"building_type": UNKNOWN}, "ck_community_building_type_known"),
@@ -943,6 +1068,23 @@ REPEATS = [
     ("maintenance_template", {}, "uq_maintenance_template_community_id"),
     ("maintenance_task", {}, "uq_maintenance_task_plan_id"),
     ("maintenance_result", {}, "uq_maintenance_result_task_id"),
+    (
+        "repair_order",
+        {"key_id": "NULL", "one_off_charge_id": "NULL"},
+        "uq_repair_order_community_id",
+    ),
+    (
+        "repair_order",
+        {"repair_no": "'BX2'", "one_off_charge_id": "NULL"},
+        "uq_repair_order_key_id",
+    ),
+    (
+        "repair_order",
+        {"repair_no": "'BX2'", "key_id": "NULL"},
+        "uq_repair_order_one_off_charge_id",
+    ),
+    ("repair_pause", {}, "uq_repair_pause_open"),
+    ("repair_quote", {}, "uq_repair_quote_pending"),
     ("privacy_export", {}, "uq_privacy_export_open"),
     ("account_deletion", {}, "uq_account_deletion_open"),
     (
