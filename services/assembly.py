@@ -103,7 +103,6 @@ from services.privacy.retention import Retention
 from services.reconciliation.cases import ReconciliationCases
 from services.reconciliation.cash import CashReconciliation
 from services.reconciliation.runs import Reconciliation
-from services.repairs.analysis import RepairAnalysis
 from services.repairs.dispatching import RepairDispatch
 from services.repairs.incidents import RepairIncidents
 from services.repairs.opening import RepairDesk
@@ -228,7 +227,6 @@ class Services(DeskServices):
     privacy_exports: PrivacyExports
     privacy_requests: PrivacyRequests
     retention: Retention
-    repair_analysis: RepairAnalysis
     repair_dispatch: RepairDispatch
     repair_incidents: RepairIncidents
     repair_desk: RepairDesk
@@ -377,7 +375,6 @@ def build(
         privacy_exports=PrivacyExports(unit_of_work, world.documents),
         privacy_requests=PrivacyRequests(unit_of_work),
         retention=Retention(unit_of_work),
-        repair_analysis=RepairAnalysis(unit_of_work),
         repair_dispatch=RepairDispatch(unit_of_work),
         repair_incidents=RepairIncidents(unit_of_work),
         repair_desk=RepairDesk(unit_of_work),

@@ -129,6 +129,14 @@ OTHERS = (
         " ORDER BY id LIMIT 1"
     ),
     (
+        "INSERT INTO message_setting (community_id, kind, uses_wechat, uses_sms)"
+        " SELECT id, 'notice', true, false FROM community"
+    ),
+    (
+        "INSERT INTO subscribe_quota (identity_id, template_id, quota, changed_at)"
+        " SELECT min(id), 't', 1, now() FROM wechat_identity HAVING min(id) IS NOT NULL"
+    ),
+    (
         "INSERT INTO equipment_state_change (equipment_id, from_state, to_state, changed_on,"
         " reason, at) SELECT id, '', 'in_use', '2026-01-01', '登记', now() FROM equipment"
     ),
@@ -999,6 +1007,8 @@ CHECKS += [
         {"code": "'X'", "kind": "'statutory'"},
         "ck_maintenance_template_statutory_has_source",
     ),
+    ("message_setting", {"kind": UNKNOWN}, "ck_message_setting_kind_known"),
+    ("subscribe_quota", {"template_id": "'u'", "quota": -1}, "ck_subscribe_quota_quota_range"),
     ("consent", {"kind": UNKNOWN}, "ck_consent_kind_known"),
     ("consent", {"act": UNKNOWN}, "ck_consent_act_known"),
     ("consent", {"channel": UNKNOWN}, "ck_consent_channel_known"),
