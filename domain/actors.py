@@ -163,6 +163,7 @@ def visitor(request_id: str = "") -> Actor:
             Permission.SIGN_IN,
             Permission.PAY_AT_DOOR,
             Permission.VERIFY_RECEIPT,
+            Permission.SCAN_EQUIPMENT,
             Permission.FOLLOW_FILE_LINKS,
         }
     )
@@ -186,6 +187,8 @@ def owner_actor(
             Permission.VERIFY_RECEIPT,
             Permission.MANAGE_OWN_BINDINGS,
             Permission.MANAGE_OWN_PRIVACY,
+            Permission.SCAN_EQUIPMENT,
+            Permission.REPORT_REPAIRS,
             Permission.HAND_IN_FILES,
         }
     )

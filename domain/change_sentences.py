@@ -14,9 +14,13 @@ from typing import Any
 
 from domain.acts import ACT_SHOWN
 from domain.approvals import APPROVAL_SHOWN
+from domain.equipment import CATEGORY_SHOWN, IMPORTANCE_SHOWN, STATE_SHOWN
 from domain.field_words import FIELD_SHOWN
 from domain.house_roles import ROLE_SHOWN as PART_SHOWN
 from domain.houses import BUILDING_TYPE_SHOWN, HOUSE_STATE_SHOWN
+from domain.maintenance_rules import BASIS_SHOWN, UNIT_SHOWN
+from domain.maintenance_states import KIND_SHOWN as MAINTENANCE_SHOWN
+from domain.maintenance_states import TASK_SHOWN
 from domain.meters import KIND_SHOWN
 from domain.money import format_yuan
 from domain.payment_states import CHANNEL_SHOWN
@@ -35,7 +39,7 @@ _HIDDEN = frozenset({"before", "after", "reason", "note", "bill_no", "cashier"})
 _REASONS = ("reason", "note")
 _VALUES: dict[str, Mapping[Any, str]] = {
     "role": {**ROLE_SHOWN, **PART_SHOWN, "owner": "业主", "family": "家人", "tenant": "租户"},
-    "kind": {**KIND_SHOWN, **APPROVAL_SHOWN},
+    "kind": {**KIND_SHOWN, **APPROVAL_SHOWN, **MAINTENANCE_SHOWN},
     "channel": CHANNEL_SHOWN,
     "unpaid": UNPAID_SHOWN,
     "prepaid": PREPAID_SHOWN,
@@ -48,6 +52,8 @@ _VALUES: dict[str, Mapping[Any, str]] = {
         SurplusPolicy.ASK: "由人决定",
     },
     "state": {
+        **TASK_SHOWN,
+        **STATE_SHOWN,
         **HOUSE_STATE_SHOWN,
         "pending": "待审核",
         "approved": "已同意",
@@ -59,6 +65,11 @@ _VALUES: dict[str, Mapping[Any, str]] = {
     },
     "liable_from_rule": {"handover_date": "交付当日", "next_month_first": "交付次月 1 日"},
     "building_type": BUILDING_TYPE_SHOWN,
+    "category": CATEGORY_SHOWN,
+    "importance": IMPORTANCE_SHOWN,
+    "basis": BASIS_SHOWN,
+    "unit": UNIT_SHOWN,
+    "assignee_role": ROLE_SHOWN,
 }
 _CONTROLS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _OWN_NAMES = (

@@ -1,4 +1,4 @@
-"""What may be written of communities, buildings, houses, spaces and cars, column by column."""
+"""What may be written of communities, buildings, houses, spaces, cars and equipment, by column."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from domain.cells import BadCell, read_text
 from domain.charges import trim
+from domain.equipment import EquipmentCategory, Importance
 from domain.errors import InvalidInput
 from domain.houses import BuildingType, SpaceRight
 from domain.periods import LiableFromRule, add_months
@@ -24,6 +25,7 @@ Reader = Callable[[object, date], Value]
 NOTE_LIMIT = 200
 FIRST_YEAR = 1949
 _YEARS_AHEAD = 5
+_WARRANTY_YEARS = 50
 _NUMBER = re.compile(r"\A[0-9]{1,12}(?:\.[0-9]{1,12})?\Z", re.ASCII)
 _WHOLE = re.compile(r"\A-?[0-9]{1,9}\Z", re.ASCII)
 _DAY = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", re.ASCII)
@@ -85,7 +87,7 @@ def _whole(least: int, most: int) -> Reader:
     return read
 
 
-def read_day(given: object, today: date) -> date:
+def read_day(given: object, today: date, *, years_ahead: int = _YEARS_AHEAD) -> date:
     """Read a day from 1949 on and at most some years ahead.
 
     Raises:
@@ -101,8 +103,8 @@ def read_day(given: object, today: date) -> date:
         raise BadCell("不是日期，例如 2020-06-01")
     if day.year < FIRST_YEAR:
         raise BadCell("年份太早，请核对日期")
-    if day > add_months(today, 12 * _YEARS_AHEAD):
-        raise BadCell(f"最多写到 {_YEARS_AHEAD} 年以后，请核对日期")
+    if day > add_months(today, 12 * years_ahead):
+        raise BadCell(f"最多写到 {years_ahead} 年以后，请核对日期")
     return day
 
 
@@ -111,6 +113,10 @@ def _past(given: object, today: date) -> Value:
     if day > today:
         raise BadCell("日期在将来，请核对")
     return day
+
+
+def _far_day(given: object, today: date) -> Value:
+    return read_day(given, today, years_ahead=_WARRANTY_YEARS)
 
 
 def _one_of(words: type[StrEnum], *more: str) -> Reader:
@@ -212,6 +218,28 @@ CAR: Mapping[str, Reader] = {
 METER: Mapping[str, Reader] = {
     "meter_no": lambda given, _today: tidy_meter_no(given if isinstance(given, str) else ""),
     "modulus": _or_none(_number(9_999_999_999)),
+}
+EQUIPMENT: Mapping[str, Reader] = {
+    "building_id": _or_none(_row_id),
+    "asset_no": _text(30),
+    "name": _text(50, "设备名称"),
+    "category": _one_of(EquipmentCategory),
+    "importance": _one_of(Importance),
+    "brand": _text(50),
+    "model_no": _text(50),
+    "serial_no": _text(50),
+    "floor": _text(20),
+    "place": _text(100),
+    "purchased_on": _or_none(_past),
+    "installed_on": _or_none(_past),
+    "warranty_until": _or_none(_far_day),
+    "statutory_until": _or_none(_far_day),
+    "supplier": _text(100),
+    "maintainer": _text(100),
+    "maintainer_phone": _text(30),
+    "contract_until": _or_none(_far_day),
+    "custodian_id": _or_none(_row_id),
+    "note": _note,
 }
 BILLED = frozenset(
     {

@@ -50,6 +50,18 @@ class Permission(StrEnum):
     MANAGE_OWN_BINDINGS = "manage_own_bindings"
     MANAGE_OWN_PRIVACY = "manage_own_privacy"
     VIEW_PRIVACY_REQUESTS = "view_privacy_requests"
+    SCAN_EQUIPMENT = "scan_equipment"
+    VIEW_EQUIPMENT = "view_equipment"
+    MANAGE_EQUIPMENT = "manage_equipment"
+    PLAN_MAINTENANCE = "plan_maintenance"
+    DO_MAINTENANCE = "do_maintenance"
+    APPROVE_MAINTENANCE = "approve_maintenance"
+    REPORT_REPAIRS = "report_repairs"
+    OPEN_REPAIRS = "open_repairs"
+    VIEW_REPAIRS = "view_repairs"
+    DISPATCH_REPAIRS = "dispatch_repairs"
+    WORK_REPAIRS = "work_repairs"
+    MANAGE_REPAIRS = "manage_repairs"
     HAND_IN_FILES = "hand_in_files"
     HAND_IN_DOCUMENTS = "hand_in_documents"
     FOLLOW_FILE_LINKS = "follow_file_links"
@@ -120,6 +132,14 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.TRANSFER_HOUSES,
             _P.REVIEW_BINDINGS,
             _P.VIEW_PRIVACY_REQUESTS,
+            _P.VIEW_EQUIPMENT,
+            _P.MANAGE_EQUIPMENT,
+            _P.PLAN_MAINTENANCE,
+            _P.APPROVE_MAINTENANCE,
+            _P.OPEN_REPAIRS,
+            _P.VIEW_REPAIRS,
+            _P.DISPATCH_REPAIRS,
+            _P.MANAGE_REPAIRS,
             _P.HAND_IN_FILES,
             _P.HAND_IN_DOCUMENTS,
         }
@@ -172,11 +192,25 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.REVEAL_PHONES,
             _P.TRANSFER_HOUSES,
             _P.REVIEW_BINDINGS,
+            _P.VIEW_EQUIPMENT,
+            _P.OPEN_REPAIRS,
+            _P.VIEW_REPAIRS,
+            _P.DISPATCH_REPAIRS,
             _P.HAND_IN_FILES,
             _P.HAND_IN_DOCUMENTS,
         }
     ),
-    Role.ENGINEER: frozenset({_P.READ_METERS, _P.HAND_IN_FILES, _P.HAND_IN_DOCUMENTS}),
+    Role.ENGINEER: frozenset(
+        {
+            _P.READ_METERS,
+            _P.OPEN_REPAIRS,
+            _P.WORK_REPAIRS,
+            _P.VIEW_EQUIPMENT,
+            _P.DO_MAINTENANCE,
+            _P.HAND_IN_FILES,
+            _P.HAND_IN_DOCUMENTS,
+        }
+    ),
     Role.AUDITOR: frozenset(
         {
             _P.VIEW_HISTORY,
@@ -185,6 +219,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.VIEW_HOUSE_MONEY,
             _P.VIEW_REPORTS,
             _P.VIEW_OWNERS,
+            _P.VIEW_EQUIPMENT,
+            _P.VIEW_REPAIRS,
         }
     ),
 }

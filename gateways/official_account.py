@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from domain.errors import PlatformRefused, PlatformUnavailable
-from domain.messages import MESSAGES, MessageKind, fit_field
+from domain.message_fields import fit_field
+from domain.messages import MESSAGES, MessageKind
 from gateways.wechat_client import AppClient
 from services.ports import Follower
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateways.door_codes import draw_door_codes
+from gateways.equipment_labels import draw_equipment_labels
 from gateways.pdf_text import LAYING_OUT
 from gateways.qr_codes import draw_png
 from gateways.receipt_pages import draw_receipts
-from services.printing import DoorCode, ReceiptSheet
+from services.printing import DoorCode, EquipmentLabel, ReceiptSheet
 
 
 class PrintedSlips:
@@ -38,6 +39,17 @@ class PrintedSlips:
             raise ValueError("there is no door code")
         with LAYING_OUT:
             return draw_door_codes(codes)
+
+    def write_equipment_labels(self, labels: Sequence[EquipmentLabel]) -> bytes:
+        """Write the labels of equipment, fourteen on an A4 page.
+
+        Raises:
+            ValueError: there is no label, or an address does not fit a code.
+        """
+        if not labels:
+            raise ValueError("there is no label")
+        with LAYING_OUT:
+            return draw_equipment_labels(labels)
 
     def write_qr_png(self, text: str) -> bytes:
         """Draw a QR code as a PNG image.

@@ -17,7 +17,8 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.sms.v20210111.sms_client import SmsClient
 
 from domain.errors import PlatformRefused, PlatformUnavailable
-from domain.messages import MESSAGES, MessageKind, fit_field
+from domain.message_fields import fit_field
+from domain.messages import MESSAGES, MessageKind
 
 _log = logging.getLogger(__name__)
 

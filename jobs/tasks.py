@@ -119,6 +119,27 @@ def erase_outdated() -> int:
     return _services().retention.erase_outdated(actor=_actor("个人信息到期删除"))
 
 
+def generate_maintenance() -> int:
+    """Make the maintenance tasks of the next sixty days, and tell people of those that are due."""
+    services = _services()
+    return services.maintenance_generation.generate_due(
+        actor=_actor("维保计划")
+    ) + services.maintenance_reminders.remind_due(actor=_actor("维保提醒"))
+
+
+def watch_equipment() -> int:
+    """Tell people of equipment that something runs out of, or that fails often."""
+    services = _services()
+    return services.equipment_watch.look(
+        actor=_actor("设备到期提醒")
+    ) + services.equipment_failures.propose_changes(actor=_actor("设备故障提醒"))
+
+
+def watch_repairs() -> int:
+    """Tell of late repairs and close those that nobody answered for."""
+    return _services().repair_watch.look(actor=_actor("报修监测"))
+
+
 def drop_old_slots() -> int:
     """Forget old slots of the timetable."""
     return _services().timetable.drop_old_slots()
@@ -167,6 +188,9 @@ JOBS: dict[str, Callable[..., Any]] = {
         make_privacy_exports,
         close_accounts,
         erase_outdated,
+        generate_maintenance,
+        watch_equipment,
+        watch_repairs,
         drop_old_slots,
         drop_old_doors,
     )

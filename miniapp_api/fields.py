@@ -89,6 +89,18 @@ class Count(_Whole):
         )
 
 
+class Amount(_Whole):
+    """A whole number of a body, such as fen or minutes, within limits."""
+
+    def __init__(self, *, least: int, most: int, **kwargs: Any) -> None:
+        super().__init__(
+            strict=True,
+            validate=validate.Range(least, most, error=f"应为 {least} 至 {most}"),
+            error_messages=WORDS,
+            **kwargs,
+        )
+
+
 class OneOf(fields.String):
     """One word of a closed list."""
 

@@ -78,6 +78,14 @@ PRIVACY = Rate("privacy", 30, _account)
 """Consents, copies of one's data and closing one's account: a handful in a year."""
 KEEPING_ESTATE = Rate("keeping_estate", 240, _staff)
 """A clerk who types searches four times a second; a preview computes some dozens of bills."""
+MAINTAINING = Rate("maintaining", 240, _staff)
+"""Whoever walks from lift to lift hands in a task in a minute; offline drafts come all at once."""
+PRINTING_LABELS = Rate("printing_labels", 10, _staff)
+"""A sheet of 500 labels takes some seconds."""
+REPORTING = Rate("reporting", 30, _account)
+"""An owner reports, confirms and rates a handful of times in a day."""
+WORKING = Rate("working", 240, _staff)
+"""A dispatcher's board asks every few seconds; a phone sends its drafts when it is back online."""
 FILES = Rate("files", 60, _account)
 """Nine photos for a repair, and some tries; each is drawn anew in a tenth of a second of a core."""
 STAFF_FILES = Rate("staff_files", 60, _staff)
@@ -103,6 +111,10 @@ RATES = (
     KEEPING_ESTATE,
     READING_HISTORY,
     PRIVACY,
+    MAINTAINING,
+    PRINTING_LABELS,
+    REPORTING,
+    WORKING,
 )
 
 

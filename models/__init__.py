@@ -32,6 +32,7 @@ from models.doors import (
     SignInAttempt,
     StaffSession,
 )
+from models.equipment import Equipment, EquipmentDocument, EquipmentStateChange
 from models.estate import (
     Building,
     BuildingUnit,
@@ -44,8 +45,16 @@ from models.fees import FeeItem, FeeStandard
 from models.files import StoredFile
 from models.imports import ImportBatch, ImportFile, ImportStep
 from models.late_fees import BillLateFee, LateFeePause, LateFeeRule
+from models.maintenance import (
+    MaintenancePlan,
+    MaintenanceResult,
+    MaintenanceTask,
+    MaintenanceTaskEvent,
+    MaintenanceTemplate,
+    PlanEquipment,
+)
 from models.merchants import CommunityMerchant, PayCode
-from models.messages import ChannelPause, OutboxMessage
+from models.messages import ChannelPause, MessageSetting, OutboxMessage, SubscribeQuota
 from models.meters import Meter, MeterReading
 from models.parking import Car, ParkingSpace
 from models.payments import (
@@ -67,6 +76,20 @@ from models.receipts import Receipt, ReceiptMark
 from models.reconciliation import ReconciliationCase, ReconciliationRun
 from models.records import AuditEntry, AuditLink, JobSlot
 from models.refunds import Refund, RefundPart, SuspenseResolution
+from models.repairs import (
+    RepairEvent,
+    RepairFollowUp,
+    RepairIncident,
+    RepairOrder,
+    RepairPart,
+    RepairPause,
+    RepairQuote,
+    RepairRating,
+    RepairRule,
+    RepairSla,
+    StaffDuty,
+    StaffSkill,
+)
 from models.reports import CollectionChange, CollectionSummary
 from models.shares import OneOffCharge, SharePool, SharePoolWeight
 from models.shifts import CashierShift, ShiftCount
@@ -105,6 +128,9 @@ __all__ = [
     "DiscountHouse",
     "DiscountItem",
     "DiscountRule",
+    "Equipment",
+    "EquipmentDocument",
+    "EquipmentStateChange",
     "FeeItem",
     "FeeStandard",
     "House",
@@ -122,6 +148,12 @@ __all__ = [
     "LateFeePause",
     "LateFeeRule",
     "LoginCode",
+    "MaintenancePlan",
+    "MaintenanceResult",
+    "MaintenanceTask",
+    "MaintenanceTaskEvent",
+    "MaintenanceTemplate",
+    "MessageSetting",
     "Meter",
     "MeterReading",
     "NumberSeries",
@@ -138,6 +170,7 @@ __all__ = [
     "PaymentOrderBill",
     "PersonRole",
     "PhoneReveal",
+    "PlanEquipment",
     "PlatformNotice",
     "PrepaidAccount",
     "PrepaidEntry",
@@ -149,6 +182,16 @@ __all__ = [
     "RecoveryCode",
     "Refund",
     "RefundPart",
+    "RepairEvent",
+    "RepairFollowUp",
+    "RepairIncident",
+    "RepairOrder",
+    "RepairPart",
+    "RepairPause",
+    "RepairQuote",
+    "RepairRating",
+    "RepairRule",
+    "RepairSla",
     "RoleGrant",
     "SessionToken",
     "SharePool",
@@ -156,11 +199,14 @@ __all__ = [
     "ShiftCount",
     "SignInAttempt",
     "Staff",
+    "StaffDuty",
     "StaffScope",
     "StaffSession",
+    "StaffSkill",
     "StaffTask",
     "StaffToken",
     "StoredFile",
+    "SubscribeQuota",
     "Suspense",
     "SuspenseResolution",
     "TransferDebt",

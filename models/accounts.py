@@ -51,6 +51,7 @@ class WechatIdentity(Model):
         UniqueConstraint("appid", "openid"),
         Index("ix_wechat_identity_account_id", "account_id"),
         Index("ix_wechat_identity_unionid", "unionid"),
+        Index("ix_wechat_identity_staff_id", "staff_id"),
     )
 
     id: Mapped[BigId]
@@ -58,6 +59,8 @@ class WechatIdentity(Model):
     openid: Mapped[Words]
     unionid: Mapped[str | None]
     account_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("account.id"))
+    staff_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("staff.id"))
+    """The member of staff who proved that this is their WeChat; messages of work go there."""
     is_following: Mapped[bool] = mapped_column(server_default=text("false"))
     """Follows the official account; always false for the mini-program."""
     seen_at: Mapped[Instant]

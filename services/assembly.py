@@ -92,11 +92,7 @@ from services.people.search import OwnerSearch
 from services.people.transfer_records import TransferRecords
 from services.people.transfers import Transfers
 from services.phone_codes import PhoneCodes
-from services.ports import (
-    Clock,
-    JobQueue,
-    Probe,
-)
+from services.ports import Clock, JobQueue, Probe
 from services.prepaid.accounts import PrepaidAccounts
 from services.printing import SlipWriter
 from services.privacy.consents import Consents
@@ -107,6 +103,14 @@ from services.privacy.retention import Retention
 from services.reconciliation.cases import ReconciliationCases
 from services.reconciliation.cash import CashReconciliation
 from services.reconciliation.runs import Reconciliation
+from services.repairs.dispatching import RepairDispatch
+from services.repairs.incidents import RepairIncidents
+from services.repairs.opening import RepairDesk
+from services.repairs.owner_acts import OwnerRepairActs
+from services.repairs.rules import RepairRules
+from services.repairs.views import RepairLists
+from services.repairs.watch import RepairWatch
+from services.repairs.working import RepairWork
 from services.reports.reporting import Reports
 from services.staff.accounts import StaffAccounts
 from services.staff.grants import RoleGrants
@@ -223,6 +227,14 @@ class Services(DeskServices):
     privacy_exports: PrivacyExports
     privacy_requests: PrivacyRequests
     retention: Retention
+    repair_dispatch: RepairDispatch
+    repair_incidents: RepairIncidents
+    repair_desk: RepairDesk
+    owner_repair_acts: OwnerRepairActs
+    repair_rules: RepairRules
+    repair_lists: RepairLists
+    repair_watch: RepairWatch
+    repair_work: RepairWork
 
 
 def build(
@@ -363,6 +375,14 @@ def build(
         privacy_exports=PrivacyExports(unit_of_work, world.documents),
         privacy_requests=PrivacyRequests(unit_of_work),
         retention=Retention(unit_of_work),
+        repair_dispatch=RepairDispatch(unit_of_work),
+        repair_incidents=RepairIncidents(unit_of_work),
+        repair_desk=RepairDesk(unit_of_work),
+        owner_repair_acts=OwnerRepairActs(unit_of_work),
+        repair_rules=RepairRules(unit_of_work),
+        repair_lists=RepairLists(unit_of_work),
+        repair_watch=RepairWatch(unit_of_work),
+        repair_work=RepairWork(unit_of_work),
     )
 
 

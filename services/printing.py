@@ -1,4 +1,4 @@
-"""What goes to the printer on slips: receipts and door codes; and the port that draws them."""
+"""What goes to the printer on slips: receipts, door codes, labels; and the port that draws them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 SCAN_TO_PAY = "微信或支付宝扫一扫缴物业费"
+SCAN_TO_REPORT = "扫一扫查看设备、报修"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,18 @@ class DoorCode:
     hint: str = SCAN_TO_PAY
 
 
+@dataclass(frozen=True, slots=True)
+class EquipmentLabel:
+    """One label for equipment: the code that opens its page, and the words beside it."""
+
+    community: str
+    name: str
+    place: str
+    number: str
+    url: str
+    hint: str = SCAN_TO_REPORT
+
+
 class SlipWriter(Protocol):
     """Draws slips; the same slips always give the same bytes."""
 
@@ -84,6 +97,14 @@ class SlipWriter(Protocol):
 
         Raises:
             ValueError: there is no code, or an address is empty or longer than 300 bytes.
+        """
+        ...
+
+    def write_equipment_labels(self, labels: Sequence[EquipmentLabel]) -> bytes:
+        """Write a PDF of A4 pages with fourteen labels each, to be cut along the dashed lines.
+
+        Raises:
+            ValueError: there is no label, or an address is empty or longer than 300 bytes.
         """
         ...
 

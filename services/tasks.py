@@ -38,6 +38,21 @@ def open_task(
     )
 
 
+def open_task_once(
+    tx: Transaction, *, kind: str, subject: str, title: str, community_id: int | None = None
+) -> bool:
+    """Open a task unless there ever was one for the same kind and subject; tell whether it is new.
+
+    What was looked at once does not come back by itself.
+    """
+    known = tx.session.execute(
+        select(StaffTask.id).where(StaffTask.kind == kind, StaffTask.subject == subject).limit(1)
+    ).first()
+    if known is None:
+        open_task(tx, kind=kind, subject=subject, title=title, community_id=community_id)
+    return known is None
+
+
 def close_task(tx: Transaction, *, kind: str, subject: str) -> None:
     """End the open task of a kind and subject, if there is one: what it told of is mended."""
     tx.session.execute(

@@ -16,6 +16,7 @@ from domain.actors import (
     owner_actor,
     staff_actor,
 )
+from domain.equipment import new_code
 from domain.tokens import hash_of_token, new_token
 from models import (
     Account,
@@ -28,6 +29,7 @@ from models import (
     Community,
     DiscountItem,
     DiscountRule,
+    Equipment,
     FeeItem,
     FeeStandard,
     House,
@@ -318,6 +320,22 @@ def make_reading(session, *, meter, read_on, reading, **changes):
         "created_at": MADE_AT,
     }
     return add(session, MeterReading(**(values | changes)))
+
+
+def make_equipment(session, *, community=None, building=None, **changes):
+    """Equipment in use since long ago; of a building, or of a community as a whole."""
+    if building is None:
+        community = community or make_community(session)
+    number = _next(session, Equipment)
+    values = {
+        "community_id": building.community_id if building else community.id,
+        "building_id": building.id if building else None,
+        "code": new_code(),
+        "name": f"{number}号电梯",
+        "category": "lift",
+        "created_at": MADE_AT,
+    }
+    return add(session, Equipment(**(values | changes)))
 
 
 def make_late_fee_rule(session, *, item, daily_rate="0.0005", cap_ratio=None, **changes):

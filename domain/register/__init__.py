@@ -12,9 +12,10 @@ from domain.personal_data import Held
 from domain.register.accounts import ACCOUNTS
 from domain.register.money import MONEY
 from domain.register.people import PEOPLE
+from domain.register.repairs import REPAIRS
 from domain.register.work import WORK
 
-REGISTER: tuple[Held, ...] = (*ACCOUNTS, *PEOPLE, *MONEY, *WORK)
+REGISTER: tuple[Held, ...] = (*ACCOUNTS, *PEOPLE, *MONEY, *WORK, *REPAIRS)
 HEADINGS = (
     "数据",
     "内容",

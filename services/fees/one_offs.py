@@ -28,6 +28,18 @@ class ChargeBilled(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
+class NewCharge:
+    """A charge that was checked: a house, an item, a day, an amount and what it rests on."""
+
+    community_id: int
+    house_id: int
+    fee_item_id: int
+    charged_on: date
+    amount_fen: int
+    source_document: str
+
+
+@dataclass(frozen=True, slots=True)
 class OneOffView:
     """A one-off charge on file."""
 
@@ -74,54 +86,10 @@ class OneOffCharges:
         if fields:
             raise InvalidInput(fields=fields)
 
-        def work(tx: Transaction) -> int:
-            known = tx.session.execute(
-                select(House)
-                .join(FeeItem, FeeItem.community_id == House.community_id)
-                .where(
-                    House.id == house_id,
-                    House.community_id == community_id,
-                    FeeItem.id == fee_item_id,
-                    FeeItem.charge_method == ChargeMethod.ONE_OFF,
-                )
-                .with_for_update(of=House)
-            ).scalar_one_or_none()
-            if known is None:
-                raise NotFound("没有这户房屋或这个临时收费项目")
-            if known.retired_on is not None and known.retired_on <= charged_on:
-                raise HouseRetired
-            last = tx.session.execute(
-                select(func.max(OneOffCharge.sequence)).where(
-                    OneOffCharge.house_id == house_id,
-                    OneOffCharge.fee_item_id == fee_item_id,
-                    OneOffCharge.charged_on == charged_on,
-                )
-            ).scalar_one()
-            row = OneOffCharge(
-                community_id=community_id,
-                house_id=house_id,
-                fee_item_id=fee_item_id,
-                charged_on=charged_on,
-                sequence=(last or 0) + 1,
-                amount_fen=amount_fen,
-                source_document=source_document.strip(),
-                made_by_staff_id=actor.id,
-                created_at=tx.now,
-            )
-            tx.session.add(row)
-            tx.session.flush()
-            record(
-                tx,
-                actor,
-                "one_off_added",
-                subject_type="one_off_charge",
-                subject_id=row.id,
-                community_id=community_id,
-                facts={"amount_fen": amount_fen, "source_document": row.source_document},
-            )
-            return row.id
-
-        return self.unit_of_work.run(work)
+        new = NewCharge(
+            community_id, house_id, fee_item_id, charged_on, amount_fen, source_document.strip()
+        )
+        return self.unit_of_work.run(lambda tx: add_charge(tx, actor, new))
 
     def cancel(self, *, actor: Actor, charge_id: int, reason: str) -> None:
         """Withdraw a charge that has no live bill.
@@ -196,3 +164,57 @@ class OneOffCharges:
             )
             for row, item, building, unit_no, room_no in rows
         ]
+
+
+def add_charge(tx: Transaction, actor: Actor, new: NewCharge) -> int:
+    """Put a charge on file and return its id; a step for whoever may.
+
+    Raises:
+        NotFound: no such house or one-off item in this community.
+        HouseRetired: it is retired by that day.
+    """
+    known = tx.session.execute(
+        select(House)
+        .join(FeeItem, FeeItem.community_id == House.community_id)
+        .where(
+            House.id == new.house_id,
+            House.community_id == new.community_id,
+            FeeItem.id == new.fee_item_id,
+            FeeItem.charge_method == ChargeMethod.ONE_OFF,
+        )
+        .with_for_update(of=House)
+    ).scalar_one_or_none()
+    if known is None:
+        raise NotFound("没有这户房屋或这个临时收费项目")
+    if known.retired_on is not None and known.retired_on <= new.charged_on:
+        raise HouseRetired
+    last = tx.session.execute(
+        select(func.max(OneOffCharge.sequence)).where(
+            OneOffCharge.house_id == new.house_id,
+            OneOffCharge.fee_item_id == new.fee_item_id,
+            OneOffCharge.charged_on == new.charged_on,
+        )
+    ).scalar_one()
+    row = OneOffCharge(
+        community_id=new.community_id,
+        house_id=new.house_id,
+        fee_item_id=new.fee_item_id,
+        charged_on=new.charged_on,
+        sequence=(last or 0) + 1,
+        amount_fen=new.amount_fen,
+        source_document=new.source_document,
+        made_by_staff_id=actor.id,
+        created_at=tx.now,
+    )
+    tx.session.add(row)
+    tx.session.flush()
+    record(
+        tx,
+        actor,
+        "one_off_added",
+        subject_type="one_off_charge",
+        subject_id=row.id,
+        community_id=new.community_id,
+        facts={"amount_fen": new.amount_fen, "source_document": row.source_document},
+    )
+    return row.id

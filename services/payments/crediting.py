@@ -19,6 +19,7 @@ from domain.discounts import DiscountedLine
 from domain.settling import AllocationKind
 from models import Allocation, Bill, BillLateFee, BillLine
 from services.accrued_late_fees import TAKEN_ON, AccruedLateFee, freeze
+from services.paid_repairs import settle_paid_bills
 from services.unit_of_work import Transaction
 
 
@@ -66,6 +67,8 @@ def credit(tx: Transaction, *, payment_id: int, credits: Sequence[Credit], paid_
             _pay_late_fee(tx, payment_id, one)
         if one.bill.state == BillState.PAID:
             _freeze(tx, one, paid_on)
+    if paid := [one.bill.id for one in credits if one.bill.state == BillState.PAID]:
+        settle_paid_bills(tx, paid)
 
 
 def _raise_paid(tx: Transaction, one: Credit) -> None:

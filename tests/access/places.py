@@ -10,10 +10,19 @@ from typing import Any
 from sqlalchemy import text
 
 from domain.actors import system_actor
+from domain.checklists import ChecklistItem
+from domain.equipment import EquipmentCategory
+from domain.maintenance_rules import Basis, DueRule, PlanUnit
+from domain.maintenance_states import MaintenanceKind
+from domain.periods import local_date
 from domain.phones import mask_phone
+from domain.repairs import RepairCategory
 from models import Account, Community, StaffScope
+from services.maintenance.plan_rows import PlanWords
+from services.maintenance.templates import TemplateWords
 from services.people.applications import WantedBinding
 from services.people.invitations import Invited
+from services.repairs.opening import NewRepair
 from tests import factories
 
 NAMES = {"own": "王自己", "neighbour": "李邻居", "elsewhere": "赵别处"}
@@ -68,8 +77,10 @@ class Maker:
         )
         self._build(place, whose, beside)
         self._ask_for_bindings(place, whose)
+        self._report(place, whose)
         self._keep_estate(place, whose)
         self._write_rows(place, whose)
+        self._keep_equipment(place, whose)
         self._make_staff(place, whose)
         self._ask_for_copy(place)
         return place
@@ -127,6 +138,28 @@ class Maker:
             invited=Invited("13600000001", "家人", "family"),
         ).id
 
+    def _report(self, place, whose):
+        """Two repairs of one outage."""
+        with self.database.session() as session:
+            owner = factories.owner(session.get_one(Account, place.rows["account_id"]))
+            manager = factories.staff(session, role="manager")
+        words = f"{NAMES[whose]}家漏水"
+        ids = [
+            self.services.repair_desk.report(
+                actor=owner,
+                new=NewRepair(RepairCategory.WATER, words, house_id=place.rows["house_id"]),
+                client_key=f"repair-key-{number}",
+            )
+            for number in range(2)
+        ]
+        place.rows |= {
+            "repair_id": ids[0],
+            "repair_words": words,
+            "incident_id": self.services.repair_incidents.merge(
+                actor=manager, repair_ids=ids, title="停水"
+            ),
+        }
+
     def _ask_for_copy(self, place):
         with self.database.session() as session:
             owner = factories.owner(session.get_one(Account, place.rows["account_id"]))
@@ -161,6 +194,43 @@ class Maker:
             "space_no": space_no,
             "car_id": car_id,
             "plate_no": _PLATES[whose],
+        }
+
+    def _keep_equipment(self, place, whose):
+        """A lift with a plan by a template, and the tasks of the plan."""
+        today = local_date(self.services.clock.now())
+        with self.database.session() as session:
+            building = session.get_one(factories.Building, place.rows["building_id"])
+            name = f"{NAMES[whose]}的电梯"
+            lift = factories.make_equipment(
+                session, building=building, name=name, statutory_until=today
+            )
+            planner = factories.staff(session)
+        community_id = place.rows["community_id"]
+        items = (ChecklistItem("i1", "外观"),)
+        kind, unit, code = MaintenanceKind.ROUTINE, PlanUnit.MONTH, f"T-{whose}".upper()
+        template_id = self.services.maintenance_templates.add(
+            actor=planner,
+            community_id=community_id,
+            words=TemplateWords(code, "模板", EquipmentCategory.LIFT, kind, 1, unit, items),
+        )
+        plan_name = f"{NAMES[whose]}的计划"
+        plan_id = self.services.maintenance_plans.add(
+            actor=planner,
+            community_id=community_id,
+            words=PlanWords(plan_name, kind, Basis.FIXED_CALENDAR, DueRule(1, unit), today, items),
+            equipment_ids=[lift.id],
+        )
+        place.rows |= {
+            "equipment_id": lift.id,
+            "equipment_name": name,
+            "template_id": template_id,
+            "template_code": code,
+            "plan_id": plan_id,
+            "plan_name": plan_name,
+            "task_id": self._value(
+                "SELECT min(id) FROM maintenance_task WHERE plan_id = :id", id=plan_id
+            ),
         }
 
     def _write_rows(self, place, whose):

@@ -27,6 +27,8 @@ ESTATE_KEEPERS = (ADMINISTRATOR, MANAGER)
 ESTATE_VIEWERS = (ADMINISTRATOR, *VIEWERS)
 FILERS = (MANAGER, SERVICE, ENGINEER)
 METER_KEEPERS = (MANAGER, FINANCE)
+DISPATCHERS = (SERVICE, MANAGER)
+REPAIR_VIEWERS = (MANAGER, SERVICE, AUDITOR)
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,29 @@ STAFF_BUILDING = "/api/v1/staff/buildings/<row_id:building_id>"
 STAFF_SPACE = "/api/v1/staff/parking-spaces/<row_id:space_id>"
 STAFF_CAR = "/api/v1/staff/cars/<row_id:car_id>"
 STAFF_METER = "/api/v1/staff/meters/<row_id:meter_id>"
+REPAIR, STAFF_REPAIR = (
+    "/api/v1/repairs/<row_id:repair_id>",
+    "/api/v1/staff/repairs/<row_id:repair_id>",
+)
+INCIDENT = "/api/v1/staff/repair-incidents/<row_id:incident_id>"
+NEW_REPAIR = _of("house_id", category="water", description="水管漏水")
+RULES = {"dispatch_mode": "grab", "accept_minutes": 20, "fee_item_id": None}
+NOTE = {"note": "x"}
 NOTED = {"changes": {"note": "x"}, "expected": {"note": ""}}
 RETIRED = {"retired_on": "2026-11-16", "reason": "x"}
 
 OWNERS: dict[tuple[str, str], Line] = {
+    ("POST", "/api/v1/repairs"): Line(201, body=NEW_REPAIR),
+    ("GET", "/api/v1/repairs"): Line(200, of="list", tells="repair_words"),
+    ("GET", "/api/v1/repairs/alike"): Line(
+        200, of="list", query=_of("house_id", category="water"), tells="repair_words"
+    ),
+    ("GET", REPAIR): Line(200),
+    ("POST", f"{REPAIR}/cancel"): Line(204, body=_with(**WHY)),
+    ("POST", f"{REPAIR}/confirm"): Line(409),
+    ("POST", f"{REPAIR}/reopen"): Line(409, body=_with(**WHY)),
+    ("POST", f"{REPAIR}/quote"): Line(409, body=_with(agrees=True)),
+    ("POST", f"{REPAIR}/rating"): Line(409, body=_with(score=5)),
     ("DELETE", "/api/v1/sessions"): Line(204, of="self"),
     ("DELETE", "/api/v1/sessions/current"): Line(204, of="self"),
     ("GET", "/api/v1/bills"): Line(200, of="list", tells="house_label"),
@@ -146,6 +167,63 @@ OWNERS |= {
 STAFF: dict[tuple[str, str], Line] = {
     ("POST", "/api/v1/staff/photos"): Line(422, FILERS, of="self"),
     ("POST", "/api/v1/staff/documents"): Line(422, FILERS, of="self"),
+    ("GET", "/api/v1/staff/repairs"): Line(
+        200, REPAIR_VIEWERS, of="list", tells="repair_words", blind=(ENGINEER,)
+    ),
+    ("POST", "/api/v1/staff/repairs"): Line(201, (*DISPATCHERS, ENGINEER), body=NEW_REPAIR),
+    ("GET", STAFF_REPAIR): Line(200, REPAIR_VIEWERS, blind=(ENGINEER,)),
+    ("GET", f"{STAFF_REPAIR}/engineers"): Line(200, DISPATCHERS, scope="community"),
+    ("POST", f"{STAFF_REPAIR}/assign"): Line(204, DISPATCHERS, body=_of("staff_id")),
+    ("POST", f"{STAFF_REPAIR}/rotate"): Line(201, DISPATCHERS),
+    ("POST", f"{STAFF_REPAIR}/offer"): Line(204, DISPATCHERS),
+    **{
+        ("POST", f"{STAFF_REPAIR}/{act}"): Line(
+            404, (ENGINEER,), body=None if body is None else _with(**body)
+        )
+        for act, body in {
+            "grab": None,
+            "accept": None,
+            "return": WHY,
+            "transfer": WHY | {"staff_id": 1},
+            "arrive": {},
+            "suspend": NOTE | {"waits_for": "parts", "until_on": "2026-11-26"},
+            "resume": None,
+            "quote": NOTE | {"amount_fen": 1},
+            "finish": {"cause": "ageing", "measure": "x"},
+        }.items()
+    },
+    ("POST", f"{STAFF_REPAIR}/force-close"): Line(204, (MANAGER,), body=_with(**WHY)),
+    ("POST", f"{STAFF_REPAIR}/follow-up"): Line(
+        409, DISPATCHERS, body=_with(is_satisfied=True, **NOTE)
+    ),
+    ("POST", f"{STAFF_REPAIR}/note"): Line(204, DISPATCHERS, body=_with(**NOTE)),
+    ("GET", "/api/v1/staff/repair-incidents/suggestions"): Line(
+        200, DISPATCHERS, of="community", query=_of("community_id")
+    ),
+    ("GET", "/api/v1/staff/repair-incidents"): Line(
+        200, REPAIR_VIEWERS, of="community", query=_of("community_id")
+    ),
+    ("POST", "/api/v1/staff/repair-incidents"): Line(
+        409,
+        DISPATCHERS,
+        body=lambda place: {
+            "repair_ids": [place["repair_id"], place["repair_id"] + 1],
+            "title": "x",
+        },
+    ),
+    ("POST", f"{INCIDENT}/note"): Line(200, DISPATCHERS, body=_with(**NOTE)),
+    ("POST", f"{INCIDENT}/end"): Line(204, DISPATCHERS, body=_with(**NOTE)),
+    ("GET", f"{STAFF_COMMUNITY}/repair-rules"): Line(200, REPAIR_VIEWERS, of="community"),
+    ("PUT", f"{STAFF_COMMUNITY}/repair-rules"): Line(
+        204, (MANAGER,), of="community", body=_with(**RULES)
+    ),
+    ("PUT", f"{STAFF_ACCOUNT}/repair-work"): Line(204, (MANAGER,), of="community", body=_with()),
+    ("GET", "/api/v1/staff/repair-analysis"): Line(
+        200,
+        REPAIR_VIEWERS,
+        of="community",
+        query=_of("community_id", from_on="2026-01-01", until_on="2026-12-31"),
+    ),
     ("GET", "/api/v1/staff/history"): Line(
         200, (ADMINISTRATOR, MANAGER, FINANCE, AUDITOR), of="list", tells="house_label"
     ),
@@ -413,4 +491,106 @@ STAFF: dict[tuple[str, str], Line] = {
     ("GET", "/api/v1/staff/bindings/applications"): Line(200, KEEPERS, of="list", tells="name"),
     ("POST", f"{STAFF_APPLICATION}/approve"): Line(201, KEEPERS, body=_with(**WHY)),
     ("POST", f"{STAFF_APPLICATION}/reject"): Line(204, KEEPERS, body=_with(**WHY)),
+}
+
+EQUIPMENT_VIEWERS = (MANAGER, SERVICE, ENGINEER, AUDITOR)
+EQUIPMENT = "/api/v1/staff/equipment/<row_id:equipment_id>"
+TEMPLATE = "/api/v1/staff/maintenance-templates/<row_id:template_id>"
+MAINTENANCE_PLAN = "/api/v1/staff/maintenance-plans/<row_id:plan_id>"
+TASK = "/api/v1/staff/maintenance-tasks/<row_id:task_id>"
+ITEM = {"key": "i1", "title": "外观"}
+TEMPLATE_WORDS = {
+    "code": "X-1",
+    "name": "x",
+    "category": "lift",
+    "kind": "routine",
+    "every": 1,
+    "unit": "month",
+    "checklist": [ITEM],
+}
+PLAN_WORDS = {
+    "name": "x",
+    "kind": "routine",
+    "basis": "fixed_calendar",
+    "every": 1,
+    "unit": "month",
+    "starts_on": "2026-11-01",
+    "checklist": [ITEM],
+}
+STOPPED = {"state": "stopped", "expected": "in_use", "changed_on": "2026-11-01", "reason": "x"}
+
+STAFF |= {
+    ("GET", "/api/v1/staff/equipment"): Line(
+        200, EQUIPMENT_VIEWERS, of="list", tells="equipment_name"
+    ),
+    ("POST", "/api/v1/staff/equipment"): Line(
+        201, (MANAGER,), body=_of("community_id", "building_id", name="x", category="lift")
+    ),
+    ("GET", "/api/v1/staff/equipment/expiring"): Line(
+        200, EQUIPMENT_VIEWERS, of="list", tells="equipment_name"
+    ),
+    ("GET", "/api/v1/staff/equipment/failing"): Line(200, EQUIPMENT_VIEWERS, of="list"),
+    ("POST", "/api/v1/staff/equipment/labels"): Line(
+        200, EQUIPMENT_VIEWERS, body=lambda place: {"equipment_ids": [place["equipment_id"]]}
+    ),
+    ("GET", EQUIPMENT): Line(200, EQUIPMENT_VIEWERS),
+    ("PATCH", EQUIPMENT): Line(204, (MANAGER,), body=_with(**NOTED, **WHY)),
+    ("GET", f"{EQUIPMENT}/documents"): Line(200, EQUIPMENT_VIEWERS),
+    # The file is nobody's: its own answer is told apart in tests/services/equipment.
+    ("POST", f"{EQUIPMENT}/documents"): Line(
+        404, (MANAGER,), body=_with(doc_type="manual", title="x", document_id=9_999_999)
+    ),
+    ("POST", f"{EQUIPMENT}/specs"): Line(204, (MANAGER,), body=_with(specs={"a": "b"}, **WHY)),
+    ("POST", f"{EQUIPMENT}/state"): Line(204, (MANAGER,), body=_with(**STOPPED)),
+    ("GET", "/api/v1/staff/maintenance-templates"): Line(
+        200, EQUIPMENT_VIEWERS, of="list", scope="community", tells="template_code"
+    ),
+    ("POST", "/api/v1/staff/maintenance-templates"): Line(
+        201, (MANAGER,), of="community", body=_of("community_id", **TEMPLATE_WORDS)
+    ),
+    ("POST", "/api/v1/staff/maintenance-templates/library"): Line(
+        200, (MANAGER,), of="community", body=_of("community_id")
+    ),
+    ("PATCH", TEMPLATE): Line(204, (MANAGER,), of="community", body=_with(**TEMPLATE_WORDS, **WHY)),
+    ("GET", "/api/v1/staff/maintenance-plans"): Line(
+        200, EQUIPMENT_VIEWERS, of="list", scope="community", tells="plan_name"
+    ),
+    ("POST", "/api/v1/staff/maintenance-plans"): Line(
+        201,
+        (MANAGER,),
+        of="community",
+        body=lambda place: {
+            "community_id": place["community_id"],
+            "equipment_ids": [place["equipment_id"]],
+            **PLAN_WORDS,
+        },
+    ),
+    ("GET", MAINTENANCE_PLAN): Line(200, EQUIPMENT_VIEWERS, of="community"),
+    ("PATCH", MAINTENANCE_PLAN): Line(
+        204, (MANAGER,), of="community", body=_with(**PLAN_WORDS, **WHY)
+    ),
+    ("POST", f"{MAINTENANCE_PLAN}/equipment"): Line(
+        204,
+        (MANAGER,),
+        of="community",
+        body=lambda place: {"equipment_ids": [place["equipment_id"]], **WHY},
+    ),
+    ("POST", f"{MAINTENANCE_PLAN}/pause"): Line(204, (MANAGER,), of="community", body=_with(**WHY)),
+    ("POST", f"{MAINTENANCE_PLAN}/resume"): Line(
+        409, (MANAGER,), of="community", body=_with(**WHY)
+    ),
+    ("POST", f"{MAINTENANCE_PLAN}/end"): Line(204, (MANAGER,), of="community", body=_with(**WHY)),
+    ("GET", "/api/v1/staff/maintenance-tasks"): Line(
+        200, EQUIPMENT_VIEWERS, of="list", query=_with(which="all"), tells="equipment_name"
+    ),
+    ("GET", TASK): Line(200, EQUIPMENT_VIEWERS),
+    ("POST", f"{TASK}/start"): Line(204, (ENGINEER,)),
+    ("POST", f"{TASK}/submit"): Line(
+        409, (ENGINEER,), body=_with(results=[{"key": "i1", "verdict": "normal"}])
+    ),
+    ("POST", f"{TASK}/verify"): Line(409, (MANAGER,)),
+    ("POST", f"{TASK}/return"): Line(409, (MANAGER,), body=_with(**WHY)),
+    ("POST", f"{TASK}/skip"): Line(204, (MANAGER,), body=_with(**WHY)),
+    ("POST", f"{TASK}/cancel"): Line(204, (MANAGER,), body=_with(**WHY)),
+    ("POST", f"{TASK}/assign"): Line(204, (MANAGER,), body=_with(assignee_id=None)),
 }

@@ -38,6 +38,10 @@ NO_DATA = {
 }
 """Documents with examples in them, and pages without a row of anybody."""
 QUERIES = {
+    "/api/v1/repairs/alike": "house_id=1&category=water",
+    "/api/v1/staff/repair-analysis": "community_id=1&from_on=2026-01-01&until_on=2026-12-31",
+    "/api/v1/staff/repair-incidents": "community_id=1",
+    "/api/v1/staff/repair-incidents/suggestions": "community_id=1",
     "/api/v1/houses/<row_id:house_id>/statement": "from=2026-10-01&until=2026-11-24",
     "/api/v1/houses/<row_id:house_id>/statement.pdf": "from=2026-10-01&until=2026-11-24",
     "/api/v1/houses/<row_id:house_id>/statement.xlsx": "from=2026-10-01&until=2026-11-24",
@@ -86,6 +90,7 @@ PHONES = {
     "invited": "19900000009",
     "payee": "19900000032",
     "staff": "19900000033",
+    "reporter": "19900000034",
 }
 
 
@@ -162,7 +167,11 @@ def _ids(world):  # noqa: F811
         "batch_id": "import_batch",
         "owner_id": "owner",
         "export_id": "privacy_export",
+        "equipment_id": "equipment",
+        "plan_id": "maintenance_plan",
+        "task_id": "maintenance_task",
         "file_id": "stored_file",
+        "repair_id": "repair_order",
     }
     return {
         **{name: world.value(f"SELECT min(id) FROM {table}") for name, table in tables.items()},
@@ -191,7 +200,7 @@ class TestAnswers:
     def test_masked_phones_are_in_what_was_told(self, told):
         everything = b"".join(body for _, _, _, body in told)
 
-        for phone in (PHONES["owner"], PHONES["second"], PHONES["invited"]):
+        for phone in map(PHONES.get, ("owner", "second", "invited", "reporter")):
             assert f"{phone[:3]}****{phone[-4:]}".encode() in everything
 
     def test_routes_of_each_kind_were_asked(self, told):

@@ -9,6 +9,7 @@ import pytest
 from domain.acts import ACT_SHOWN
 from domain.approvals import ApprovalState
 from domain.bill_states import BatchState
+from domain.maintenance_states import TASK_MOVES, Doer
 from domain.reconciliation_states import CaseState
 from domain.refund_states import RefundState
 
@@ -18,6 +19,7 @@ OF_A_STATE = {
     "approval_": {ApprovalState.APPROVED, ApprovalState.REJECTED},
     "batch_": {BatchState.REJECTED, BatchState.CANCELLED},
     "consent_": {"given", "withdrawn"},
+    "maintenance_": {act for (_, act), (_, doer) in TASK_MOVES.items() if doer is not Doer.PLAN},
     "reconciliation_": {CaseState.HANDLED, CaseState.ESCALATED},
     "refund_": {RefundState.SUCCEEDED, RefundState.FAILED},
 }

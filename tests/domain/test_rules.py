@@ -30,7 +30,8 @@ from domain.bill_states import (
     check_batch_move,
 )
 from domain.errors import NotAllowed
-from domain.messages import MESSAGES, MessageKind, fit_field
+from domain.message_fields import fit_field
+from domain.messages import MESSAGES, MessageKind
 from domain.payment_states import OPEN_ORDERS, ORDER_MOVES, OrderState
 from domain.phones import NotAPhone, mask_phone, normalise_phone
 

@@ -207,6 +207,7 @@ ROW_IDS = (
     "application_id",
     "invitation_id",
     "export_id",
+    "repair_id",
     "kind",
 )
 _WHY = {"reason": "x"}
@@ -216,7 +217,84 @@ _APPLICATION = "/api/v1/staff/bindings/applications/{application_id}"
 _NEW_PHONE = {"phone": "18800000001"}
 _NOTED = {"changes": {"note": "x"}, "expected": {"note": ""}}
 _ESTATE = "/api/v1/staff"
+_REPAIR, _INCIDENT = "/api/v1/staff/repairs/{repair_id}", "/api/v1/staff/repair-incidents"
+_NEW_REPAIR, _NOTE = {"house_id": 1, "category": "water", "description": "漏水"}, {"note": "x"}
+_ITEM = {"key": "i1", "title": "x"}
+_TEMPLATE = {
+    "code": "X",
+    "name": "x",
+    "category": "lift",
+    "kind": "routine",
+    "every": 1,
+    "unit": "month",
+    "checklist": [_ITEM],
+}
+_PLAN = {
+    "name": "x",
+    "kind": "routine",
+    "basis": "fixed_calendar",
+    "every": 1,
+    "unit": "month",
+    "starts_on": "2026-11-01",
+    "checklist": [_ITEM],
+}
+_TASK = f"{_ESTATE}/maintenance-tasks/{{task_id}}"
+_OWN_PLAN = f"{_ESTATE}/maintenance-plans/{{plan_id}}"
 PEOPLE_BODIES = {
+    ("POST", f"{_ESTATE}/equipment"): {"community_id": 1, "name": "x", "category": "lift"},
+    ("PATCH", f"{_ESTATE}/equipment/{{equipment_id}}"): _NOTED | {"reason": "x"},
+    ("POST", f"{_ESTATE}/equipment/labels"): {"equipment_ids": [1]},
+    ("POST", f"{_ESTATE}/equipment/{{equipment_id}}/documents"): {
+        "doc_type": "manual",
+        "title": "x",
+        "document_id": 1,
+    },
+    ("POST", f"{_ESTATE}/equipment/{{equipment_id}}/specs"): {"specs": {}, "reason": "x"},
+    ("POST", f"{_ESTATE}/equipment/{{equipment_id}}/state"): {
+        "state": "stopped",
+        "expected": "in_use",
+        "changed_on": "2026-11-01",
+        "reason": "x",
+    },
+    ("POST", f"{_ESTATE}/maintenance-templates"): _TEMPLATE | {"community_id": 1},
+    ("POST", f"{_ESTATE}/maintenance-templates/library"): {"community_id": 1},
+    ("PATCH", f"{_ESTATE}/maintenance-templates/{{template_id}}"): _TEMPLATE | {"reason": "x"},
+    ("POST", f"{_ESTATE}/maintenance-plans"): _PLAN | {"community_id": 1, "equipment_ids": [1]},
+    ("PATCH", _OWN_PLAN): _PLAN | {"reason": "x"},
+    ("POST", f"{_OWN_PLAN}/equipment"): {"equipment_ids": [1], "reason": "x"},
+    ("POST", f"{_OWN_PLAN}/pause"): {"reason": "x"},
+    ("POST", f"{_OWN_PLAN}/resume"): {"reason": "x"},
+    ("POST", f"{_OWN_PLAN}/end"): {"reason": "x"},
+    ("POST", f"{_TASK}/submit"): {"results": [{"key": "i1", "verdict": "normal"}]},
+    ("POST", f"{_TASK}/return"): {"reason": "x"},
+    ("POST", f"{_TASK}/skip"): {"reason": "x"},
+    ("POST", f"{_TASK}/cancel"): {"reason": "x"},
+    ("POST", f"{_TASK}/assign"): {"assignee_id": None},
+    ("POST", "/api/v1/repairs"): _NEW_REPAIR,
+    ("POST", "/api/v1/repairs/{repair_id}/cancel"): _WHY,
+    ("POST", "/api/v1/repairs/{repair_id}/reopen"): _WHY,
+    ("POST", "/api/v1/repairs/{repair_id}/quote"): {"agrees": True},
+    ("POST", "/api/v1/repairs/{repair_id}/rating"): {"score": 5},
+    ("POST", "/api/v1/staff/repairs"): _NEW_REPAIR,
+    ("POST", f"{_REPAIR}/assign"): {"staff_id": 1},
+    ("POST", f"{_REPAIR}/return"): _WHY,
+    ("POST", f"{_REPAIR}/transfer"): _WHY | {"staff_id": 1},
+    ("POST", f"{_REPAIR}/arrive"): {},
+    ("POST", f"{_REPAIR}/suspend"): _NOTE | {"waits_for": "parts", "until_on": "2026-12-01"},
+    ("POST", f"{_REPAIR}/quote"): _NOTE | {"amount_fen": 1},
+    ("POST", f"{_REPAIR}/finish"): {"cause": "ageing", "measure": "x"},
+    ("POST", f"{_REPAIR}/force-close"): _WHY,
+    ("POST", f"{_REPAIR}/follow-up"): _NOTE | {"is_satisfied": True},
+    ("POST", f"{_REPAIR}/note"): _NOTE,
+    ("POST", _INCIDENT): {"repair_ids": [1, 2], "title": "x"},
+    ("POST", f"{_INCIDENT}/{{incident_id}}/note"): _NOTE,
+    ("POST", f"{_INCIDENT}/{{incident_id}}/end"): _NOTE,
+    ("PUT", "/api/v1/staff/communities/{community_id}/repair-rules"): {
+        "dispatch_mode": "grab",
+        "accept_minutes": 1,
+        "fee_item_id": None,
+    },
+    ("PUT", "/api/v1/staff/accounts/{staff_id}/repair-work"): {},
     ("POST", f"{_ESTATE}/communities"): {"code": "NEW", "name": "x"},
     ("PATCH", f"{_ESTATE}/communities/{{community_id}}"): _NOTED,
     ("POST", f"{_ESTATE}/communities/{{community_id}}/retire"): {"reason": "x"},

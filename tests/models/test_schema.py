@@ -27,6 +27,11 @@ APPEND_ONLY = (
     "phone_reveal",
     "audit_link",
     "consent",
+    "equipment_state_change",
+    "maintenance_task_event",
+    "repair_event",
+    "repair_rating",
+    "repair_follow_up",
 )
 OTHERS = (
     (
@@ -116,6 +121,57 @@ OTHERS = (
     (
         "INSERT INTO staff (login_name, name, role, created_at)"
         " VALUES ('other', '另一位', 'finance', now())"
+    ),
+    (
+        "INSERT INTO equipment (community_id, building_id, code, asset_no, name, category,"
+        " warranty_until, created_at) SELECT community_id, id, '23456789ABCD', 'DT-1', '1号电梯',"
+        " 'lift', '2020-01-01', now() FROM building"
+        " ORDER BY id LIMIT 1"
+    ),
+    (
+        "INSERT INTO message_setting (community_id, kind, uses_wechat, uses_sms)"
+        " SELECT id, 'notice', true, false FROM community"
+    ),
+    (
+        "INSERT INTO subscribe_quota (identity_id, template_id, quota, changed_at)"
+        " SELECT min(id), 't', 1, now() FROM wechat_identity HAVING min(id) IS NOT NULL"
+    ),
+    (
+        "INSERT INTO equipment_state_change (equipment_id, from_state, to_state, changed_on,"
+        " reason, at) SELECT id, '', 'in_use', '2026-01-01', '登记', now() FROM equipment"
+    ),
+    (
+        "INSERT INTO equipment_document (equipment_id, doc_type, title, version, at)"
+        " SELECT id, 'manual', 'x', 1, now() FROM equipment"
+    ),
+    (
+        "INSERT INTO maintenance_template (community_id, code, name, category, kind, every, unit,"
+        " checklist, created_at) SELECT community_id, 'T', 'x', 'lift', 'routine', 1, 'month',"
+        " '[]', now() FROM equipment"
+    ),
+    (
+        "INSERT INTO maintenance_plan (community_id, name, kind, basis, every, unit, starts_on,"
+        " counts_from, lead_days, window_days, checklist, created_by, created_at)"
+        " SELECT community_id, 'x', 'routine', 'fixed_calendar', 1, 'month', '2026-01-01',"
+        " '2026-01-01', 3, 0, '[]', (SELECT min(id) FROM staff), now() FROM equipment"
+    ),
+    (
+        "INSERT INTO maintenance_plan_equipment (plan_id, equipment_id, counts_from)"
+        " SELECT maintenance_plan.id, equipment.id, '2026-01-01' FROM maintenance_plan, equipment"
+    ),
+    (
+        "INSERT INTO maintenance_task (plan_id, equipment_id, community_id, due_on, name, kind,"
+        " checklist, lead_days, window_days, assignee_role, created_at)"
+        " SELECT maintenance_plan.id, equipment.id, equipment.community_id, '2026-01-01', 'x',"
+        " 'routine', '[]', 3, 0, 'engineer', now() FROM maintenance_plan, equipment"
+    ),
+    (
+        "INSERT INTO maintenance_task_event (task_id, act, from_state, to_state, at)"
+        " SELECT id, 'remind', 'scheduled', 'reminded', now() FROM maintenance_task"
+    ),
+    (
+        "INSERT INTO maintenance_result (task_id, item_key, title, verdict)"
+        " SELECT id, 'i1', 'x', 'normal' FROM maintenance_task"
     ),
     "UPDATE account SET login_name = 'yezhu'",
     (
@@ -310,6 +366,60 @@ OTHERS = (
         " created_at) SELECT 'photo', 'k', 's', 'image/jpeg', 1, 'x', id, now() FROM account"
     ),
     "INSERT INTO transfer_debt SELECT bill.id, house_transfer.id FROM bill, house_transfer",
+    (
+        "INSERT INTO repair_incident (community_id, building_id, category, title, "
+        "opened_by_staff_id, opened_at) SELECT community_id, building_id, 'water', '停水', "
+        "(SELECT min(id) FROM staff), now() FROM house"
+    ),
+    (
+        "INSERT INTO repair_order (community_id, repair_no, house_id, building_id, "
+        "category, priority, source, description, contact_name, contact_phone, "
+        "reporter_account_id, state, incident_id, key_id, one_off_charge_id,"
+        " opened_at, opened_on, clock_from_at, "
+        "response_due_at, arrive_due_at, finish_due_at, warn_due_at) SELECT community_id,"
+        " 'BX202611240001', house.id, building_id, 'water', 'normal', 'owner', '漏水', '王',"
+        " '19900000034', account.id, 'pending_dispatch', (SELECT min(id) FROM "
+        "repair_incident), (SELECT min(id) FROM idempotency_key),"
+        " (SELECT min(id) FROM one_off_charge), now(), '2026-11-24',"
+        " now(), now(), now(), now(), now() FROM "
+        "house, account"
+    ),
+    (
+        "INSERT INTO repair_event (repair_id, at, act, to_state, actor_kind, actor_name) "
+        "SELECT id, now(), 'open', 'submitted', 'owner', 'x' FROM repair_order"
+    ),
+    (
+        "INSERT INTO repair_pause (repair_id, reason, started_at) SELECT id, 'parts', "
+        "'2026-11-01T00:00Z' FROM repair_order"
+    ),
+    (
+        "INSERT INTO repair_part (repair_id, name, quantity, unit_price_fen, amount_fen, "
+        "added_at) SELECT id, '阀芯', 1, 1, 1, now() FROM repair_order"
+    ),
+    (
+        "INSERT INTO repair_quote (repair_id, amount_fen, note, state, made_by_staff_id, "
+        "made_at) SELECT id, 1, 'x', 'pending', (SELECT min(id) FROM staff), now() FROM "
+        "repair_order"
+    ),
+    (
+        "INSERT INTO repair_rating (repair_id, score, account_id, at) SELECT id, 5, "
+        "reporter_account_id, now() FROM repair_order"
+    ),
+    (
+        "INSERT INTO repair_follow_up (repair_id, is_satisfied, note, staff_id, at) "
+        "SELECT id, true, 'x', (SELECT min(id) FROM staff), now() FROM repair_order"
+    ),
+    ("INSERT INTO repair_rule (community_id) SELECT community_id FROM house"),
+    (
+        "INSERT INTO repair_sla (community_id, priority, response_minutes, "
+        "arrive_minutes, finish_minutes) SELECT community_id, 'normal', 1, 2, 3 FROM "
+        "house"
+    ),
+    ("INSERT INTO staff_skill (staff_id, category) SELECT min(id), 'water' FROM staff"),
+    (
+        "INSERT INTO staff_duty (staff_id, weekday, from_minute, until_minute) SELECT "
+        "min(id), 0, 0, 10 FROM staff"
+    ),
 )
 
 
@@ -361,6 +471,74 @@ ASKED = {
 DECIDED = ASKED | {"state": "'approved'", "decided_by_staff_id": "(SELECT max(id) FROM staff)"}
 GRANTED = {"state": "'granted'", "decided_by_staff_id": "(SELECT max(id) FROM staff)"}
 CHECKS = [
+    ("repair_incident", {"category": UNKNOWN}, "ck_repair_incident_category_known"),
+    ("repair_order", {"repair_no": "'BX1'", "category": UNKNOWN}, "ck_repair_order_category_known"),
+    ("repair_order", {"repair_no": "'BX1'", "priority": UNKNOWN}, "ck_repair_order_priority_known"),
+    ("repair_order", {"repair_no": "'BX1'", "source": UNKNOWN}, "ck_repair_order_source_known"),
+    ("repair_order", {"repair_no": "'BX1'", "state": UNKNOWN}, "ck_repair_order_state_known"),
+    ("repair_order", {"repair_no": "'BX1'", "cause": UNKNOWN}, "ck_repair_order_cause_known"),
+    (
+        "repair_order",
+        {"repair_no": "'BX1'", "contact_phone": "'1'"},
+        "ck_repair_order_contact_phone_form",
+    ),
+    (
+        "repair_order",
+        {"repair_no": "'BX1'", "assignee_staff_id": "(SELECT min(id) FROM staff)"},
+        "ck_repair_order_unassigned_is_free",
+    ),
+    (
+        "repair_order",
+        {"repair_no": "'BX1'", "state": "'assigned'"},
+        "ck_repair_order_worked_on_by_somebody",
+    ),
+    (
+        "repair_order",
+        {"repair_no": "'BX1'", "state": "'closed'"},
+        "ck_repair_order_ended_at_a_time",
+    ),
+    (
+        "repair_order",
+        {"repair_no": "'BX1'", "charge_fen": "-1"},
+        "ck_repair_order_charge_fen_range",
+    ),
+    (
+        "repair_order",
+        {"repair_no": "'BX1'", "labour_minutes": "-1"},
+        "ck_repair_order_labour_minutes_range",
+    ),
+    (
+        "repair_order",
+        {"repair_no": "'BX1'", "charge_fen": "1", "house_id": "NULL"},
+        "ck_repair_order_charged_to_a_house",
+    ),
+    ("repair_event", {"act": UNKNOWN, "from_state": "'submitted'"}, "ck_repair_event_act_known"),
+    ("repair_event", {"to_state": UNKNOWN}, "ck_repair_event_to_state_known"),
+    ("repair_event", {"from_state": "'submitted'"}, "ck_repair_event_first_opens"),
+    ("repair_pause", {"reason": UNKNOWN, "ended_at": "now()"}, "ck_repair_pause_reason_known"),
+    (
+        "repair_pause",
+        {"ended_at": "started_at - interval '1 s'"},
+        "ck_repair_pause_span_not_negative",
+    ),
+    ("repair_part", {"quantity": "0"}, "ck_repair_part_quantity_positive"),
+    ("repair_part", {"unit_price_fen": "-1"}, "ck_repair_part_unit_price_fen_range"),
+    ("repair_part", {"amount_fen": "-1"}, "ck_repair_part_amount_fen_range"),
+    ("repair_quote", {"state": UNKNOWN, "decided_at": "now()"}, "ck_repair_quote_state_known"),
+    (
+        "repair_quote",
+        {"amount_fen": "0", "state": "'refused'", "decided_at": "now()"},
+        "ck_repair_quote_amount_fen_positive",
+    ),
+    ("repair_quote", {"state": "'refused'"}, "ck_repair_quote_decided_at_a_time"),
+    ("repair_rating", {"score": "6"}, "ck_repair_rating_score_range"),
+    ("repair_rule", {"dispatch_mode": UNKNOWN}, "ck_repair_rule_dispatch_mode_known"),
+    ("repair_rule", {"accept_minutes": "0"}, "ck_repair_rule_accept_minutes_range"),
+    ("repair_sla", {"priority": UNKNOWN}, "ck_repair_sla_priority_known"),
+    ("repair_sla", {"arrive_minutes": "0"}, "ck_repair_sla_minutes_in_order"),
+    ("staff_skill", {"category": UNKNOWN}, "ck_staff_skill_category_known"),
+    ("staff_duty", {"weekday": "7"}, "ck_staff_duty_weekday_range"),
+    ("staff_duty", {"until_minute": "0"}, "ck_staff_duty_minutes_in_order"),
     ("audit_link", {"number": 0}, "ck_audit_link_number_positive"),
     ("audit_link", {"sha256": "'x'"}, "ck_audit_link_sha256_form"),
     ("community", {"building_type": UNKNOWN}, "ck_community_building_type_known"),
@@ -715,6 +893,122 @@ CHECKS += [
     ("house_invitation", {"phone": "'5'"}, "ck_house_invitation_phone_form"),
     ("house_invitation", {"phone": "''"}, "ck_house_invitation_phone_form"),
     ("account", {"phone": "'deleted-1'"}, "ck_account_phone_form"),
+    (
+        "equipment",
+        {"code": "'ABCDEFGHJKLM'", "asset_no": "''", "category": UNKNOWN},
+        "ck_equipment_category_known",
+    ),
+    (
+        "equipment",
+        {"code": "'ABCDEFGHJKLM'", "asset_no": "''", "importance": UNKNOWN},
+        "ck_equipment_importance_known",
+    ),
+    (
+        "equipment",
+        {"code": "'ABCDEFGHJKLM'", "asset_no": "''", "state": UNKNOWN},
+        "ck_equipment_state_known",
+    ),
+    ("equipment", {"code": "'0000'", "asset_no": "''"}, "ck_equipment_code_form"),
+    (
+        "equipment",
+        {"code": "'ABCDEFGHJKLM'", "asset_no": "''", "name": "''"},
+        "ck_equipment_name_given",
+    ),
+    (
+        "equipment_state_change",
+        {"from_state": UNKNOWN},
+        "ck_equipment_state_change_from_state_known",
+    ),
+    ("equipment_state_change", {"to_state": UNKNOWN}, "ck_equipment_state_change_to_state_known"),
+    (
+        "equipment_document",
+        {"version": 2, "doc_type": UNKNOWN},
+        "ck_equipment_document_doc_type_known",
+    ),
+    ("equipment_document", {"title": "''"}, "ck_equipment_document_title_given"),
+    ("equipment_document", {"version": 0}, "ck_equipment_document_version_positive"),
+    ("equipment_state_change", {"from_state": "to_state"}, "ck_equipment_state_change_moves"),
+    ("maintenance_plan", {"assignee_role": UNKNOWN}, "ck_maintenance_plan_assignee_role_known"),
+    ("maintenance_plan", {"basis": UNKNOWN}, "ck_maintenance_plan_basis_known"),
+    ("maintenance_plan", {"kind": UNKNOWN}, "ck_maintenance_plan_kind_known"),
+    ("maintenance_plan", {"state": UNKNOWN}, "ck_maintenance_plan_state_known"),
+    ("maintenance_plan", {"unit": UNKNOWN}, "ck_maintenance_plan_unit_known"),
+    ("maintenance_plan", {"every": 0}, "ck_maintenance_plan_every_positive"),
+    ("maintenance_plan", {"lead_days": 61}, "ck_maintenance_plan_lead_days_range"),
+    ("maintenance_plan", {"window_days": -1}, "ck_maintenance_plan_window_days_range"),
+    ("maintenance_plan", {"fixed_days": "'[\"03-15\"]'::jsonb"}, "ck_maintenance_plan_one_rule"),
+    ("maintenance_plan", {"ends_on": "starts_on - 1"}, "ck_maintenance_plan_span_not_empty"),
+    (
+        "maintenance_result",
+        {"item_key": "'i2'", "verdict": UNKNOWN},
+        "ck_maintenance_result_verdict_known",
+    ),
+    (
+        "maintenance_task",
+        {"due_on": "date '2026-02-01'", "assignee_role": UNKNOWN},
+        "ck_maintenance_task_assignee_role_known",
+    ),
+    (
+        "maintenance_task",
+        {"due_on": "date '2026-02-01'", "kind": UNKNOWN},
+        "ck_maintenance_task_kind_known",
+    ),
+    (
+        "maintenance_task",
+        {"due_on": "date '2026-02-01'", "state": UNKNOWN},
+        "ck_maintenance_task_state_known",
+    ),
+    (
+        "maintenance_task",
+        {"due_on": "date '2026-02-01'", "state": "'submitted'"},
+        "ck_maintenance_task_submitted_on_a_day",
+    ),
+    (
+        "maintenance_task",
+        {
+            "due_on": "date '2026-02-01'",
+            "state": "'verified'",
+            "submitted_on": "due_on",
+            "submitted_by": "(SELECT min(id) FROM staff)",
+            "verified_by": "(SELECT min(id) FROM staff)",
+        },
+        "ck_maintenance_task_verified_by_other",
+    ),
+    (
+        "maintenance_task",
+        {"due_on": "date '2026-02-01'", "is_withdrawn": "true"},
+        "ck_maintenance_task_withdrawn_is_cancelled",
+    ),
+    ("maintenance_task_event", {"act": UNKNOWN}, "ck_maintenance_task_event_act_known"),
+    (
+        "maintenance_task_event",
+        {"from_state": UNKNOWN},
+        "ck_maintenance_task_event_from_state_known",
+    ),
+    ("maintenance_task_event", {"to_state": UNKNOWN}, "ck_maintenance_task_event_to_state_known"),
+    (
+        "maintenance_template",
+        {"code": "'X'", "category": UNKNOWN},
+        "ck_maintenance_template_category_known",
+    ),
+    (
+        "maintenance_template",
+        {"code": "'X'", "kind": UNKNOWN},
+        "ck_maintenance_template_kind_known",
+    ),
+    (
+        "maintenance_template",
+        {"code": "'X'", "unit": UNKNOWN},
+        "ck_maintenance_template_unit_known",
+    ),
+    ("maintenance_template", {"code": "'X'", "every": 0}, "ck_maintenance_template_every_positive"),
+    (
+        "maintenance_template",
+        {"code": "'X'", "kind": "'statutory'"},
+        "ck_maintenance_template_statutory_has_source",
+    ),
+    ("message_setting", {"kind": UNKNOWN}, "ck_message_setting_kind_known"),
+    ("subscribe_quota", {"template_id": "'u'", "quota": -1}, "ck_subscribe_quota_quota_range"),
     ("consent", {"kind": UNKNOWN}, "ck_consent_kind_known"),
     ("consent", {"act": UNKNOWN}, "ck_consent_act_known"),
     ("consent", {"channel": UNKNOWN}, "ck_consent_channel_known"),
@@ -778,6 +1072,29 @@ REPEATS = [
     ("house_invitation", {"token_sha256": "'y'"}, "uq_house_invitation_open"),
     ("house_invitation", {"phone": "'19900000008'"}, "uq_house_invitation_token_sha256"),
     ("house_transfer", {}, "uq_house_transfer_day"),
+    ("equipment", {"asset_no": "''"}, "uq_equipment_code"),
+    ("equipment", {"code": "'ABCDEFGHJKLM'"}, "uq_equipment_asset_no"),
+    ("equipment_document", {}, "uq_equipment_document_equipment_id"),
+    ("maintenance_template", {}, "uq_maintenance_template_community_id"),
+    ("maintenance_task", {}, "uq_maintenance_task_plan_id"),
+    ("maintenance_result", {}, "uq_maintenance_result_task_id"),
+    (
+        "repair_order",
+        {"key_id": "NULL", "one_off_charge_id": "NULL"},
+        "uq_repair_order_community_id",
+    ),
+    (
+        "repair_order",
+        {"repair_no": "'BX2'", "one_off_charge_id": "NULL"},
+        "uq_repair_order_key_id",
+    ),
+    (
+        "repair_order",
+        {"repair_no": "'BX2'", "key_id": "NULL"},
+        "uq_repair_order_one_off_charge_id",
+    ),
+    ("repair_pause", {}, "uq_repair_pause_open"),
+    ("repair_quote", {}, "uq_repair_quote_pending"),
     ("privacy_export", {}, "uq_privacy_export_open"),
     ("account_deletion", {}, "uq_account_deletion_open"),
     (
@@ -879,6 +1196,8 @@ OVERLAPS = [
 REFUSALS = CHECKS + REPEATS + OVERLAPS
 ALLOWED = [
     ("privacy_export", {"state": "'failed'"}),
+    ("equipment", {"code": "'ABCDEFGHJKLM'", "asset_no": "''"}),
+    ("maintenance_plan", {"every": "NULL", "unit": "NULL", "fixed_days": "'[\"03-15\"]'::jsonb"}),
     ("account_deletion", {"state": "'cancelled'", "ended_at": "now()"}),
     ("consent", {"act": "'withdrawn'"}),
     ("role_grant", GRANTED),

@@ -17,6 +17,16 @@ from tests.services.payments.conftest import (  # noqa: F401 - fixtures of the s
     start,
     trade_for,
 )
+from tests.services.repairs.conftest import (  # noqa: F401 - fixtures of repairs
+    at_work,
+    desk,
+    events,
+    finish,
+    repair,
+    report,
+    set_mode,
+    state,
+)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Maintenance of equipment: templates, plans, tasks that fall due, and their results."""

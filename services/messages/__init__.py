@@ -1,0 +1,1 @@
+"""Messages to people: who is told of what, and by which way."""

@@ -1,0 +1,1 @@
+"""Repairs: reported, given to somebody, worked on, charged, confirmed and learned from."""
