@@ -80,6 +80,8 @@ KEEPING_ESTATE = Rate("keeping_estate", 240, _staff)
 """A clerk who types searches four times a second; a preview computes some dozens of bills."""
 REPORTING = Rate("reporting", 30, _account)
 """An owner reports, confirms and rates a handful of times in a day."""
+FOLLOWING = Rate("following", 120, _account)
+"""A progress page that is open asks every few seconds."""
 WORKING = Rate("working", 240, _staff)
 """A dispatcher's board asks every few seconds; a phone sends its drafts when it is back online."""
 RATES = (
@@ -99,6 +101,7 @@ RATES = (
     READING_HISTORY,
     PRIVACY,
     REPORTING,
+    FOLLOWING,
     WORKING,
 )
 
