@@ -84,6 +84,8 @@ PRINTING_LABELS = Rate("printing_labels", 10, _staff)
 """A sheet of 500 labels takes some seconds."""
 REPORTING = Rate("reporting", 30, _account)
 """An owner reports, confirms and rates a handful of times in a day."""
+FOLLOWING = Rate("following", 120, _account)
+"""A progress page that is open asks every few seconds."""
 WORKING = Rate("working", 240, _staff)
 """A dispatcher's board asks every few seconds; a phone sends its drafts when it is back online."""
 FILES = Rate("files", 60, _account)
@@ -114,6 +116,7 @@ RATES = (
     MAINTAINING,
     PRINTING_LABELS,
     REPORTING,
+    FOLLOWING,
     WORKING,
 )
 

@@ -9,7 +9,7 @@ from marshmallow import Schema, fields
 from domain.repairs import RepairCategory, RepairSource
 from miniapp_api.documentation import ApiBlueprint
 from miniapp_api.fields import Count, Flag, Input, OneOf, RowId
-from miniapp_api.limits import REPORTING, limited
+from miniapp_api.limits import FOLLOWING, REPORTING, limited
 from miniapp_api.paging import make_page
 from miniapp_api.people_fields import IdOut, Optional, ReasonIn
 from miniapp_api.repair_fields import CATEGORIES, RepairIn, RepairOut, RepairPageOut, flat
@@ -110,8 +110,9 @@ def list_alike(query: dict[str, Any]) -> dict[str, Any]:
 
 @bp.route("/repairs/<row_id:repair_id>", methods=["GET"])
 @signed_in
+@limited(FOLLOWING)
 @bp.response(200, RepairOut)
-@bp.refusals(401, 404, 503)
+@bp.refusals(401, 404, 429, 503)
 def show_repair(repair_id: int) -> dict[str, Any]:
     """Show a repair with its progress."""
     return flat(own_services().repair_lists.show_own(actor=actor(), repair_id=repair_id))

@@ -177,6 +177,7 @@ class TestDescription:
                         "/api/v1/phone-change",
                         "/api/v1/consents",
                         "/api/v1/privacy/",
+                        "/api/v1/repairs",
                     )
                 )
             ),
