@@ -53,6 +53,8 @@ from services.inbox import Inbox
 from services.late_fees import LateFees
 from services.ledger import Ledger
 from services.login import Login
+from services.messages.senders import Senders
+from services.messages.subscriptions import Subscriptions
 from services.meters.keeping import MeterKeeping
 from services.meters.lists import MeterLists
 from services.meters.readings import MeterReadings
@@ -202,6 +204,7 @@ class Services:
     staff_totp: StaffTotp
     staff_tokens: StaffTokens
     statements: Statements
+    subscriptions: Subscriptions
     sweep: PaymentSweep
     tasks: StaffTasks
     timetable: Timetable
@@ -302,8 +305,11 @@ def build(
         notices=PaymentNotices(unit_of_work, world.pay_channels, inbox, settlement, refunds),
         one_offs=OneOffCharges(unit_of_work),
         outbox=Outbox(
-            unit_of_work, world.official_account, world.sms, world.mail, policy.delivery_width
+            unit_of_work,
+            Senders(world.official_account, world.subscribe, world.sms, world.mail),
+            policy.delivery_width,
         ),
+        subscriptions=Subscriptions(unit_of_work, world.subscribe),
         own_bills=OwnBills(unit_of_work),
         owner_passwords=OwnerPasswords(
             unit_of_work, passwords, codes, policy.code_key, policy.consent_versions

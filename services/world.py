@@ -18,6 +18,7 @@ from services.ports import (
     Probe,
     SecretBox,
     SmsSender,
+    SubscribeSender,
     TotpCodes,
     WorkbookReader,
 )
@@ -35,6 +36,11 @@ class World(Protocol):
     @property
     def official_account(self) -> OfficialAccount:
         """The official account."""
+        ...
+
+    @property
+    def subscribe(self) -> SubscribeSender:
+        """Subscribe messages of the mini-program."""
         ...
 
     @property

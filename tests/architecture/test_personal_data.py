@@ -52,6 +52,7 @@ NOT_PERSONAL = {
     "refund": "refused_because",
     "share_pool": "building_ids source_document",
     "staff_task": "kind subject",
+    "subscribe_quota": "template_id",
     "suspense": "reason",
     "wechat_identity": "appid",
 }
