@@ -42,6 +42,7 @@ from miniapp_api import (
     staff_sessions,
     staff_transfers,
     statements,
+    subscriptions,
 )
 from miniapp_api.documentation import describe_security, make_api
 from miniapp_api.fields import MAX_ID
@@ -127,6 +128,7 @@ def register(
         staff_people.bp,
         staff_transfers.bp,
         staff_privacy.bp,
+        subscriptions.bp,
     ):
         api.register_blueprint(blueprint)
     describe_security(app, api)

@@ -76,6 +76,8 @@ READING_HISTORY = Rate("reading_history", 60, _staff)
 """A file of 20,000 lines takes a second."""
 PRIVACY = Rate("privacy", 30, _account)
 """Consents, copies of one's data and closing one's account: a handful in a year."""
+SUBSCRIBING = Rate("subscribing", 60, _account)
+"""Asked after a payment or a report, not all the time."""
 KEEPING_ESTATE = Rate("keeping_estate", 240, _staff)
 """A clerk who types searches four times a second; a preview computes some dozens of bills."""
 RATES = (
@@ -94,6 +96,7 @@ RATES = (
     KEEPING_ESTATE,
     READING_HISTORY,
     PRIVACY,
+    SUBSCRIBING,
 )
 
 

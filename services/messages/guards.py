@@ -1,4 +1,4 @@
-"""What is looked at last, in the transaction that claims a message: may it still go, and now?"""
+"""What is looked at last, in the transaction that claims a message: may it still go, and now."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -74,10 +74,12 @@ class Subscriptions:
 
         self.unit_of_work.run(work)
 
-    def list_wanted(self, *, actor: Actor) -> list[WantedTemplate]:
+    def list_wanted(
+        self, *, actor: Actor, but: Collection[str] = frozenset()
+    ) -> list[WantedTemplate]:
         """List the templates to ask this owner for at their next tap, the scarcest first.
 
-        What the client says it was answered raises nothing: only the platform's event does.
+        ``but`` are those just refused. What the client says it was answered permits nothing.
         """
         actor.must(Permission.VIEW_OWN_BILLS)
         with self.unit_of_work.reading() as session:
@@ -91,5 +93,6 @@ class Subscriptions:
         wanted = [
             WantedTemplate(template_id, tuple(carried), left.get(template_id, 0))
             for template_id, carried in by_template.items()
+            if template_id not in but
         ]
         return sorted(wanted, key=lambda one: one.left)[:ASKED_AT_ONCE]

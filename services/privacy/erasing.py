@@ -32,7 +32,6 @@ _FATES: tuple[tuple[str, str], ...] = (
          WHERE recipient = :phone OR fallback_phone = :phone
             OR outbox_message.account_id = :account_id
             OR recipient IN (SELECT openid FROM wechat_identity WHERE account_id = :account_id)
-            OR outbox_message.account_id = :account_id
         """,
     ),
     ("wechat_identities", "DELETE FROM wechat_identity WHERE account_id = :account_id"),

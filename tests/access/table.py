@@ -132,6 +132,10 @@ OWNERS |= {
         204, of="self", body=_with(kind="marketing", version="2026-11-25")
     ),
     ("POST", "/api/v1/consents/<string:kind>/withdraw"): Line(204, of="self"),
+    ("GET", "/api/v1/subscriptions"): Line(200, of="self"),
+    ("POST", "/api/v1/subscriptions"): Line(
+        200, of="self", body=_with(answers=[{"template_id": "x", "said": "reject"}])
+    ),
     ("GET", "/api/v1/privacy/exports"): Line(200, of="list"),
     ("POST", "/api/v1/privacy/exports"): Line(202, of="self"),
     ("GET", "/api/v1/privacy/exports/<row_id:export_id>/file"): Line(200),

@@ -90,6 +90,8 @@ OWNER = {
     ("POST", "/api/v1/privacy/deletion"),
     ("DELETE", "/api/v1/privacy/deletion"),
     ("POST", "/api/v1/privacy/deletion/codes"),
+    ("GET", "/api/v1/subscriptions"),
+    ("POST", "/api/v1/subscriptions"),
 }
 STAFF = {
     ("GET", "/api/v1/staff/history"),

@@ -269,6 +269,7 @@ PEOPLE_BODIES = {
     ("POST", "/api/v1/phone-change/codes"): _NEW_PHONE,
     ("POST", "/api/v1/consents"): {"kind": "terms", "version": "x"},
     ("POST", "/api/v1/privacy/deletion"): {"code": "123456"},
+    ("POST", "/api/v1/subscriptions"): {"answers": [{"template_id": "x", "said": "reject"}]},
     ("POST", "/api/v1/phone-change"): _NEW_PHONE | {"old_code": "123456", "new_code": "123456"},
     ("POST", _STAFF): {"community": "CH1", "name": "x"},
     ("PATCH", _OWNER): _WHY,
