@@ -114,6 +114,11 @@ def erase_outdated() -> int:
     return _services().retention.erase_outdated(actor=_actor("个人信息到期删除"))
 
 
+def remind_of_bills() -> int:
+    """Remind people of bills that are due soon, today, or overdue."""
+    return _services().bill_reminders.remind_due(actor=_actor("缴费提醒"))
+
+
 def drop_old_slots() -> int:
     """Forget old slots of the timetable."""
     return _services().timetable.drop_old_slots()
@@ -161,6 +166,7 @@ JOBS: dict[str, Callable[..., Any]] = {
         make_privacy_exports,
         close_accounts,
         erase_outdated,
+        remind_of_bills,
         drop_old_slots,
         drop_old_doors,
     )

@@ -44,7 +44,13 @@ from models.fees import FeeItem, FeeStandard
 from models.imports import ImportBatch, ImportFile, ImportStep
 from models.late_fees import BillLateFee, LateFeePause, LateFeeRule
 from models.merchants import CommunityMerchant, PayCode
-from models.messages import ChannelPause, MessageSetting, OutboxMessage, SubscribeQuota
+from models.messages import (
+    BillReminder,
+    ChannelPause,
+    MessageSetting,
+    OutboxMessage,
+    SubscribeQuota,
+)
 from models.meters import Meter, MeterReading
 from models.parking import Car, ParkingSpace
 from models.payments import (
@@ -87,6 +93,7 @@ __all__ = [
     "BillLateFee",
     "BillLine",
     "BillLock",
+    "BillReminder",
     "BindingApplication",
     "Building",
     "BuildingUnit",

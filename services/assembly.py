@@ -53,6 +53,7 @@ from services.inbox import Inbox
 from services.late_fees import LateFees
 from services.ledger import Ledger
 from services.login import Login
+from services.messages.reminders import BillReminders
 from services.messages.senders import Senders
 from services.messages.subscriptions import Subscriptions
 from services.meters.keeping import MeterKeeping
@@ -131,6 +132,7 @@ class Services:
     audit_chain: AuditChain
     batches: BillBatches
     bill_findings: BillFindings
+    bill_reminders: BillReminders
     building_lists: BuildingLists
     building_register: BuildingRegister
     car_register: CarRegister
@@ -309,6 +311,7 @@ def build(
             Senders(world.official_account, world.subscribe, world.sms, world.mail),
             policy.delivery_width,
         ),
+        bill_reminders=BillReminders(unit_of_work),
         subscriptions=Subscriptions(unit_of_work, world.subscribe),
         own_bills=OwnBills(unit_of_work),
         owner_passwords=OwnerPasswords(

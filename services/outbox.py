@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, text, update
+from sqlalchemy import RowMapping, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.actors import Actor, Permission
@@ -21,6 +21,7 @@ from models import ChannelPause, OutboxMessage
 from services.accounts import note_identity
 from services.lanes import LANES, Lanes
 from services.messages.guards import hold_back
+from services.messages.owed import refresh_reminders
 from services.messages.quotas import end_permission, give_permission_back, use_permissions
 from services.messages.senders import Claimed, Outcome, Senders, Sent
 from services.messages.ways import go_on
@@ -155,12 +156,10 @@ class Outbox:
                 .mappings()
                 .all()
             )
-            held = hold_back(tx, [row["id"] for row in rows])
-            batch = [
-                Claimed(**{**row, "kind": MessageKind(row.kind), "channel": Channel(row.channel)})
-                for row in rows
-                if row["id"] not in held
-            ]
+            ids = [row["id"] for row in rows]
+            payloads, paid = refresh_reminders(tx, ids)
+            held = hold_back(tx, ids) | paid
+            batch = [_claimed(row, payloads) for row in rows if row["id"] not in held]
             return len(held), use_permissions(tx, self.senders.subscribe, batch)
 
         while True:
@@ -307,6 +306,17 @@ class Outbox:
             )
 
         self.unit_of_work.run(work)
+
+
+def _claimed(row: RowMapping, payloads: Mapping[int, dict[str, str]]) -> Claimed:
+    return Claimed(
+        **{
+            **row,
+            "kind": MessageKind(row["kind"]),
+            "channel": Channel(row["channel"]),
+            "payload": payloads.get(row["id"], row["payload"]),
+        }
+    )
 
 
 def _wiped(message: Claimed) -> dict[str, object]:

@@ -95,6 +95,19 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "bill_reminder",
+        sa.Column("house_id", sa.BigInteger(), nullable=False),
+        sa.Column("due_date", sa.Date(), nullable=False),
+        sa.Column("days_after", sa.Integer(), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "house_id", "due_date", "days_after", name=op.f("pk_bill_reminder")
+        ),
+        sa.ForeignKeyConstraint(
+            ["house_id"], ["house.id"], name=op.f("fk_bill_reminder_house_id_house")
+        ),
+    )
+    op.create_table(
         "message_setting",
         sa.Column("community_id", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -122,6 +135,7 @@ def _check(table: str, column: str, values: tuple[str, ...]) -> None:
 
 def downgrade() -> None:
     op.drop_table("message_setting")
+    op.drop_table("bill_reminder")
     op.drop_table("subscribe_quota")
     op.drop_index("ix_wechat_identity_staff_id", table_name="wechat_identity")
     op.drop_column("wechat_identity", "staff_id")
