@@ -179,6 +179,7 @@ def owner_actor(
             Permission.VERIFY_RECEIPT,
             Permission.MANAGE_OWN_BINDINGS,
             Permission.MANAGE_OWN_PRIVACY,
+            Permission.VIEW_NOTICES,
         }
     )
     return Actor(

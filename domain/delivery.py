@@ -85,7 +85,7 @@ def react(channel: Channel, vendor_code: str) -> Reaction:
     """
     if vendor_code in _ALARM_CODES:
         return Reaction.ALARM
-    return _REACTIONS[channel].get(vendor_code, Reaction.OTHER_CHANNEL)
+    return _REACTIONS.get(channel, {}).get(vendor_code, Reaction.OTHER_CHANNEL)
 
 
 def pause_before(attempt: int) -> timedelta:

@@ -50,6 +50,9 @@ class Permission(StrEnum):
     MANAGE_OWN_BINDINGS = "manage_own_bindings"
     MANAGE_OWN_PRIVACY = "manage_own_privacy"
     VIEW_PRIVACY_REQUESTS = "view_privacy_requests"
+    VIEW_NOTICES = "view_notices"
+    MANAGE_NOTICES = "manage_notices"
+    PUBLISH_NOTICES = "publish_notices"
 
 
 class Role(StrEnum):
@@ -116,6 +119,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.REVEAL_PHONES,
             _P.TRANSFER_HOUSES,
             _P.REVIEW_BINDINGS,
+            _P.MANAGE_NOTICES,
+            _P.PUBLISH_NOTICES,
             _P.VIEW_PRIVACY_REQUESTS,
         }
     ),
@@ -166,6 +171,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.MANAGE_OWNERS,
             _P.REVEAL_PHONES,
             _P.TRANSFER_HOUSES,
+            _P.MANAGE_NOTICES,
             _P.REVIEW_BINDINGS,
         }
     ),

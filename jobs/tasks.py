@@ -114,6 +114,11 @@ def erase_outdated() -> int:
     return _services().retention.erase_outdated(actor=_actor("个人信息到期删除"))
 
 
+def publish_notices() -> int:
+    """Publish the notices that are due."""
+    return _services().notice_board.publish_due(actor=_actor("公告发布"))
+
+
 def remind_of_bills() -> int:
     """Remind people of bills that are due soon, today, or overdue."""
     return _services().bill_reminders.remind_due(actor=_actor("缴费提醒"))
@@ -166,6 +171,7 @@ JOBS: dict[str, Callable[..., Any]] = {
         make_privacy_exports,
         close_accounts,
         erase_outdated,
+        publish_notices,
         remind_of_bills,
         drop_old_slots,
         drop_old_doors,

@@ -20,6 +20,7 @@ from miniapp_api import (
     errors,
     health,
     limits,
+    notices,
     owner_passwords,
     pages,
     payments,
@@ -33,6 +34,7 @@ from miniapp_api import (
     staff_estate_parking,
     staff_history,
     staff_imports,
+    staff_notices,
     staff_own,
     staff_owners,
     staff_payments,
@@ -129,6 +131,8 @@ def register(
         staff_transfers.bp,
         staff_privacy.bp,
         subscriptions.bp,
+        notices.bp,
+        staff_notices.bp,
     ):
         api.register_blueprint(blueprint)
     describe_security(app, api)

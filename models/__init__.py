@@ -52,6 +52,7 @@ from models.messages import (
     SubscribeQuota,
 )
 from models.meters import Meter, MeterReading
+from models.notices import Notice, NoticeBuilding, NoticeRead
 from models.parking import Car, ParkingSpace
 from models.payments import (
     Allocation,
@@ -131,6 +132,9 @@ __all__ = [
     "MessageSetting",
     "Meter",
     "MeterReading",
+    "Notice",
+    "NoticeBuilding",
+    "NoticeRead",
     "NumberSeries",
     "Occupancy",
     "OneOffCharge",

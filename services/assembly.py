@@ -60,6 +60,8 @@ from services.meters.keeping import MeterKeeping
 from services.meters.lists import MeterLists
 from services.meters.readings import MeterReadings
 from services.meters.register import MeterRegister
+from services.notices.board import NoticeBoard
+from services.notices.own import OwnNotices
 from services.outbox import Outbox
 from services.owner_passwords import OwnerPasswords
 from services.passwords import Passwords
@@ -172,6 +174,8 @@ class Services:
     notices: PaymentNotices
     one_offs: OneOffCharges
     outbox: Outbox
+    notice_board: NoticeBoard
+    own_notices: OwnNotices
     own_bills: OwnBills
     owner_passwords: OwnerPasswords
     parking_space_import: ParkingSpaceImport
@@ -313,6 +317,8 @@ def build(
         ),
         bill_reminders=BillReminders(unit_of_work),
         subscriptions=Subscriptions(unit_of_work, world.subscribe),
+        notice_board=NoticeBoard(unit_of_work),
+        own_notices=OwnNotices(unit_of_work),
         own_bills=OwnBills(unit_of_work),
         owner_passwords=OwnerPasswords(
             unit_of_work, passwords, codes, policy.code_key, policy.consent_versions

@@ -48,6 +48,7 @@ TIMETABLE = (
     Entry("verify_audit", timedelta(hours=24)),
     Entry("make_privacy_exports", timedelta(seconds=30)),
     Entry("close_accounts", timedelta(hours=1)),
+    Entry("publish_notices", timedelta(seconds=60)),
     Entry("remind_of_bills", timedelta(hours=1)),
     Entry("erase_outdated", timedelta(hours=24)),
     Entry("drop_old_slots", timedelta(hours=1)),

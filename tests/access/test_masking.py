@@ -44,6 +44,7 @@ QUERIES = {
     "/api/v1/staff/buildings": "community=CH1",
     "/api/v1/staff/cars": "community=CH1",
     "/api/v1/staff/meters": "community=CH1",
+    "/api/v1/staff/notices": "community=CH1",
     "/api/v1/staff/parking-spaces": "community=CH1",
     "/api/v1/staff/houses/<row_id:house_id>/transfer": "cut_on=2026-11-05",
     "/api/v1/staff/payments/<number:number>/life": "community=CH1",
@@ -161,6 +162,7 @@ def _ids(world):  # noqa: F811
         "batch_id": "import_batch",
         "owner_id": "owner",
         "export_id": "privacy_export",
+        "notice_id": "notice",
     }
     return {
         **{name: world.value(f"SELECT min(id) FROM {table}") for name, table in tables.items()},

@@ -305,6 +305,11 @@ OTHERS = (
         "INSERT INTO account_deletion (account_id, state, asked_at, due_at)"
         " SELECT id, 'cooling', now(), now() + interval '7 days' FROM account"
     ),
+    (
+        "INSERT INTO notice (community_id, title, body, is_pinned, state, written_by_staff_id,"
+        " written_at, published_at) SELECT (SELECT min(id) FROM community), '停水', '明天停水',"
+        " false, 'published', min(id), now(), now() FROM staff"
+    ),
     "INSERT INTO transfer_debt SELECT bill.id, house_transfer.id FROM bill, house_transfer",
 )
 
