@@ -10,6 +10,7 @@ _SECRET_MIN_LENGTH = 16
 _AES_KEY_LENGTH = 43
 _MAIL_SECURITIES = ("tls", "starttls", "none")
 _YES_OR_NO = ("yes", "no")
+_MINIAPP_STATES = ("formal", "trial", "developer")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _NEVER_INSIDE = ("change-me", "changeme")
 _PLACEHOLDERS = ("change-me", "changeme", "secret", "dev", "test", "password")
@@ -58,6 +59,9 @@ class Settings:
     wechat_official_aes_key: str = _secret()
     wechat_template_bill_published: str
     wechat_template_payment_received: str
+    wechat_templates: tuple[str, ...] = ()
+    wechat_subscribe_templates: tuple[str, ...] = ()
+    wechat_miniapp_state: str = "formal"
 
     wechatpay_api_base: str = "https://api.mch.weixin.qq.com"
     wechatpay_mchid: str
@@ -86,6 +90,7 @@ class Settings:
     sms_template_bill_published: str
     sms_template_payment_received: str
     sms_template_house_registered: str
+    sms_templates: tuple[str, ...] = ()
     sms_daily_cap: int = 5000
 
     mail_host: str = ""
@@ -158,6 +163,8 @@ def _unusable(found: Mapping[str, Any], *, production: bool) -> list[str]:
         wrong.append(f"MAIL_SECURITY ({', '.join(_MAIL_SECURITIES)})")
     if production and "mail_host" in found and found.get("mail_security") == "none":
         wrong.append("MAIL_SECURITY (tls, starttls)")
+    if found.get("wechat_miniapp_state", "formal") not in _MINIAPP_STATES:
+        wrong.append(f"WECHAT_MINIAPP_STATE ({', '.join(_MINIAPP_STATES)})")
     if found.get("require_totp", "no") not in _YES_OR_NO:
         wrong.append(f"REQUIRE_TOTP ({', '.join(_YES_OR_NO)})")
     if production:

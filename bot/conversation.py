@@ -7,10 +7,14 @@ from typing import Any
 
 from bot import replies
 from domain.actors import Actor, ActorKind, system_actor
+from domain.messages import Channel
 from services import assembly
 from services.bills.own_bills import BillFilter
 
 _SHOWN = 5
+_LISTED = ("SubscribeMsgPopupEvent", "SubscribeMsgChangeEvent", "SubscribeMsgSentEvent")
+_MOST_ENTRIES = 10
+"""A prompt has three templates at most; what is longer is not of the platform."""
 _EXPLAINED = 3
 """How many bills one answer explains."""
 
@@ -18,22 +22,68 @@ _EXPLAINED = 3
 def dedup_key(message: dict[str, Any]) -> str:
     """Tell two copies of a push from two pushes.
 
-    Source: platforms.md 4.1: messages by MsgId, events by sender, time and what they are.
+    Source: platforms.md 4.1: messages by MsgId, events by sender, time and what they are. Those of
+    subscribe messages say what they are in their list: two of one second are two.
     """
     names = (
         ("MsgId",)
         if message.get("MsgId")
         else ("FromUserName", "CreateTime", "Event", "EventKey", "MsgID")
     )
-    return "|".join(str(message.get(name) or "")[:200] for name in names)
+    listed = [
+        str(entry.get(name) or "")[:80]
+        for entry in read_list(message)
+        for name in ("TemplateId", "MsgID", "SubscribeStatusString")
+    ]
+    return "|".join([*(str(message.get(name) or "")[:200] for name in names), *listed])
 
 
-def answer_miniapp(_message: dict[str, Any]) -> str | None:
-    """Take a push of the mini-program; it is on record, and there is nothing to do or say yet.
+def read_list(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """Read the list of an event of subscribe messages: none, one object, or an array of them.
+
+    Source: platforms.md 1.5: JSON has it as ``List``, XML inside of an element named by the event.
+    """
+    found = message.get("List")
+    for name in _LISTED:
+        if isinstance(message.get(name), dict):
+            found = message[name].get("List")
+    entries = found if isinstance(found, list) else [found]
+    return [entry for entry in entries if isinstance(entry, dict)][:_MOST_ENTRIES]
+
+
+def answer_miniapp(
+    services_: assembly.Services, message: dict[str, Any], *, request_id: str
+) -> None:
+    """Take a push of the mini-program: what people permit, and what became of messages.
 
     Its openids are not the official account's: none of the turns below may see them.
     """
-    return None
+    if message.get("MsgType") != "event":
+        return
+    actor = system_actor("小程序事件", request_id)
+    openid, event = str(message.get("FromUserName") or ""), message.get("Event")
+    entries = read_list(message)
+    answers = [
+        (str(one.get("TemplateId") or ""), str(one.get("SubscribeStatusString") or ""))
+        for one in entries
+    ]
+    if event == "subscribe_msg_popup_event":
+        services_.subscriptions.note_prompt(actor=actor, openid=openid, answers=answers)
+    elif event == "subscribe_msg_change_event":
+        services_.subscriptions.note_change(actor=actor, openid=openid, answers=answers)
+    elif event == "subscribe_msg_sent_event":
+        _note_sent(services_, actor, entries)
+
+
+def _note_sent(services_: assembly.Services, actor: Actor, entries: list[dict[str, Any]]) -> None:
+    for one in entries:
+        code = str(one.get("ErrorCode", ""))
+        services_.outbox.note_result(
+            actor=actor,
+            provider_id=str(one.get("MsgID") or ""),
+            status="success" if code == "0" else f"failed:{code}"[:60],
+            channel=Channel.SUBSCRIBE,
+        )
 
 
 def answer(services_: assembly.Services, message: dict[str, Any], *, request_id: str) -> str | None:

@@ -85,10 +85,11 @@ def _reply(
 ) -> Response:
     now = found.clock.now()
     try:
+        content = None
         if account_name == "official":
             content = answer(found, message, request_id=request_id.get())
         else:
-            content = answer_miniapp(message)
+            answer_miniapp(found, message, request_id=request_id.get())
     except NotFound:
         # What the push is about is not committed yet: the platform's next try will find it.
         found.inbox.give_back(notice_id=notice_id, verdict="too_early")

@@ -190,6 +190,7 @@ def owner_actor(
             Permission.SCAN_EQUIPMENT,
             Permission.REPORT_REPAIRS,
             Permission.HAND_IN_FILES,
+            Permission.VIEW_NOTICES,
         }
     )
     return Actor(

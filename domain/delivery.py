@@ -19,6 +19,8 @@ class Reaction(StrEnum):
     """Our configuration is wrong: the channel rests, and a person is told."""
     NOT_FOLLOWING = "not_following"
     """This recipient cannot be reached here until they follow again: take the other channel."""
+    NOT_PERMITTED = "not_permitted"
+    """Refused, or no permission is left: the ledger goes to 0, take the other channel."""
     OTHER_CHANNEL = "other_channel"
     """This message will never be taken here: take the other channel."""
 
@@ -47,9 +49,16 @@ _ALARM_CODES = frozenset(
 _REACTIONS: dict[Channel, dict[str, Reaction]] = {
     Channel.OFFICIAL_TEMPLATE: {
         "45009": Reaction.REST_UNTIL_MIDNIGHT,
+        "45009_minute": Reaction.WAIT_A_MINUTE,
         "45011": Reaction.WAIT_A_MINUTE,
         "40003": Reaction.NOT_FOLLOWING,
         "43004": Reaction.NOT_FOLLOWING,
+    },
+    Channel.SUBSCRIBE: {
+        "45009": Reaction.REST_UNTIL_MIDNIGHT,
+        "45009_minute": Reaction.WAIT_A_MINUTE,
+        "45011": Reaction.WAIT_A_MINUTE,
+        "43101": Reaction.NOT_PERMITTED,
     },
     Channel.SMS: {
         "LimitExceeded.AppDailyLimit": Reaction.REST_UNTIL_MIDNIGHT,
@@ -76,7 +85,7 @@ def react(channel: Channel, vendor_code: str) -> Reaction:
     """
     if vendor_code in _ALARM_CODES:
         return Reaction.ALARM
-    return _REACTIONS[channel].get(vendor_code, Reaction.OTHER_CHANNEL)
+    return _REACTIONS.get(channel, {}).get(vendor_code, Reaction.OTHER_CHANNEL)
 
 
 def pause_before(attempt: int) -> timedelta:

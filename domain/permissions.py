@@ -65,6 +65,9 @@ class Permission(StrEnum):
     HAND_IN_FILES = "hand_in_files"
     HAND_IN_DOCUMENTS = "hand_in_documents"
     FOLLOW_FILE_LINKS = "follow_file_links"
+    VIEW_NOTICES = "view_notices"
+    MANAGE_NOTICES = "manage_notices"
+    PUBLISH_NOTICES = "publish_notices"
 
 
 class Role(StrEnum):
@@ -131,6 +134,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.REVEAL_PHONES,
             _P.TRANSFER_HOUSES,
             _P.REVIEW_BINDINGS,
+            _P.MANAGE_NOTICES,
+            _P.PUBLISH_NOTICES,
             _P.VIEW_PRIVACY_REQUESTS,
             _P.VIEW_EQUIPMENT,
             _P.MANAGE_EQUIPMENT,
@@ -191,6 +196,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.MANAGE_OWNERS,
             _P.REVEAL_PHONES,
             _P.TRANSFER_HOUSES,
+            _P.MANAGE_NOTICES,
             _P.REVIEW_BINDINGS,
             _P.VIEW_EQUIPMENT,
             _P.OPEN_REPAIRS,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from redis import Redis
 
-from domain.messages import MessageKind
+from domain.messages import MESSAGES, MessageKind
 from domain.payment_states import CHANNEL_SHOWN
 from gateways.child_reader import ChildReader
 from gateways.documents import OfficeDocuments
@@ -15,6 +15,7 @@ from gateways.file_stores import FileStoreProbe, open_store
 from gateways.import_sheets import ImportWorkbooks
 from gateways.mail import MailAccount, MailProbe, SmtpMail
 from gateways.merchant_accounts import read_accounts
+from gateways.message_templates import ChosenTemplate, read_templates
 from gateways.mini_program import TokenProbe, WechatMiniProgram
 from gateways.official_account import WechatOfficialAccount
 from gateways.passwords import (
@@ -28,6 +29,7 @@ from gateways.pay_probes import PayProbe
 from gateways.photos import PillowPhotos
 from gateways.slips import PrintedSlips
 from gateways.sms import SmsAccount, SmsProbe, TencentSms
+from gateways.subscribe_messages import WechatSubscribeMessages
 from gateways.wechat_client import AppClient
 from services.file_ports import FileStore, PhotoMaker
 from services.pay_ports import PayChannels
@@ -42,6 +44,7 @@ from services.ports import (
     Probe,
     SecretBox,
     SmsSender,
+    SubscribeSender,
     TotpCodes,
     WorkbookReader,
 )
@@ -57,6 +60,7 @@ class Gateways:
 
     mini_program: MiniProgram
     official_account: OfficialAccount
+    subscribe: SubscribeSender
     sms: SmsSender
     mail: MailSender
     password_hasher: PasswordHasher
@@ -106,10 +110,16 @@ def build(settings: Settings, redis: Redis, clock: Clock) -> Gateways:
         official_account=WechatOfficialAccount(
             client=official_client,
             open_base=settings.wechat_open_base,
-            template_ids={
-                MessageKind.BILL_PUBLISHED: settings.wechat_template_bill_published,
-                MessageKind.PAYMENT_RECEIVED: settings.wechat_template_payment_received,
-            },
+            templates=_official_templates(settings),
+        ),
+        subscribe=WechatSubscribeMessages(
+            client=mini_client,
+            templates=read_templates(
+                "WECHAT_SUBSCRIBE_TEMPLATES",
+                settings.wechat_subscribe_templates,
+                {kind: shape.subscribe_fields for kind, shape in MESSAGES.items()},
+            ),
+            state=settings.wechat_miniapp_state,
         ),
         sms=TencentSms(account=sms_account, base_url=settings.sms_api_base),
         mail=mail,
@@ -149,7 +159,20 @@ def _pay_probes(channels: PayChannels, clock: Clock) -> list[PayProbe]:
     ]
 
 
+def _official_templates(settings: Settings) -> dict[MessageKind, ChosenTemplate]:
+    fields = {kind: shape.template_fields for kind, shape in MESSAGES.items()}
+    always = {
+        MessageKind.BILL_PUBLISHED: settings.wechat_template_bill_published,
+        MessageKind.PAYMENT_RECEIVED: settings.wechat_template_payment_received,
+    }
+    return {
+        kind: ChosenTemplate(template_id, fields[kind]) for kind, template_id in always.items()
+    } | read_templates("WECHAT_TEMPLATES", settings.wechat_templates, fields)
+
+
 def _sms_account(settings: Settings) -> SmsAccount:
+    params = {kind: {key: key for key in shape.sms_params} for kind, shape in MESSAGES.items()}
+    more = read_templates("SMS_TEMPLATES", settings.sms_templates, params)
     return SmsAccount(
         secret_id=settings.sms_secret_id,
         secret_key=settings.sms_secret_key,
@@ -160,6 +183,7 @@ def _sms_account(settings: Settings) -> SmsAccount:
             MessageKind.BILL_PUBLISHED: settings.sms_template_bill_published,
             MessageKind.PAYMENT_RECEIVED: settings.sms_template_payment_received,
             MessageKind.HOUSE_REGISTERED: settings.sms_template_house_registered,
+            **{kind: chosen.id for kind, chosen in more.items()},
         },
     )
 

@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 
 from domain.errors import PlatformRefused, PlatformUnavailable
 from domain.message_fields import fit_field
-from domain.messages import MESSAGES, MessageKind
+from domain.messages import MessageKind
+from gateways.message_templates import ChosenTemplate, template_of
 from gateways.wechat_client import AppClient
 from services.ports import Follower
 
@@ -16,11 +17,15 @@ class WechatOfficialAccount:
     """Sends template messages and looks followers up."""
 
     def __init__(
-        self, *, client: AppClient, template_ids: Mapping[MessageKind, str], open_base: str
+        self,
+        *,
+        client: AppClient,
+        templates: Mapping[MessageKind, ChosenTemplate],
+        open_base: str,
     ) -> None:
         self._client = client
         self._open_base = open_base.rstrip("/")
-        self._template_ids = dict(template_ids)
+        self._templates = dict(templates)
 
     @property
     def appid(self) -> str:
@@ -42,19 +47,20 @@ class WechatOfficialAccount:
 
         Raises:
             PlatformRefused: 43004 not following, 40003 not our openid, 40037 and 47003 the
-                template or a field, 45009 the quota is used up.
+                template or a field, 45009 the quota is used up; ``no_template`` if none is chosen.
             PlatformUnavailable: no usable answer; the message may have gone out.
-            KeyError: this kind has no template, or the payload lacks a key: our mistake.
+            KeyError: the payload lacks a key: our mistake.
 
         Source: platforms.md 4.2.
         """
+        chosen = template_of(self._templates, kind)
         body = {
             "touser": openid,
-            "template_id": self._template_ids[kind],
+            "template_id": chosen.id,
             "client_msg_id": client_msg_id,
             "data": {
                 field: {"value": fit_field(field, payload[key])}
-                for key, field in MESSAGES[kind].template_fields.items()
+                for key, field in chosen.fields.items()
             },
         }
         msgid = self._client.templates.send(body=body).get("msgid")

@@ -19,6 +19,7 @@ from tencentcloud.sms.v20210111.sms_client import SmsClient
 from domain.errors import PlatformRefused, PlatformUnavailable
 from domain.message_fields import fit_field
 from domain.messages import MESSAGES, MessageKind
+from gateways.message_templates import no_template
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +29,13 @@ _OK = "Ok"
 _UNAVAILABLE = ("ClientNetworkError", "ServerNetworkError", "InternalError", "ServiceUnavailable")
 _TOO_FREQUENT = "RequestLimitExceeded"
 _TOO_FREQUENT_S = 5
+_NEEDED = (
+    MessageKind.LOGIN_CODE,
+    MessageKind.BILL_PUBLISHED,
+    MessageKind.PAYMENT_RECEIVED,
+    MessageKind.HOUSE_REGISTERED,
+)
+"""What nobody works without; the others may be sent by WeChat alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +72,19 @@ class TencentSms:
         """Send to 11 digits and return the provider's serial number.
 
         Raises:
-            PlatformRefused: ``vendor_code`` such as ``LimitExceeded.PhoneNumberDailyLimit``.
+            PlatformRefused: ``vendor_code`` such as ``LimitExceeded.PhoneNumberDailyLimit``, or
+                ``no_template`` if none is chosen for the kind.
             PlatformUnavailable: no usable answer; the message may have gone out.
-            KeyError: this kind has no template, or the payload lacks a key: our mistake.
+            KeyError: the payload lacks a key: our mistake.
         """
+        template_id = self._account.template_ids.get(kind)
+        if not template_id:
+            raise no_template(kind)
         body = {
             "PhoneNumberSet": [f"+86{phone}"],
             "SmsSdkAppId": self._account.app_id,
             "SignName": self._account.sign_name,
-            "TemplateId": self._account.template_ids[kind],
+            "TemplateId": template_id,
             "TemplateParamSet": [fit_field(key, payload[key]) for key in MESSAGES[kind].sms_params],
         }
         try:
@@ -134,11 +146,7 @@ class SmsProbe:
         Raises:
             PlatformRefused: something is missing.
         """
-        missing = [
-            kind.value
-            for kind, shape in MESSAGES.items()
-            if shape.sms_params and not self.account.template_ids.get(kind)
-        ]
+        missing = [kind.value for kind in _NEEDED if not self.account.template_ids.get(kind)]
         if missing:
             raise PlatformRefused("短信缺少模板：" + "、".join(missing))
         return f"腾讯云短信已配置，签名「{self.account.sign_name}」；没有试发"

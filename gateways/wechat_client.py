@@ -28,6 +28,8 @@ TIMEOUT_S = (3, 5)
 _BAD_TOKEN = frozenset({40001, 40014, 42001})
 _BUSY = -1
 _TOO_FREQUENT = 45011
+_QUOTA_USED_UP = 45009
+"""Of the day, or of the minute if the words say so. Source: platforms.md 4.4."""
 _NEXT_MINUTE_S = 60
 """Source: platforms.md 4.4; 45011 asks to come back in the next minute."""
 
@@ -101,6 +103,17 @@ class _Template(BaseWeChatAPI):  # type: ignore[misc]  # wechatpy has no types
         return answer
 
 
+class _Subscribe(BaseWeChatAPI):  # type: ignore[misc]  # wechatpy has no types
+    """Subscribe messages with ``miniprogram_state`` and ``lang``."""
+
+    API_BASE_URL = PUBLIC_BASE
+
+    def send(self, *, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Post a message."""
+        answer: dict[str, Any] = self._post("cgi-bin/message/subscribe/send", data=dict(body))
+        return answer
+
+
 class AppClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
     """Talks to WeChat in the name of one app; shared by threads.
 
@@ -113,6 +126,7 @@ class AppClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
 
     sign_in = _SignIn()
     templates = _Template()
+    subscribe = _Subscribe()
 
     def __init__(
         self,
@@ -223,7 +237,11 @@ def _translated(error: WeChatClientException, url: str) -> PlatformRefused | Pla
     if errcode == _TOO_FREQUENT:
         return PlatformUnavailable("微信要求放慢，请一分钟后再试", retry_after_s=_NEXT_MINUTE_S)
     kind = _TokenRefused if errcode in _BAD_TOKEN else PlatformRefused
-    return kind(f"微信拒绝了这次请求（错误码 {errcode}）", vendor_code=str(errcode))
+    is_of_minute = errcode == _QUOTA_USED_UP and "minute" in str(error.errmsg)
+    return kind(
+        f"微信拒绝了这次请求（错误码 {errcode}）",
+        vendor_code=f"{errcode}_minute" if is_of_minute else str(errcode),
+    )
 
 
 def _http_refusal(status: int) -> PlatformRefused | PlatformUnavailable:

@@ -140,6 +140,16 @@ def watch_repairs() -> int:
     return _services().repair_watch.look(actor=_actor("报修监测"))
 
 
+def publish_notices() -> int:
+    """Publish the notices that are due."""
+    return _services().notice_board.publish_due(actor=_actor("公告发布"))
+
+
+def remind_of_bills() -> int:
+    """Remind people of bills that are due soon, today, or overdue."""
+    return _services().bill_reminders.remind_due(actor=_actor("缴费提醒"))
+
+
 def drop_old_slots() -> int:
     """Forget old slots of the timetable."""
     return _services().timetable.drop_old_slots()
@@ -191,6 +201,8 @@ JOBS: dict[str, Callable[..., Any]] = {
         generate_maintenance,
         watch_equipment,
         watch_repairs,
+        publish_notices,
+        remind_of_bills,
         drop_old_slots,
         drop_old_doors,
     )

@@ -20,6 +20,7 @@ from miniapp_api import (
     errors,
     health,
     limits,
+    notices,
     owner_passwords,
     pages,
     payments,
@@ -37,6 +38,7 @@ from miniapp_api import (
     staff_imports,
     staff_maintenance,
     staff_maintenance_tasks,
+    staff_notices,
     staff_own,
     staff_owners,
     staff_payments,
@@ -49,6 +51,7 @@ from miniapp_api import (
     staff_transfers,
     statements,
     stored_files,
+    subscriptions,
 )
 from miniapp_api.documentation import describe_security, make_api
 from miniapp_api.fields import MAX_ID
@@ -141,6 +144,9 @@ def register(
         repairs.bp,
         staff_repairs.bp,
         staff_repair_desk.bp,
+        subscriptions.bp,
+        notices.bp,
+        staff_notices.bp,
     ):
         api.register_blueprint(blueprint)
     describe_security(app, api)

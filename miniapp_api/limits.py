@@ -76,6 +76,12 @@ READING_HISTORY = Rate("reading_history", 60, _staff)
 """A file of 20,000 lines takes a second."""
 PRIVACY = Rate("privacy", 30, _account)
 """Consents, copies of one's data and closing one's account: a handful in a year."""
+SUBSCRIBING = Rate("subscribing", 60, _account)
+"""Asked after a payment or a report, not all the time."""
+READING_NOTICES = Rate("reading_notices", 120, _account)
+"""Each notice that is opened is one."""
+KEEPING_NOTICES = Rate("keeping_notices", 60, _staff)
+"""A preview counts all people of a community."""
 KEEPING_ESTATE = Rate("keeping_estate", 240, _staff)
 """A clerk who types searches four times a second; a preview computes some dozens of bills."""
 MAINTAINING = Rate("maintaining", 240, _staff)
@@ -118,6 +124,9 @@ RATES = (
     REPORTING,
     FOLLOWING,
     WORKING,
+    SUBSCRIBING,
+    READING_NOTICES,
+    KEEPING_NOTICES,
 )
 
 

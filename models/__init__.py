@@ -54,8 +54,15 @@ from models.maintenance import (
     PlanEquipment,
 )
 from models.merchants import CommunityMerchant, PayCode
-from models.messages import ChannelPause, MessageSetting, OutboxMessage, SubscribeQuota
+from models.messages import (
+    BillReminder,
+    ChannelPause,
+    MessageSetting,
+    OutboxMessage,
+    SubscribeQuota,
+)
 from models.meters import Meter, MeterReading
+from models.notices import Notice, NoticeBuilding, NoticeRead
 from models.parking import Car, ParkingSpace
 from models.payments import (
     Allocation,
@@ -111,6 +118,7 @@ __all__ = [
     "BillLateFee",
     "BillLine",
     "BillLock",
+    "BillReminder",
     "BindingApplication",
     "Building",
     "BuildingUnit",
@@ -156,6 +164,9 @@ __all__ = [
     "MessageSetting",
     "Meter",
     "MeterReading",
+    "Notice",
+    "NoticeBuilding",
+    "NoticeRead",
     "NumberSeries",
     "Occupancy",
     "OneOffCharge",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -93,6 +95,17 @@ class SubscribeQuota(Model):
     template_id: Mapped[Words] = mapped_column(primary_key=True)
     quota: Mapped[int] = mapped_column(server_default="0")
     changed_at: Mapped[Instant]
+
+
+class BillReminder(Model):
+    """A house was reminded of what is due on a day; ``days_after`` is below 0 before that day."""
+
+    __tablename__ = "bill_reminder"
+
+    house_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("house.id"), primary_key=True)
+    due_date: Mapped[date] = mapped_column(primary_key=True)
+    days_after: Mapped[int] = mapped_column(primary_key=True)
+    told_at: Mapped[Instant]
 
 
 class MessageSetting(Model):

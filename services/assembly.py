@@ -54,6 +54,7 @@ from services.inbox import Inbox
 from services.late_fees import LateFees
 from services.ledger import Ledger
 from services.login import Login
+from services.messages.senders import Senders
 from services.meters.keeping import MeterKeeping
 from services.meters.lists import MeterLists
 from services.meters.readings import MeterReadings
@@ -103,14 +104,6 @@ from services.privacy.retention import Retention
 from services.reconciliation.cases import ReconciliationCases
 from services.reconciliation.cash import CashReconciliation
 from services.reconciliation.runs import Reconciliation
-from services.repairs.dispatching import RepairDispatch
-from services.repairs.incidents import RepairIncidents
-from services.repairs.opening import RepairDesk
-from services.repairs.owner_acts import OwnerRepairActs
-from services.repairs.rules import RepairRules
-from services.repairs.views import RepairLists
-from services.repairs.watch import RepairWatch
-from services.repairs.working import RepairWork
 from services.reports.reporting import Reports
 from services.staff.accounts import StaffAccounts
 from services.staff.grants import RoleGrants
@@ -227,14 +220,6 @@ class Services(DeskServices):
     privacy_exports: PrivacyExports
     privacy_requests: PrivacyRequests
     retention: Retention
-    repair_dispatch: RepairDispatch
-    repair_incidents: RepairIncidents
-    repair_desk: RepairDesk
-    owner_repair_acts: OwnerRepairActs
-    repair_rules: RepairRules
-    repair_lists: RepairLists
-    repair_watch: RepairWatch
-    repair_work: RepairWork
 
 
 def build(
@@ -316,7 +301,9 @@ def build(
         notices=PaymentNotices(unit_of_work, world.pay_channels, inbox, settlement, refunds),
         one_offs=OneOffCharges(unit_of_work),
         outbox=Outbox(
-            unit_of_work, world.official_account, world.sms, world.mail, policy.delivery_width
+            unit_of_work,
+            Senders(world.official_account, world.subscribe, world.sms, world.mail),
+            policy.delivery_width,
         ),
         own_bills=OwnBills(unit_of_work),
         owner_passwords=OwnerPasswords(
@@ -375,14 +362,6 @@ def build(
         privacy_exports=PrivacyExports(unit_of_work, world.documents),
         privacy_requests=PrivacyRequests(unit_of_work),
         retention=Retention(unit_of_work),
-        repair_dispatch=RepairDispatch(unit_of_work),
-        repair_incidents=RepairIncidents(unit_of_work),
-        repair_desk=RepairDesk(unit_of_work),
-        owner_repair_acts=OwnerRepairActs(unit_of_work),
-        repair_rules=RepairRules(unit_of_work),
-        repair_lists=RepairLists(unit_of_work),
-        repair_watch=RepairWatch(unit_of_work),
-        repair_work=RepairWork(unit_of_work),
     )
 
 

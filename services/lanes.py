@@ -13,6 +13,7 @@ LANES: dict[str, Channel] = {
     Channel.SMS: Channel.SMS,
     Channel.MAIL: Channel.MAIL,
     Channel.OFFICIAL_TEMPLATE: Channel.OFFICIAL_TEMPLATE,
+    Channel.SUBSCRIBE: Channel.SUBSCRIBE,
 }
 """Lanes and their channels. Somebody waits for a login code: it queues behind nothing but codes."""
 _LOOK_AGAIN_S = 0.5

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, text, update
+from sqlalchemy import RowMapping, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.actors import Actor, Permission
@@ -20,7 +20,11 @@ from domain.periods import local_date, start_of_local_day
 from models import ChannelPause, OutboxMessage
 from services.accounts import note_identity
 from services.lanes import LANES, Lanes
-from services.ports import MailSender, OfficialAccount, SmsSender
+from services.messages.guards import hold_back
+from services.messages.owed import refresh_reminders
+from services.messages.quotas import end_permission, give_permission_back, use_permissions
+from services.messages.senders import Claimed, Outcome, Senders, Sent
+from services.messages.ways import go_on
 from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -29,6 +33,8 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=60)
 """Much longer than one batch takes, and well inside the ten minutes of ``client_msg_id``."""
 _REST = timedelta(minutes=10)
+_FINAL = (Reaction.NOT_FOLLOWING, Reaction.NOT_PERMITTED, Reaction.OTHER_CHANNEL)
+"""After these the message will never be taken on this way."""
 _DROP_STALE = text(
     """
     UPDATE outbox_message SET state = 'cancelled', payload = '{}', last_error = 'stale'
@@ -49,7 +55,7 @@ _CLAIM = text(
          LIMIT :width
            FOR UPDATE SKIP LOCKED)
     RETURNING id, community_id, kind, channel, recipient, fallback_phone, payload, dedup_key,
-              attempts
+              attempts, account_id, owner_id, staff_id
     """
 )
 
@@ -90,35 +96,12 @@ def queue_message(
     tx.wake("deliver_messages")
 
 
-@dataclass(frozen=True, slots=True)
-class _Claimed:
-    id: int
-    community_id: int | None
-    kind: MessageKind
-    channel: Channel
-    recipient: str
-    fallback_phone: str | None
-    payload: dict[str, str]
-    dedup_key: str
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    provider_id: str
-
-
-_Outcome = _Sent | PlatformRefused | PlatformUnavailable
-
-
 @dataclass(frozen=True)
 class Outbox:
     """Delivers what is due. In each lane ``width`` messages are on the wire at once."""
 
     unit_of_work: UnitOfWork
-    official_account: OfficialAccount
-    sms: SmsSender
-    mail: MailSender
+    senders: Senders
     width: int
 
     def deliver_due(self, *, actor: Actor) -> int:
@@ -148,60 +131,46 @@ class Outbox:
                         return taken
                     continue
                 lanes.begin(lane)
-                outcomes = list(pool.map(self._send, batch))
+                outcomes = list(pool.map(self.senders.send, batch))
                 self._mark(lease, batch, outcomes)
                 lanes.end()
-                taken += sum(isinstance(outcome, _Sent) for outcome in outcomes)
+                taken += sum(isinstance(outcome, Sent) for outcome in outcomes)
 
-    def _claim(self, lease: str, lane: str) -> list[_Claimed]:
-        def work(tx: Transaction) -> list[_Claimed]:
+    def _claim(self, lease: str, lane: str) -> list[Claimed]:
+        """Lease what may go now; empty only when nothing at all is due."""
+
+        def work(tx: Transaction) -> tuple[int, list[Claimed]]:
             tx.session.execute(_DROP_STALE, {"now": tx.now})
-            rows = tx.session.execute(
-                _CLAIM,
-                {
-                    "lease": lease,
-                    "lane": lane,
-                    "channel": LANES[lane],
-                    "now": tx.now,
-                    "lease_until": tx.now + LEASE,
-                    "width": self.width,
-                },
+            rows = (
+                tx.session.execute(
+                    _CLAIM,
+                    {
+                        "lease": lease,
+                        "lane": lane,
+                        "channel": LANES[lane],
+                        "now": tx.now,
+                        "lease_until": tx.now + LEASE,
+                        "width": self.width,
+                    },
+                )
+                .mappings()
+                .all()
             )
-            return [
-                _Claimed(**{**row, "kind": MessageKind(row.kind), "channel": Channel(row.channel)})
-                for row in rows.mappings()
-            ]
+            ids = [row["id"] for row in rows]
+            payloads, paid = refresh_reminders(tx, ids)
+            held = hold_back(tx, ids) | paid
+            batch = [_claimed(row, payloads) for row in rows if row["id"] not in held]
+            return len(held), use_permissions(tx, self.senders.subscribe, batch)
 
-        return self.unit_of_work.run(work)
+        while True:
+            held_count, batch = self.unit_of_work.run(work)
+            if batch or not held_count:
+                return batch
 
-    def _send(self, message: _Claimed) -> _Outcome:
-        try:
-            if message.channel is Channel.SMS:
-                provider_id = self.sms.send(
-                    phone=message.recipient, kind=message.kind, payload=message.payload
-                )
-            elif message.channel is Channel.MAIL:
-                provider_id = self.mail.send(
-                    address=message.recipient,
-                    kind=message.kind,
-                    payload=message.payload,
-                    message_id=f"anju{message.id}",
-                )
-            else:
-                provider_id = self.official_account.send_template(
-                    openid=message.recipient,
-                    kind=message.kind,
-                    payload=message.payload,
-                    client_msg_id=f"anju{message.id}",
-                )
-        except (PlatformRefused, PlatformUnavailable) as failure:
-            return failure
-        return _Sent(provider_id)
-
-    def _mark(self, lease: str, batch: list[_Claimed], outcomes: list[_Outcome]) -> None:
+    def _mark(self, lease: str, batch: list[Claimed], outcomes: list[Outcome]) -> None:
         def work(tx: Transaction) -> None:
             for message, outcome in zip(batch, outcomes, strict=True):
-                if isinstance(outcome, _Sent):
+                if isinstance(outcome, Sent):
                     self._mark_sent(tx, lease, message, outcome)
                 elif isinstance(outcome, PlatformRefused):
                     self._mark_refused(tx, lease, message, outcome)
@@ -210,7 +179,7 @@ class Outbox:
 
         self.unit_of_work.run(work)
 
-    def _mark_sent(self, tx: Transaction, lease: str, message: _Claimed, sent: _Sent) -> None:
+    def _mark_sent(self, tx: Transaction, lease: str, message: Claimed, sent: Sent) -> None:
         _update(
             tx,
             lease,
@@ -223,13 +192,14 @@ class Outbox:
         )
 
     def _mark_unanswered(
-        self, tx: Transaction, lease: str, message: _Claimed, failure: PlatformUnavailable
+        self, tx: Transaction, lease: str, message: Claimed, failure: PlatformUnavailable
     ) -> None:
+        give_permission_back(tx, self.senders.subscribe, message)
         if message.attempts >= ATTEMPTS_CAP:
             if _update(
                 tx, lease, message, state="failed", last_error="no answer", **_wiped(message)
             ):
-                _tell_staff(tx, message)
+                _give_up(tx, message)
             return
         wait = pause_before(message.attempts)
         if failure.retry_after_s:
@@ -244,7 +214,7 @@ class Outbox:
         )
 
     def _mark_refused(
-        self, tx: Transaction, lease: str, message: _Claimed, refusal: PlatformRefused
+        self, tx: Transaction, lease: str, message: Claimed, refusal: PlatformRefused
     ) -> None:
         code = refusal.vendor_code
         reaction = react(message.channel, code)
@@ -252,11 +222,15 @@ class Outbox:
             "message refused",
             extra={"message_id": message.id, "vendor_code": code, "reaction": reaction},
         )
-        if reaction in (Reaction.NOT_FOLLOWING, Reaction.OTHER_CHANNEL):
+        if reaction is Reaction.NOT_PERMITTED:
+            end_permission(tx, self.senders.subscribe, message)
+        else:
+            give_permission_back(tx, self.senders.subscribe, message)
+        if reaction in _FINAL:
             if reaction is Reaction.NOT_FOLLOWING:
                 note_identity(
                     tx,
-                    appid=self.official_account.appid,
+                    appid=self.senders.official_account.appid,
                     openid=message.recipient,
                     is_following=False,
                 )
@@ -282,10 +256,17 @@ class Outbox:
                 title=f"消息通道 {message.channel} 被平台拒绝（{code}），请检查配置",
             )
 
-    def note_result(self, *, actor: Actor, provider_id: str, status: str) -> None:
-        """Take the official account's later word on a template message.
+    def note_result(
+        self,
+        *,
+        actor: Actor,
+        provider_id: str,
+        status: str,
+        channel: Channel = Channel.OFFICIAL_TEMPLATE,
+    ) -> None:
+        """Take WeChat's later word on a message: ``success``, or why it did not arrive.
 
-        A message that did not arrive goes by the other channel. Repeats change nothing.
+        That one goes by the next way. Repeats change nothing.
 
         Raises:
             NotFound: no such message is marked sent yet; the platform will tell again.
@@ -296,7 +277,7 @@ class Outbox:
             row = tx.session.execute(
                 select(OutboxMessage)
                 .where(
-                    OutboxMessage.channel == Channel.OFFICIAL_TEMPLATE,
+                    OutboxMessage.channel == channel,
                     OutboxMessage.provider_id == provider_id,
                 )
                 .with_for_update()
@@ -308,28 +289,42 @@ class Outbox:
             row.state, row.last_error = "failed", status
             _take_other_channel(
                 tx,
-                _Claimed(
+                Claimed(
                     id=row.id,
                     community_id=row.community_id,
                     kind=MessageKind(row.kind),
-                    channel=Channel.OFFICIAL_TEMPLATE,
+                    channel=channel,
                     recipient=row.recipient,
                     fallback_phone=row.fallback_phone,
                     payload=row.payload,
                     dedup_key=row.dedup_key,
                     attempts=row.attempts,
+                    account_id=row.account_id,
+                    owner_id=row.owner_id,
+                    staff_id=row.staff_id,
                 ),
             )
 
         self.unit_of_work.run(work)
 
 
-def _wiped(message: _Claimed) -> dict[str, object]:
+def _claimed(row: RowMapping, payloads: Mapping[int, dict[str, str]]) -> Claimed:
+    return Claimed(
+        **{
+            **row,
+            "kind": MessageKind(row["kind"]),
+            "channel": Channel(row["channel"]),
+            "payload": payloads.get(row["id"], row["payload"]),
+        }
+    )
+
+
+def _wiped(message: Claimed) -> dict[str, object]:
     """Tell what becomes of the payload once a message is over: a secret is kept nowhere."""
     return {"payload": {}} if MESSAGES[message.kind].is_secret else {}
 
 
-def _update(tx: Transaction, lease: str, message: _Claimed, **values: object) -> bool:
+def _update(tx: Transaction, lease: str, message: Claimed, **values: object) -> bool:
     """Change the row if the lease is still ours; tell whether it was."""
     changed = tx.session.execute(
         update(OutboxMessage)
@@ -340,7 +335,18 @@ def _update(tx: Transaction, lease: str, message: _Claimed, **values: object) ->
     return changed is not None
 
 
-def _take_other_channel(tx: Transaction, message: _Claimed) -> None:
+def _give_up(tx: Transaction, message: Claimed) -> None:
+    """End with a way that gives no answer: the next one, or a person."""
+    if message.goes_on:
+        go_on(tx, message_id=message.id, kind=message.kind, channel=message.channel)
+    else:
+        _tell_staff(tx, message)
+
+
+def _take_other_channel(tx: Transaction, message: Claimed) -> None:
+    if message.goes_on:
+        go_on(tx, message_id=message.id, kind=message.kind, channel=message.channel)
+        return
     if message.channel is Channel.SMS or not message.fallback_phone:
         _tell_staff(tx, message)
         return
@@ -356,7 +362,7 @@ def _take_other_channel(tx: Transaction, message: _Claimed) -> None:
         )
 
 
-def _tell_staff(tx: Transaction, message: _Claimed) -> None:
+def _tell_staff(tx: Transaction, message: Claimed) -> None:
     if not MESSAGES[message.kind].is_secret:
         open_task(
             tx,

@@ -127,6 +127,24 @@ class OfficialAccount(Protocol):
         ...
 
 
+class SubscribeSender(Protocol):
+    """Sends subscribe messages of the mini-program."""
+
+    @property
+    def appid(self) -> str:
+        """Whose openids these are."""
+        ...
+
+    @property
+    def templates(self) -> Mapping[MessageKind, str]:
+        """The ids of the templates that were chosen; a kind that is absent cannot be sent."""
+        ...
+
+    def send_subscribe(self, *, openid: str, kind: MessageKind, payload: Mapping[str, str]) -> str:
+        """Send one message and return the platform's msgid as text; nothing drops a repeat."""
+        ...
+
+
 class SmsSender(Protocol):
     """Sends one short message."""
 

@@ -19,6 +19,7 @@ from services.ports import (
     Probe,
     SecretBox,
     SmsSender,
+    SubscribeSender,
     TotpCodes,
     WorkbookReader,
 )
@@ -36,6 +37,11 @@ class World(Protocol):
     @property
     def official_account(self) -> OfficialAccount:
         """The official account."""
+        ...
+
+    @property
+    def subscribe(self) -> SubscribeSender:
+        """Subscribe messages of the mini-program."""
         ...
 
     @property

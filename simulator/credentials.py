@@ -13,7 +13,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from simulator import alipay_accounts, certificates, crypto
+from simulator import alipay_accounts, certificates, crypto, message_templates
 from simulator.alipay_accounts import AlipayApp
 from simulator.certificates import Certificate
 from simulator.chance import ALNUM, BASE64URL, HEX, Chance
@@ -117,6 +117,8 @@ class Credentials:
             "WECHAT_OPEN_BASE": f"{base_url}/wx",
             "WECHAT_TEMPLATE_BILL_PUBLISHED": self.templates["wx_bill_published"],
             "WECHAT_TEMPLATE_PAYMENT_RECEIVED": self.templates["wx_payment_received"],
+            "WECHAT_TEMPLATES": message_templates.official(self.templates),
+            "WECHAT_SUBSCRIBE_TEMPLATES": message_templates.subscribe(self.templates),
             "WECHATPAY_MCHID": merchant.mchid,
             "WECHATPAY_APIV3_KEY": merchant.apiv3_key,
             "WECHATPAY_PRIVATE_KEY": crypto.private_pem(merchant.key),
@@ -135,6 +137,7 @@ class Credentials:
             "SMS_TEMPLATE_BILL_PUBLISHED": self.templates["sms_bill_published"],
             "SMS_TEMPLATE_PAYMENT_RECEIVED": self.templates["sms_payment_received"],
             "SMS_TEMPLATE_HOUSE_REGISTERED": self.templates["sms_house_registered"],
+            "SMS_TEMPLATES": message_templates.sms(self.templates),
             "SMS_API_BASE": base_url,
             "MAIL_HOST": "127.0.0.1",
             "MAIL_PORT": str(mail_port),
@@ -192,7 +195,7 @@ def make(chance: Chance) -> dict[str, Any]:
         "templates": {
             "wx_bill_published": chance.text(43, BASE64URL),
             "wx_payment_received": chance.text(43, BASE64URL),
-            "wx_subscribe_bill": chance.text(43, BASE64URL),
+            **message_templates.make(chance),
             "sms_login_code": chance.digits(7),
             "sms_bill_published": chance.digits(7),
             "sms_payment_received": chance.digits(7),
@@ -244,7 +247,10 @@ def _complete(data: dict[str, Any], chance: Chance) -> bool:
     lacks_mail = "mail" not in data
     if lacks_mail:
         data["mail"] = _new_mail(chance)
-    return bool(lacking) or lacks_alipay or lacks_mail
+    lacks_templates = not set(data["templates"]) >= message_templates.NAMES
+    if lacks_templates:
+        data["templates"] = message_templates.make(chance) | data["templates"]
+    return bool(lacking) or lacks_alipay or lacks_mail or lacks_templates
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:

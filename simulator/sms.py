@@ -56,6 +56,10 @@ def texts(credentials: Credentials) -> dict[str, str]:
         ids["sms_bill_published"]: "您的房屋{1}有新账单，应缴{2}元，请于{3}前缴纳。",
         ids["sms_payment_received"]: "已收到您为{1}缴纳的{2}元，收据号{3}。谢谢！",
         ids["sms_house_registered"]: "您已登记为{1}{2}的业主，请在微信中用本手机号登录查看账单。",
+        ids["sms_bill_reminder"]: "您的房屋{1}有未缴账单{2}元，缴费截止{3}，请及时缴纳。",
+        ids["sms_progress"]: "您提交的“{1}”有新进展：{2}。",
+        ids["sms_notice"]: "小区公告“{1}”已发布，请在微信中查看。（{2}）",
+        ids["sms_work"]: "您有新的待办：{1}，地点{2}。",
     }
 
 

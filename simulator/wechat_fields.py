@@ -31,6 +31,11 @@ _RULES = {
 }
 
 
+_PROGRESS = {"thing1": "事项", "phrase2": "进度", "time3": "时间", "thing4": "说明"}
+_NOTICE = {"thing1": "标题", "thing2": "小区", "time3": "发布时间"}
+_WORK = {"thing1": "事项", "thing2": "地点", "time3": "时间"}
+
+
 @dataclass(frozen=True)
 class Template:
     """A message template: its fields in order, with the labels people see."""
@@ -72,6 +77,11 @@ def templates(credentials: Credentials) -> dict[str, Template]:
             "账单提醒",
             {"thing1": "房屋", "amount2": "应缴金额", "time3": "缴费截止"},
         ),
+        Template(ids["wx_subscribe_progress"], "miniapp", "处理进度通知", _PROGRESS),
+        Template(ids["wx_subscribe_notice"], "miniapp", "小区公告通知", _NOTICE),
+        Template(ids["wx_progress"], "official", "处理进度通知", _PROGRESS),
+        Template(ids["wx_notice"], "official", "小区公告通知", _NOTICE),
+        Template(ids["wx_work"], "official", "工单提醒", _WORK),
     ]
     return {one.id: one for one in listed}
 

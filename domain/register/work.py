@@ -34,6 +34,18 @@ WORK = (
         unexported="与收件人相同，或平台返回的错误",
     ),
     Held(
+        "notice",
+        "公告",
+        STAFF,
+        Category.WORDS,
+        words_of("title 标题, body 内容"),
+        "公告中可能写到联系人",
+        Basis.CONTRACT,
+        Keep.SERVICE,
+        OnDeletion.NOBODY,
+        unexported=OTHERS,
+    ),
+    Held(
         "audit_entry",
         "操作记录",
         f"{OWNER}、{STAFF}",

@@ -95,6 +95,20 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "bill_reminder",
+        sa.Column("house_id", sa.BigInteger(), nullable=False),
+        sa.Column("due_date", sa.Date(), nullable=False),
+        sa.Column("days_after", sa.Integer(), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "house_id", "due_date", "days_after", name=op.f("pk_bill_reminder")
+        ),
+        sa.ForeignKeyConstraint(
+            ["house_id"], ["house.id"], name=op.f("fk_bill_reminder_house_id_house")
+        ),
+    )
+    _create_notices()
+    op.create_table(
         "message_setting",
         sa.Column("community_id", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -110,6 +124,71 @@ def upgrade() -> None:
     )
 
 
+def _create_notices() -> None:
+    op.create_table(
+        "notice",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("community_id", sa.BigInteger(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("is_pinned", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("written_by_staff_id", sa.BigInteger(), nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("publish_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("published_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('draft', 'scheduled', 'published', 'withdrawn')",
+            name=op.f("ck_notice_state_known"),
+        ),
+        sa.CheckConstraint("title <> '' AND body <> ''", name=op.f("ck_notice_not_empty")),
+        sa.CheckConstraint(
+            "(state IN ('published', 'withdrawn')) = (published_at IS NOT NULL)",
+            name=op.f("ck_notice_published_at_a_time"),
+        ),
+        sa.CheckConstraint(
+            "(state = 'scheduled') = (publish_at IS NOT NULL)",
+            name=op.f("ck_notice_scheduled_at_a_time"),
+        ),
+        sa.CheckConstraint(
+            "(state = 'withdrawn') = (withdrawn_at IS NOT NULL)",
+            name=op.f("ck_notice_withdrawn_at_a_time"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notice")),
+        sa.ForeignKeyConstraint(
+            ["community_id"], ["community.id"], name=op.f("fk_notice_community_id_community")
+        ),
+        sa.ForeignKeyConstraint(
+            ["written_by_staff_id"],
+            ["staff.id"],
+            name=op.f("fk_notice_written_by_staff_id_staff"),
+        ),
+    )
+    op.create_index("ix_notice_community_id", "notice", ["community_id", "id"])
+    op.create_index(
+        "ix_notice_due",
+        "notice",
+        ["publish_at"],
+        postgresql_where=sa.text("state = 'scheduled'"),
+    )
+    for other, more in (("building", []), ("account", ["read_at"])):
+        table = "notice_building" if other == "building" else "notice_read"
+        op.create_table(
+            table,
+            sa.Column("notice_id", sa.BigInteger(), nullable=False),
+            sa.Column(f"{other}_id", sa.BigInteger(), nullable=False),
+            *(sa.Column(name, sa.DateTime(timezone=True), nullable=False) for name in more),
+            sa.PrimaryKeyConstraint("notice_id", f"{other}_id", name=op.f(f"pk_{table}")),
+            sa.ForeignKeyConstraint(
+                ["notice_id"], ["notice.id"], name=op.f(f"fk_{table}_notice_id_notice")
+            ),
+            sa.ForeignKeyConstraint(
+                [f"{other}_id"], [f"{other}.id"], name=op.f(f"fk_{table}_{other}_id_{other}")
+            ),
+        )
+
+
 def _known(column: str, values: tuple[str, ...]) -> str:
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
@@ -122,6 +201,9 @@ def _check(table: str, column: str, values: tuple[str, ...]) -> None:
 
 def downgrade() -> None:
     op.drop_table("message_setting")
+    for table in ("notice_read", "notice_building", "notice"):
+        op.drop_table(table)
+    op.drop_table("bill_reminder")
     op.drop_table("subscribe_quota")
     op.drop_index("ix_wechat_identity_staff_id", table_name="wechat_identity")
     op.drop_column("wechat_identity", "staff_id")

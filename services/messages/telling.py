@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 from sqlalchemy import TextClause, text
+from sqlalchemy.orm import Session
 
-from domain.messages import MESSAGES, MessageKind, MessageShape
+from domain.messages import MESSAGES, Channel, MessageKind, MessageShape
 from domain.periods import local_date
 from services.messages.ways import NEXT_WAY, carriers
 from services.unit_of_work import Transaction
@@ -88,6 +90,14 @@ _WRITE = f"""
     ON CONFLICT (dedup_key) DO NOTHING
     RETURNING id
 """  # noqa: S608 - made of constants
+_COUNT_WAYS = text(
+    f"""
+    {_PEOPLE_OF_HOUSES}, who AS (SELECT people.*, ways.* FROM people CROSS JOIN ways)
+    SELECT coalesce(way.channel, 'visit') AS channel, count(*)
+      FROM who LEFT JOIN LATERAL ({NEXT_WAY}) way ON true
+     GROUP BY 1
+    """  # noqa: S608 - made of constants
+)
 _TELL_HOUSES = text(_PEOPLE_OF_HOUSES + _WRITE)
 _TELL_STAFF = text(_STAFF + _WRITE)
 
@@ -149,6 +159,37 @@ def tell_houses(
             "is_of_bills": kind in _BILL_KINDS,
         },
     )
+
+
+def count_ways(
+    session: Session,
+    *,
+    kind: MessageKind,
+    house_ids: Sequence[int],
+    community_id: int,
+    today: date,
+) -> dict[Channel, int]:
+    """Count the people whom `tell_houses` would tell now, by their first way; nothing is written.
+
+    Those on `Channel.VISIT` cannot be reached.
+    """
+    shape = MESSAGES[kind]
+    rows = session.execute(
+        _COUNT_WAYS,
+        {
+            "kind": kind,
+            "community_id": community_id,
+            "house_ids": list(house_ids),
+            "today": today,
+            "only_account_id": None,
+            "needs_bills": shape.needs_bills,
+            "is_of_bills": kind in _BILL_KINDS,
+            "costs_by_default": shape.costs_by_default,
+            "after_rank": 0,
+            **carriers(kind),
+        },
+    )
+    return {Channel(channel): int(count) for channel, count in rows}
 
 
 def tell_staff(

@@ -30,6 +30,7 @@ _FATES: tuple[tuple[str, str], ...] = (
                dedup_key = 'erased:' || id,
                state = CASE WHEN state IN ('pending', 'sending') THEN 'cancelled' ELSE state END
          WHERE recipient = :phone OR fallback_phone = :phone
+            OR outbox_message.account_id = :account_id
             OR recipient IN (SELECT openid FROM wechat_identity WHERE account_id = :account_id)
         """,
     ),

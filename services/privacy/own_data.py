@@ -87,7 +87,8 @@ WHOSE: Mapping[str, str] = {
     ),
     "refund": f"t.payment_id IN {_PAYMENTS}",
     "outbox_message": (
-        f"(t.recipient = {_OWN_PHONE} OR t.recipient IN {_OPENIDS}) AND t.created_at >= {_SINCE}"
+        f"(t.recipient = {_OWN_PHONE} OR t.recipient IN {_OPENIDS} OR t.account_id = :account_id)"
+        f" AND t.created_at >= {_SINCE}"
     ),
 }
 """Which rows of a table, as ``t``, are about ``:account_id``."""

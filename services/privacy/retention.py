@@ -83,7 +83,8 @@ RULES = (
     Rule(
         "outbox_message",
         "发过的消息",
-        "state IN ('sent', 'failed', 'cancelled') AND recipient <> '' AND created_at < :claim",
+        "state IN ('sent', 'failed', 'cancelled') AND (recipient <> '' OR payload <> '{}')"
+        " AND created_at < :claim",
         "recipient = '', fallback_phone = NULL, payload = '{}', last_error = '',"
         " dedup_key = 'erased:' || id",
     ),

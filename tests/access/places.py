@@ -82,6 +82,7 @@ class Maker:
         self._write_rows(place, whose)
         self._keep_equipment(place, whose)
         self._make_staff(place, whose)
+        self._publish_notice(place, whose)
         self._ask_for_copy(place)
         return place
 
@@ -281,6 +282,23 @@ class Maker:
             " RETURNING id",
             staff_id=here[0].id,
             by=here[1].id,
+        )
+
+    def _publish_notice(self, place, whose):
+        """A notice for the place's own building."""
+        place.rows["notice_title"] = f"{NAMES[whose]}的公告"
+        place.rows["notice_id"] = self._value(
+            "INSERT INTO notice (community_id, title, body, is_pinned, state, written_by_staff_id,"
+            " written_at, published_at) VALUES (:community_id, :title, 'x', false, 'published',"
+            " :staff_id, now(), now()) RETURNING id",
+            community_id=place.rows["community_id"],
+            title=place.rows["notice_title"],
+            staff_id=place.rows["staff_id"],
+        )
+        self._value(
+            "INSERT INTO notice_building VALUES (:notice_id, :building_id) RETURNING notice_id",
+            notice_id=place.rows["notice_id"],
+            building_id=place.rows["building_id"],
         )
 
     def make_asker(self, own, role, scope):

@@ -77,6 +77,7 @@ STAFF_COMMUNITY = "/api/v1/staff/communities/<row_id:community_id>"
 STAFF_BUILDING = "/api/v1/staff/buildings/<row_id:building_id>"
 STAFF_SPACE = "/api/v1/staff/parking-spaces/<row_id:space_id>"
 STAFF_CAR = "/api/v1/staff/cars/<row_id:car_id>"
+STAFF_NOTICE = "/api/v1/staff/notices/<row_id:notice_id>"
 STAFF_METER = "/api/v1/staff/meters/<row_id:meter_id>"
 REPAIR, STAFF_REPAIR = (
     "/api/v1/repairs/<row_id:repair_id>",
@@ -154,6 +155,12 @@ OWNERS |= {
         204, of="self", body=_with(kind="marketing", version="2026-11-25")
     ),
     ("POST", "/api/v1/consents/<string:kind>/withdraw"): Line(204, of="self"),
+    ("GET", "/api/v1/notices"): Line(200, of="list", tells="notice_title"),
+    ("GET", "/api/v1/notices/<row_id:notice_id>"): Line(200),
+    ("GET", "/api/v1/subscriptions"): Line(200, of="self"),
+    ("POST", "/api/v1/subscriptions"): Line(
+        200, of="self", body=_with(answers=[{"template_id": "x", "said": "reject"}])
+    ),
     ("GET", "/api/v1/privacy/exports"): Line(200, of="list"),
     ("POST", "/api/v1/privacy/exports"): Line(202, of="self"),
     ("POST", "/api/v1/photos"): Line(422, of="self"),
@@ -419,6 +426,23 @@ STAFF: dict[tuple[str, str], Line] = {
         of="community",
         body=lambda place: {"community": place["community_code"], "plate_no": "粤B99999"},
     ),
+    ("GET", "/api/v1/staff/notices"): Line(
+        200,
+        KEEPERS,
+        of="community",
+        query=lambda place: {"community": place["community_code"]},
+        tells="notice_title",
+    ),
+    ("POST", "/api/v1/staff/notices"): Line(
+        201,
+        KEEPERS,
+        of="community",
+        body=lambda place: {"community": place["community_code"], "title": "x", "body": "x"},
+    ),
+    ("PUT", STAFF_NOTICE): Line(409, KEEPERS, of="community", body=_with(title="x", body="x")),
+    ("GET", f"{STAFF_NOTICE}/ways"): Line(200, KEEPERS, of="community"),
+    ("POST", f"{STAFF_NOTICE}/publish"): Line(409, (MANAGER,), of="community", body=_with()),
+    ("POST", f"{STAFF_NOTICE}/withdraw"): Line(204, (MANAGER,), of="community", body=_with(**WHY)),
     ("PATCH", STAFF_CAR): Line(204, ESTATE_KEEPERS, of="community", body=_with(**NOTED)),
     ("POST", f"{STAFF_CAR}/remove"): Line(204, ESTATE_KEEPERS, of="community", body=_with(**WHY)),
     ("GET", "/api/v1/staff/meters"): Line(

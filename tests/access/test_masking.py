@@ -48,6 +48,7 @@ QUERIES = {
     "/api/v1/staff/buildings": "community=CH1",
     "/api/v1/staff/cars": "community=CH1",
     "/api/v1/staff/meters": "community=CH1",
+    "/api/v1/staff/notices": "community=CH1",
     "/api/v1/staff/parking-spaces": "community=CH1",
     "/api/v1/staff/houses/<row_id:house_id>/transfer": "cut_on=2026-11-05",
     "/api/v1/staff/payments/<number:number>/life": "community=CH1",
@@ -172,6 +173,7 @@ def _ids(world):  # noqa: F811
         "task_id": "maintenance_task",
         "file_id": "stored_file",
         "repair_id": "repair_order",
+        "notice_id": "notice",
     }
     return {
         **{name: world.value(f"SELECT min(id) FROM {table}") for name, table in tables.items()},

@@ -41,6 +41,7 @@ from services.maintenance.task_lists import TaskFilter, TaskList
 from services.maintenance.templates import TemplateWords
 from services.meters.judging import NewReading
 from services.meters.register import NewCounter, NewMeter
+from services.notices.rows import NoticeWords
 from services.payments.community_rules import PaymentRules
 from services.payments.money_in import MoneyIn
 from services.payments.receipt_prints import WhichReceipts
@@ -81,6 +82,7 @@ NO_STAFF = {
     Permission.PAY_AT_DOOR,
     Permission.VERIFY_RECEIPT,
     Permission.FOLLOW_FILE_LINKS,
+    Permission.VIEW_NOTICES,
     Permission.RUN_PLATFORM_WORK,
     Permission.SCAN_EQUIPMENT,
 }
@@ -195,6 +197,12 @@ WHOLE = {
     "RepairRules.set_rules": of_community(rules=Rules()),
     "RepairRules.show": of_community(),
     "BuildingRegister.add": of_community(building={"name": "8栋"}),
+    "NoticeBoard.draft": of_community(words=NoticeWords("x", "x")),
+    "NoticeBoard.edit": lambda row: {"notice_id": row.notice, "words": NoticeWords("x", "x")},
+    "NoticeBoard.list_notices": of_community(before_id=None, limit=20),
+    "NoticeBoard.preview": lambda row: {"notice_id": row.notice},
+    "NoticeBoard.publish": lambda row: {"notice_id": row.notice},
+    "NoticeBoard.withdraw": lambda row: {"notice_id": row.notice, "reason": "x"},
     "CarRegister.add": of_community(car={"plate_no": "粤B12345"}),
     "CarRegister.edit": lambda row: {
         "car_id": row.car,
@@ -715,6 +723,7 @@ class Rows:
                 "SELECT building.name || unit_no || '单元' || room_no FROM house"
                 " JOIN building ON building.id = building_id ORDER BY house.id LIMIT 1"
             ),
+            "notice": "SELECT min(id) FROM notice",
             "batch": "SELECT min(id) FROM bill_batch",
             "item": "SELECT min(id) FROM fee_item",
             "bill": "SELECT min(id) FROM bill",

@@ -102,6 +102,10 @@ OWNER = {
     ("POST", "/api/v1/privacy/deletion"),
     ("DELETE", "/api/v1/privacy/deletion"),
     ("POST", "/api/v1/privacy/deletion/codes"),
+    ("GET", "/api/v1/notices"),
+    ("GET", "/api/v1/notices/<row_id:notice_id>"),
+    ("GET", "/api/v1/subscriptions"),
+    ("POST", "/api/v1/subscriptions"),
 }
 STAFF = {
     ("GET", "/api/v1/staff/equipment"),
@@ -164,6 +168,12 @@ STAFF = {
     ("PUT", "/api/v1/staff/communities/<row_id:community_id>/repair-rules"),
     ("PUT", "/api/v1/staff/accounts/<row_id:staff_id>/repair-work"),
     ("GET", "/api/v1/staff/repair-analysis"),
+    ("GET", "/api/v1/staff/notices"),
+    ("POST", "/api/v1/staff/notices"),
+    ("PUT", "/api/v1/staff/notices/<row_id:notice_id>"),
+    ("GET", "/api/v1/staff/notices/<row_id:notice_id>/ways"),
+    ("POST", "/api/v1/staff/notices/<row_id:notice_id>/publish"),
+    ("POST", "/api/v1/staff/notices/<row_id:notice_id>/withdraw"),
     ("GET", "/api/v1/staff/history"),
     ("GET", "/api/v1/staff/history.xlsx"),
     ("POST", "/api/v1/staff/photos"),

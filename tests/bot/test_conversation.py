@@ -174,8 +174,9 @@ class TestEvent:
 
 class TestMiniProgram:
     @pytest.mark.parametrize("event", ["user_authorization_revoke", "subscribe", "CLICK"])
-    def test_touches_nothing_of_the_official_account(self, app, database, event):
+    def test_touches_nothing_of_the_official_account(self, services, database, event):
         message = {"FromUserName": "o-mini", "MsgType": "event", "Event": event}
 
-        assert answer_miniapp(message) is None
+        answer_miniapp(services, message, request_id="test")
+
         assert database.value("SELECT count(*) FROM wechat_identity") == 0

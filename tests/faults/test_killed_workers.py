@@ -352,7 +352,7 @@ def test_control_without_a_stable_key_the_dead_workers_message_is_shown_twice(
     [first, *_] = database.rows("SELECT recipient, payload FROM outbox_message ORDER BY id")
 
     def deliver_and_die():
-        services.outbox.official_account.send_template(
+        services.outbox.senders.official_account.send_template(
             openid=first["recipient"],
             kind=MessageKind.PAYMENT_RECEIVED,
             payload=first["payload"],
@@ -381,7 +381,7 @@ def test_control_without_a_lease_two_at_work_show_everything_twice(
         due = database.rows("SELECT * FROM outbox_message WHERE state = 'pending'")
         both_have_looked.wait(timeout=30)
         for message in due:
-            services.outbox.official_account.send_template(
+            services.outbox.senders.official_account.send_template(
                 openid=message["recipient"],
                 kind=MessageKind.PAYMENT_RECEIVED,
                 payload=message["payload"],

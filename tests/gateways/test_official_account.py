@@ -110,8 +110,10 @@ class TestSendTemplate:
             send(account, follower["openid_official"])
 
     def test_kind_without_a_template(self, account):
-        with pytest.raises(KeyError):
+        with pytest.raises(PlatformRefused) as raised:
             send(account, "o1", kind=MessageKind.LOGIN_CODE, payload={"code": "1", "minutes": "5"})
+
+        assert raised.value.vendor_code == "no_template"
 
     def test_payload_lacks_a_key(self, account):
         with pytest.raises(KeyError):

@@ -365,6 +365,11 @@ OTHERS = (
         "INSERT INTO stored_file (kind, key, small_key, content_type, size, sha256, account_id,"
         " created_at) SELECT 'photo', 'k', 's', 'image/jpeg', 1, 'x', id, now() FROM account"
     ),
+    (
+        "INSERT INTO notice (community_id, title, body, is_pinned, state, written_by_staff_id,"
+        " written_at, published_at) SELECT (SELECT min(id) FROM community), '停水', '明天停水',"
+        " false, 'published', min(id), now(), now() FROM staff"
+    ),
     "INSERT INTO transfer_debt SELECT bill.id, house_transfer.id FROM bill, house_transfer",
     (
         "INSERT INTO repair_incident (community_id, building_id, category, title, "

@@ -247,7 +247,7 @@ class TestDeliverWithoutAnAnswer:
         clock.advance(seconds=LEASE.total_seconds() + 1)
         services.outbox._claim("lease-of-the-living", Channel.SMS)
 
-        outcomes = [services.outbox._send(message) for message in batch]
+        outcomes = [services.outbox.senders.send(message) for message in batch]
         services.outbox._mark("lease-of-the-zombie", batch, outcomes)
 
         assert (rows()[0]["state"], rows()[0]["lease"]) == ("sending", "lease-of-the-living")
