@@ -306,6 +306,14 @@ OTHERS = (
         " SELECT id, 'cooling', now(), now() + interval '7 days' FROM account"
     ),
     (
+        "INSERT INTO message_setting (community_id, kind, uses_wechat, uses_sms)"
+        " SELECT min(id), 'notice', true, false FROM community"
+    ),
+    (
+        "INSERT INTO subscribe_quota (identity_id, template_id, changed_at)"
+        " SELECT min(id), 't', now() FROM wechat_identity"
+    ),
+    (
         "INSERT INTO notice (community_id, title, body, is_pinned, state, written_by_staff_id,"
         " written_at, published_at) SELECT (SELECT min(id) FROM community), '停水', '明天停水',"
         " false, 'published', min(id), now(), now() FROM staff"
@@ -433,6 +441,13 @@ CHECKS = [
     ("house_binding", {"status": UNKNOWN}, "ck_house_binding_status_known"),
     ("house_person", {"role": UNKNOWN}, "ck_house_person_role_known"),
     ("house_person", {"share_ratio": 0}, "ck_house_person_share_ratio_range"),
+    ("notice", {"state": UNKNOWN, "published_at": "NULL"}, "ck_notice_state_known"),
+    ("notice", {"title": "''"}, "ck_notice_not_empty"),
+    ("notice", {"published_at": "NULL"}, "ck_notice_published_at_a_time"),
+    ("notice", {"publish_at": "now()"}, "ck_notice_scheduled_at_a_time"),
+    ("notice", {"withdrawn_at": "now()"}, "ck_notice_withdrawn_at_a_time"),
+    ("message_setting", {"kind": UNKNOWN}, "ck_message_setting_kind_known"),
+    ("subscribe_quota", {"quota": -1}, "ck_subscribe_quota_quota_range"),
     ("house_person", {"share_ratio": "1.00000001"}, "ck_house_person_share_ratio_range"),
     ("house_person", {"person_until": "person_from"}, "ck_house_person_span_not_empty"),
     ("import_batch", {"state": UNKNOWN}, "ck_import_batch_state_known"),
