@@ -73,7 +73,11 @@ class OwnNotices:
 def _visible(actor: Actor, now: datetime) -> Select[Notice, str, bool]:
     account_id = actor.account_id
     today = local_date(now)
-    chosen = select(NoticeBuilding.building_id).where(NoticeBuilding.notice_id == Notice.id)
+    chosen = (
+        select(NoticeBuilding.building_id)
+        .where(NoticeBuilding.notice_id == Notice.id)
+        .correlate(Notice)
+    )
     has_house: ColumnElement[bool] = (
         select(HouseBinding.id)
         .join(House, House.id == HouseBinding.house_id)

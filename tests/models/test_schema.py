@@ -129,14 +129,6 @@ OTHERS = (
         " ORDER BY id LIMIT 1"
     ),
     (
-        "INSERT INTO message_setting (community_id, kind, uses_wechat, uses_sms)"
-        " SELECT id, 'notice', true, false FROM community"
-    ),
-    (
-        "INSERT INTO subscribe_quota (identity_id, template_id, quota, changed_at)"
-        " SELECT min(id), 't', 1, now() FROM wechat_identity HAVING min(id) IS NOT NULL"
-    ),
-    (
         "INSERT INTO equipment_state_change (equipment_id, from_state, to_state, changed_on,"
         " reason, at) SELECT id, '', 'in_use', '2026-01-01', '登记', now() FROM equipment"
     ),
@@ -364,6 +356,14 @@ OTHERS = (
     (
         "INSERT INTO stored_file (kind, key, small_key, content_type, size, sha256, account_id,"
         " created_at) SELECT 'photo', 'k', 's', 'image/jpeg', 1, 'x', id, now() FROM account"
+    ),
+    (
+        "INSERT INTO message_setting (community_id, kind, uses_wechat, uses_sms)"
+        " SELECT min(id), 'notice', true, false FROM community"
+    ),
+    (
+        "INSERT INTO subscribe_quota (identity_id, template_id, changed_at)"
+        " SELECT min(id), 't', now() FROM wechat_identity"
     ),
     (
         "INSERT INTO notice (community_id, title, body, is_pinned, state, written_by_staff_id,"
@@ -615,6 +615,13 @@ CHECKS = [
     ("house_binding", {"status": UNKNOWN}, "ck_house_binding_status_known"),
     ("house_person", {"role": UNKNOWN}, "ck_house_person_role_known"),
     ("house_person", {"share_ratio": 0}, "ck_house_person_share_ratio_range"),
+    ("notice", {"state": UNKNOWN, "published_at": "NULL"}, "ck_notice_state_known"),
+    ("notice", {"title": "''"}, "ck_notice_not_empty"),
+    ("notice", {"published_at": "NULL"}, "ck_notice_published_at_a_time"),
+    ("notice", {"publish_at": "now()"}, "ck_notice_scheduled_at_a_time"),
+    ("notice", {"withdrawn_at": "now()"}, "ck_notice_withdrawn_at_a_time"),
+    ("message_setting", {"kind": UNKNOWN}, "ck_message_setting_kind_known"),
+    ("subscribe_quota", {"quota": -1}, "ck_subscribe_quota_quota_range"),
     ("house_person", {"share_ratio": "1.00000001"}, "ck_house_person_share_ratio_range"),
     ("house_person", {"person_until": "person_from"}, "ck_house_person_span_not_empty"),
     ("import_batch", {"state": UNKNOWN}, "ck_import_batch_state_known"),
@@ -1012,8 +1019,6 @@ CHECKS += [
         {"code": "'X'", "kind": "'statutory'"},
         "ck_maintenance_template_statutory_has_source",
     ),
-    ("message_setting", {"kind": UNKNOWN}, "ck_message_setting_kind_known"),
-    ("subscribe_quota", {"template_id": "'u'", "quota": -1}, "ck_subscribe_quota_quota_range"),
     ("consent", {"kind": UNKNOWN}, "ck_consent_kind_known"),
     ("consent", {"act": UNKNOWN}, "ck_consent_act_known"),
     ("consent", {"channel": UNKNOWN}, "ck_consent_channel_known"),

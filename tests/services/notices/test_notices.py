@@ -166,7 +166,10 @@ class TestPublish:
 
         assert board.publish(actor=estate["manager"], notice_id=notice_id) == 1
 
-        assert (seen("east"), seen("west")) == (["停水通知"], [])
+        other = draft(NoticeWords("停电通知", "x", building_ids=(estate["west"],)))
+        board.publish(actor=estate["manager"], notice_id=other)
+
+        assert (seen("east"), seen("west")) == (["停水通知"], ["停电通知"])
 
     def test_a_clerk_may_write_but_not_publish(self, board, estate, draft):
         with pytest.raises(NotAllowed):
