@@ -86,7 +86,7 @@ class WaysOut(Schema):
     visit = fields.Integer(required=True)
 
 
-class ToldOut(Schema):
+class NoticeToldOut(Schema):
     """How many people are told now; 0 of a notice that is scheduled."""
 
     told = fields.Integer(required=True)
@@ -149,7 +149,7 @@ def preview_notice(notice_id: int) -> dict[str, int]:
 @staff_only
 @limited(KEEPING_NOTICES)
 @bp.arguments(PublishIn)
-@bp.response(200, ToldOut)
+@bp.response(200, NoticeToldOut)
 @bp.refusals(401, 403, 404, 409, 422, 429, 503)
 def publish_notice(form: dict[str, Any], notice_id: int) -> dict[str, int]:
     """Publish a notice now, or at a time."""

@@ -20,7 +20,7 @@ bp = ApiBlueprint("subscriptions", __name__, description="小程序订阅消息"
 _SAID = ["accept", "reject", "ban", "filter"]
 
 
-class TemplateOut(Schema):
+class SubscribeTemplateOut(Schema):
     """A template to name in ``wx.requestSubscribeMessage``; ``left`` messages are permitted."""
 
     template_id = fields.String(required=True)
@@ -30,10 +30,10 @@ class TemplateOut(Schema):
     left = fields.Integer(required=True)
 
 
-class TemplatesOut(Schema):
+class SubscribeTemplatesOut(Schema):
     """At most three, the scarcest first."""
 
-    items = fields.List(fields.Nested(TemplateOut), required=True)
+    items = fields.List(fields.Nested(SubscribeTemplateOut), required=True)
 
 
 class AnswerIn(Input):
@@ -54,7 +54,7 @@ class AnswersIn(Input):
 @bp.route("/subscriptions", methods=["GET"])
 @signed_in
 @limited(SUBSCRIBING)
-@bp.response(200, TemplatesOut)
+@bp.response(200, SubscribeTemplatesOut)
 @bp.refusals(401, 403, 429, 503)
 def list_subscriptions() -> dict[str, Sequence[WantedTemplate]]:
     """Tell which templates to ask for at the next tap or after a payment."""
@@ -65,7 +65,7 @@ def list_subscriptions() -> dict[str, Sequence[WantedTemplate]]:
 @signed_in
 @limited(SUBSCRIBING)
 @bp.arguments(AnswersIn)
-@bp.response(200, TemplatesOut)
+@bp.response(200, SubscribeTemplatesOut)
 @bp.refusals(401, 403, 422, 429, 503)
 def report_answers(form: dict[str, Any]) -> dict[str, Sequence[WantedTemplate]]:
     """Take the client's word of a prompt and tell what to ask next.
