@@ -7,9 +7,10 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from domain.repairs import RepairCategory
-from miniapp_api.fields import Input, OneOf, Words
+from miniapp_api.fields import Input, OneOf, PhotoIds, Words
 from miniapp_api.people_fields import Optional
-from services.repairs.views import RepairView
+from miniapp_api.stored_files import FileOut
+from services.repairs.shapes import RepairView
 
 CATEGORIES = [str(category) for category in RepairCategory]
 
@@ -33,6 +34,7 @@ class RepairIn(Input):
     description = Words(limit=500, required=True, metadata={"example": "厨房水龙头漏水"})
     contact_name = Optional(limit=40, load_default="")
     contact_phone = Optional(limit=20, load_default="")
+    photo_ids = PhotoIds()
 
 
 class RepairRowOut(Schema):
@@ -74,6 +76,7 @@ class ProgressOut(Schema):
     state_shown = fields.String(required=True)
     who = fields.String(required=True)
     note = fields.String(required=True)
+    photos = fields.List(fields.Nested(FileOut), required=True)
 
 
 class QuoteOut(Schema):
@@ -98,6 +101,7 @@ class RepairOut(RepairRowOut):
     finished_at = fields.AwareDateTime(required=True, allow_none=True)
     score = fields.Integer(required=True, allow_none=True)
     rating_note = fields.String(required=True)
+    photos = fields.List(fields.Nested(FileOut), required=True)
     progress = fields.List(fields.Nested(ProgressOut), required=True)
     quotes = fields.List(fields.Nested(QuoteOut), required=True)
 

@@ -11,7 +11,18 @@ from domain.money import MAX_FEN
 from domain.repair_states import RepairState
 from domain.repairs import FaultCause, PauseReason, RepairCategory, RepairPriority, RepairSource
 from miniapp_api.documentation import ApiBlueprint
-from miniapp_api.fields import Amount, Count, Day, Flag, Input, ListOf, OneOf, RowId, Words
+from miniapp_api.fields import (
+    Amount,
+    Count,
+    Day,
+    Flag,
+    Input,
+    ListOf,
+    OneOf,
+    PhotoIds,
+    RowId,
+    Words,
+)
 from miniapp_api.limits import WORKING, limited
 from miniapp_api.paging import make_page
 from miniapp_api.people_fields import PAGE_CAP, IdOut, ReasonIn
@@ -99,6 +110,7 @@ class FinishIn(Input):
     labour_minutes = Amount(least=0, most=14_400, load_default=0)
     labour_fen = Amount(least=0, most=MAX_FEN, load_default=0)
     charge_fen = Amount(least=0, most=MAX_FEN, load_default=0)
+    photo_ids = PhotoIds()
 
 
 class FollowUpIn(RepairNoteIn):

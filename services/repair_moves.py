@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select, update
 
 from domain.actors import Actor
+from domain.files import FileSubject
 from domain.repair_states import RepairAct, RepairCannotMove, RepairSide, RepairState, check_move
 from models import RepairEvent, RepairOrder
 from services.audit import record
+from services.files.attaching import attach_photos
+from services.repair_telling import tell_of_event
 from services.unit_of_work import Transaction
 
 
@@ -25,6 +28,7 @@ def move(
     is_internal: bool = False,
     assignee_staff_id: int | None = None,
     values: Mapping[str, Any] | None = None,
+    photo_ids: Sequence[int] = (),
 ) -> bool:
     """Move a repair by the table and tell whether this did it.
 
@@ -33,6 +37,7 @@ def move(
 
     Raises:
         RepairCannotMove: the table does not allow it, or somebody else was quicker.
+        NotFound: a photo is not theirs, or was used before.
     """
     if is_repeated(tx, actor, repair, act, assignee_staff_id):
         return False
@@ -63,6 +68,7 @@ def move(
         note=note,
         is_internal=is_internal,
         assignee_staff_id=assignee_staff_id,
+        photo_ids=photo_ids,
     )
     record(
         tx,
@@ -91,8 +97,9 @@ def add_event(
     note: str = "",
     is_internal: bool = False,
     assignee_staff_id: int | None = None,
+    photo_ids: Sequence[int] = (),
 ) -> RepairEvent:
-    """Write down what happened to a repair, which is in its new state already."""
+    """Write down what happened to a repair, which is in its new state already, and tell of it."""
     event = RepairEvent(
         repair_id=repair.id,
         at=tx.now,
@@ -108,6 +115,15 @@ def add_event(
     )
     tx.session.add(event)
     tx.session.flush()
+    attach_photos(
+        tx,
+        actor=actor,
+        photo_ids=photo_ids,
+        subject_type=FileSubject.REPAIR_EVENT,
+        subject_id=event.id,
+        community_id=repair.community_id,
+    )
+    tell_of_event(tx, repair, event)
     return event
 
 

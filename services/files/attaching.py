@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, false, select, update
 from sqlalchemy.orm import Session
 
 from domain.actors import Actor, ActorKind
@@ -31,9 +31,11 @@ class FileView:
 
 def handed_in_by(actor: Actor) -> ColumnElement[bool]:
     """Hold rows of `StoredFile` to those of whoever acts."""
-    if actor.kind is ActorKind.OWNER:
+    if actor.kind is ActorKind.OWNER and actor.id is not None:
         return StoredFile.account_id == actor.id
-    return StoredFile.staff_id == actor.id
+    if actor.kind is ActorKind.STAFF and actor.id is not None:
+        return StoredFile.staff_id == actor.id
+    return false()
 
 
 def attach_photos(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import ColumnElement, Row, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, func, select
 from sqlalchemy.orm import Session
 
 from domain.actors import Actor, Permission
@@ -14,11 +14,12 @@ from domain.maintenance_states import TODO, TaskAct, TaskState
 from domain.messages import MessageKind
 from domain.periods import local_date
 from domain.permissions import Role
-from models import Building, Community, Equipment, MaintenanceTask, Staff, StaffScope
+from models import Building, Community, Equipment, MaintenanceTask
 from services.equipment.rows import place_words
 from services.maintenance.task_rows import overdue_on
 from services.maintenance_moves import move
 from services.messages.telling import tell_staff
+from services.place_staff import ids_of_those_who_serve
 from services.unit_of_work import Transaction, UnitOfWork
 
 _BATCH = 200
@@ -108,23 +109,8 @@ def _tell_doers(tx: Transaction, row: Row[MaintenanceTask, Equipment, str], mome
 def _doers(session: Session, task: MaintenanceTask, equipment: Equipment) -> Sequence[int]:
     if task.assignee_id is not None:
         return [task.assignee_id]
-    of_building: ColumnElement[bool] = StaffScope.building_id.is_(None)
-    if equipment.building_id is not None:
-        of_building |= StaffScope.building_id == equipment.building_id
-    return _staff(session, task.assignee_role, task.community_id, of_building)
-
-
-def _staff(
-    session: Session, role: str, community_id: int, of_building: ColumnElement[bool]
-) -> Sequence[int]:
-    works_there = exists().where(
-        StaffScope.staff_id == Staff.id, StaffScope.community_id == community_id, of_building
-    )
-    return session.scalars(
-        select(Staff.id)
-        .where(Staff.is_active, Staff.role == role, or_(Staff.sees_all, works_there))
-        .order_by(Staff.id)
-    ).all()
+    role = Role(task.assignee_role)
+    return ids_of_those_who_serve(session, role, task.community_id, equipment.building_id)
 
 
 def _tell_overdue(community_id: int, tx: Transaction) -> int:
@@ -136,11 +122,10 @@ def _tell_overdue(community_id: int, tx: Transaction) -> int:
     ).one()
     if not count:
         return 0
-    of_all = StaffScope.building_id.is_(None)
     return tell_staff(
         tx,
         kind=MessageKind.MAINTENANCE_DUE,
-        staff_ids=_staff(tx.session, Role.MANAGER, community_id, of_all),
+        staff_ids=ids_of_those_who_serve(tx.session, Role.MANAGER, community_id),
         payload={
             "title": f"{count} 项设备维保逾期",
             "place": tx.session.get_one(Community, community_id).name,

@@ -20,12 +20,13 @@ from domain.repair_states import (
 from domain.repairs import RepairCategory
 from models import RepairFollowUp, RepairOrder, Staff, StaffDuty, StaffSkill
 from services.audit import record
+from services.place_staff import serves
 from services.reasons import check_reason
 from services.repair_moves import move
 from services.repairs.clocks import drop_what_waits
 from services.repairs.opening import give_to
 from services.repairs.owner_acts import note_progress, record_about
-from services.repairs.rotation import check_assignee, choose_engineer, works_for
+from services.repairs.rotation import check_assignee, choose_engineer
 from services.repairs.rows import find_scoped, repairs_in_scope
 from services.scopes import staff_in_scope
 from services.unit_of_work import Transaction, UnitOfWork
@@ -250,7 +251,7 @@ class RepairDispatch:
                 raise NotFound
             rows = session.execute(
                 select(Staff.id, Staff.name)
-                .where(works_for(repair.community_id, repair.building_id))
+                .where(serves(Role.ENGINEER, repair.community_id, repair.building_id))
                 .order_by(Staff.name, Staff.id)
             ).all()
         return [Engineer(row.id, row.name) for row in rows]

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from domain.actors import Actor, ActorKind, Permission, system_actor
 from domain.errors import InvalidInput, NotFound
+from domain.files import FileSubject
 from domain.periods import local_date
 from domain.phones import normalise_phone
 from domain.repair_states import OPEN, RepairAct, RepairSide, RepairState
@@ -23,6 +24,7 @@ from models import Account, Building, Community, House, HouseBinding, RepairOrde
 from services.audit import record
 from services.bindings import is_live_binding
 from services.equipment.lookup import must_stand_in
+from services.files.attaching import attach_photos
 from services.keys import check_key, claim_key, staff_subject
 from services.numbers import take_numbers
 from services.repair_moves import add_event, move
@@ -80,7 +82,8 @@ class RepairDesk:
 
         Raises:
             InvalidInput: a field cannot be used.
-            NotFound: the house, or the community, is not one where the owner may report.
+            NotFound: the house, or the community, is not one where the owner may report; or a photo
+                is not theirs, or was used before.
             KeyUsedForOther: the key came before with another report.
         """
         actor.must(Permission.REPORT_REPAIRS)
@@ -118,7 +121,7 @@ class RepairDesk:
 
         Raises:
             InvalidInput: a field cannot be used.
-            NotFound: no such place in scope.
+            NotFound: no such place in scope, or no such photo of theirs.
             KeyUsedForOther: the key came before with another report.
         """
         actor.must(Permission.OPEN_REPAIRS)
@@ -197,7 +200,6 @@ def open_repair(
 
     A step for whoever has asked whether the actor may report there; the places exist.
     """
-    del photo_ids
     rules = rules_of(tx.session, community_id)
     chosen = priority or usual_priority(category)
     today = local_date(tx.now)
@@ -230,6 +232,14 @@ def open_repair(
     )
     tx.session.add(repair)
     tx.session.flush()
+    attach_photos(
+        tx,
+        actor=actor,
+        photo_ids=photo_ids,
+        subject_type=FileSubject.REPAIR,
+        subject_id=repair.id,
+        community_id=community_id,
+    )
     start_clocks(tx, repair, rules.sla[chosen])
     add_event(tx, actor, repair, RepairAct.OPEN, None)
     record(

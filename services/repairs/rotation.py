@@ -5,26 +5,16 @@ Source: domain.md idea 15: least open load, skill, shift and last-assigned time.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from domain.actors import Role
 from domain.errors import InvalidInput
 from domain.periods import SHANGHAI
+from domain.permissions import Role
 from domain.repair_states import WORKED_ON
-from models import RepairEvent, RepairOrder, Staff, StaffDuty, StaffScope, StaffSkill
+from models import RepairEvent, RepairOrder, Staff, StaffDuty, StaffSkill
+from services.place_staff import serves
 from services.unit_of_work import Transaction
-
-
-def works_for(community_id: int, building_id: int | None) -> ColumnElement[bool]:
-    """Hold rows of `Staff` to active engineers in whose scope a place is."""
-    pieces: ColumnElement[bool] = StaffScope.building_id.is_(None)
-    if building_id is not None:
-        pieces = or_(pieces, StaffScope.building_id == building_id)
-    in_scope = exists().where(
-        StaffScope.staff_id == Staff.id, StaffScope.community_id == community_id, pieces
-    )
-    return and_(Staff.is_active, Staff.role == Role.ENGINEER, or_(Staff.sees_all, in_scope))
 
 
 def check_assignee(session: Session, repair: RepairOrder, staff_id: int) -> None:
@@ -35,7 +25,7 @@ def check_assignee(session: Session, repair: RepairOrder, staff_id: int) -> None
     """
     known = session.execute(
         select(Staff.id).where(
-            Staff.id == staff_id, works_for(repair.community_id, repair.building_id)
+            Staff.id == staff_id, serves(Role.ENGINEER, repair.community_id, repair.building_id)
         )
     ).first()
     if known is None:
@@ -64,7 +54,7 @@ def choose_engineer(tx: Transaction, repair: RepairOrder) -> int | None:
     return tx.session.execute(
         select(Staff.id)
         .where(
-            works_for(repair.community_id, repair.building_id),
+            serves(Role.ENGINEER, repair.community_id, repair.building_id),
             _can_do(repair.category),
             _is_on_duty(tx),
         )

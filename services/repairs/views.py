@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from domain.actors import Actor, ActorKind, Permission
 from domain.errors import InvalidInput, NotFound
+from domain.files import FileSubject
 from domain.houses import house_label
 from domain.periods import local_date
 from domain.phones import mask_phone
@@ -43,107 +44,20 @@ from models import (
     RepairRating,
     Staff,
 )
+from services.files.attaching import files_of
 from services.repairs.rows import own_repairs, reading_permission, seen_by_staff
+from services.repairs.shapes import (
+    FollowUpView,
+    PartView,
+    Progress,
+    QuoteView,
+    RepairRow,
+    RepairView,
+)
 from services.repairs.watch import is_breached
 from services.unit_of_work import UnitOfWork
 
 _WHICH = ("mine", "grabbable", "unassigned", "late", "open", "ended", "all")
-
-
-@dataclass(frozen=True, slots=True)
-class RepairRow:
-    """A repair in a list."""
-
-    id: int
-    repair_no: str
-    community_id: int
-    house_id: int | None
-    place: str
-    category: str
-    category_shown: str
-    priority: str
-    priority_shown: str
-    state: str
-    state_shown: str
-    description: str
-    assignee: str
-    opened_at: datetime
-    finish_due_at: datetime
-    is_late: bool
-    incident_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One line of a progress page; owners read no internal notes and no staff's ids."""
-
-    at: datetime
-    act: str
-    act_shown: str
-    state: str
-    state_shown: str
-    who: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class PartView:
-    """Material that was used; the quantity as text."""
-
-    name: str
-    quantity: str
-    unit_price_fen: int
-    amount_fen: int
-
-
-@dataclass(frozen=True, slots=True)
-class QuoteView:
-    """A price that an owner was asked for."""
-
-    amount_fen: int
-    note: str
-    state: str
-    made_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class FollowUpView:
-    """What an owner said afterwards."""
-
-    at: datetime
-    is_satisfied: bool
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class RepairView:
-    """A repair with all that happened to it.
-
-    ``contact_phone`` is whole only for the engineer who works on it, until it has ended.
-    """
-
-    row: RepairRow
-    contact_name: str
-    contact_phone: str
-    is_phone_masked: bool
-    source: str
-    cause: str
-    cause_shown: str
-    measure: str
-    labour_minutes: int
-    labour_fen: int
-    charge_fen: int
-    reopened_count: int
-    response_due_at: datetime
-    arrive_due_at: datetime
-    breached_at: datetime | None
-    finished_at: datetime | None
-    score: int | None
-    rating_note: str
-    progress: Sequence[Progress]
-    parts: Sequence[PartView]
-    quotes: Sequence[QuoteView]
-    follow_ups: Sequence[FollowUpView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +255,9 @@ def _read_one(
         finished_at=repair.finished_at,
         score=rating.score if rating else None,
         rating_note=rating.note if rating else "",
+        photos=files_of(session, subject_type=FileSubject.REPAIR, subject_ids=[repair.id])[
+            repair.id
+        ],
         progress=_read_progress(session, repair.id, is_owner),
         parts=() if is_owner else _read_parts(session, repair.id),
         quotes=_read_quotes(session, repair.id),
@@ -352,6 +269,11 @@ def _read_progress(session: Session, repair_id: int, is_owner: bool) -> list[Pro
     events = session.scalars(
         select(RepairEvent).where(RepairEvent.repair_id == repair_id).order_by(RepairEvent.id)
     ).all()
+    photos = files_of(
+        session,
+        subject_type=FileSubject.REPAIR_EVENT,
+        subject_ids=[event.id for event in events],
+    )
     return [
         Progress(
             at=event.at,
@@ -361,6 +283,7 @@ def _read_progress(session: Session, repair_id: int, is_owner: bool) -> list[Pro
             state_shown=STATE_SHOWN[RepairState(event.to_state)],
             who="住户" if event.actor_kind == ActorKind.OWNER else event.actor_name,
             note="" if is_owner and event.is_internal else event.note,
+            photos=photos[event.id],
         )
         for event in events
     ]

@@ -13,6 +13,7 @@ from domain.repairs import ACCEPT_WITHIN_MINUTES, AUTO_CLOSE_AFTER
 from models import RepairOrder, RepairRule
 from services.paid_repairs import settle_what_waits
 from services.repair_moves import move
+from services.repair_telling import tell_managers
 from services.tasks import open_task
 from services.unit_of_work import Transaction, UnitOfWork
 
@@ -61,7 +62,7 @@ def _tell_unaccepted(tx: Transaction) -> int:
         .outerjoin(RepairRule, RepairRule.community_id == RepairOrder.community_id)
         .where(waits, RepairOrder.escalated_at.is_(None), late)
     )
-    return _tell(tx, query, "escalated_at", "repair_unaccepted", "报修 {} 超时无人接单")
+    return _tell(tx, query, "escalated_at", "repair_unaccepted", "报修 {} 超时无人接单", "无人接单")
 
 
 def _tell_of_warnings(tx: Transaction) -> int:
@@ -70,12 +71,12 @@ def _tell_of_warnings(tx: Transaction) -> int:
         RepairOrder.warn_due_at <= tx.now,
         RepairOrder.finish_due_at >= tx.now,
     )
-    return _tell(tx, query, "warned_at", "repair_warning", "报修 {} 即将超过完成时限")
+    return _tell(tx, query, "warned_at", "repair_warning", "报修 {} 即将超过完成时限", "即将超时")
 
 
 def _tell_of_breaches(tx: Transaction) -> int:
     query = _running(RepairOrder.breached_at.is_(None), is_breached(tx.now))
-    return _tell(tx, query, "breached_at", "repair_breached", "报修 {} 已超过服务时限")
+    return _tell(tx, query, "breached_at", "repair_breached", "报修 {} 已超过服务时限", "已超时")
 
 
 def is_breached(now: datetime) -> ColumnElement[bool]:
@@ -94,7 +95,10 @@ def _running(*where: ColumnElement[bool]) -> Select[RepairOrder]:
     return select(RepairOrder).where(RepairOrder.state.in_(_BEFORE_FINISH), *where)
 
 
-def _tell(tx: Transaction, query: Select[RepairOrder], column: str, kind: str, words: str) -> int:
+def _tell(
+    tx: Transaction, query: Select[RepairOrder], column: str, kind: str, words: str, brief: str
+) -> int:
+    """Open a task for each, and tell the managers of its place; once, as the column says."""
     late = tx.session.scalars(
         query.order_by(RepairOrder.id)
         .limit(_AT_ONCE)
@@ -108,6 +112,7 @@ def _tell(tx: Transaction, query: Select[RepairOrder], column: str, kind: str, w
             title=words.format(repair.repair_no),
             community_id=repair.community_id,
         )
+        tell_managers(tx, repair, brief, f"{kind}:{tx.now.timestamp():.0f}")
     tx.session.execute(
         update(RepairOrder)
         .where(RepairOrder.id.in_([repair.id for repair in late]))

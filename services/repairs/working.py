@@ -54,6 +54,8 @@ class FinishedWork:
     labour_minutes: int = 0
     labour_fen: int = 0
     charge_fen: int = 0
+    photo_ids: Sequence[int] = ()
+    """Photos of what it looks like now."""
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,7 @@ class RepairWork:
                 RepairSide.WORKER,
                 note=work.measure.strip(),
                 values=values,
+                photo_ids=work.photo_ids,
             )
             if is_first:
                 _add_parts(tx, repair, work.parts)

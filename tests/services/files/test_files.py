@@ -195,7 +195,7 @@ class TestAttaching:
     def test_nobody_uses_photos_of_others(self, take, attach, other, engineer, attached):
         own = take().id
 
-        for somebody in (other, engineer):
+        for somebody in (other, engineer, SYSTEM, visitor()):
             with pytest.raises(NotFound):
                 attach([own], actor=somebody)
         assert attached() == []
