@@ -34,6 +34,7 @@ class RepairIn(Input):
     description = Words(limit=500, required=True, metadata={"example": "厨房水龙头漏水"})
     contact_name = Optional(limit=40, load_default="")
     contact_phone = Optional(limit=20, load_default="")
+    equipment_code = Optional(limit=40, load_default="", metadata={"example": "23456789ABCD"})
     photo_ids = PhotoIds()
 
 

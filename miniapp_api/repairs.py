@@ -72,9 +72,8 @@ class RatingIn(Input):
 @bp.refusals(401, 404, 422, 429, 503)
 def report(headers: dict[str, Any], form: dict[str, Any]) -> dict[str, int]:
     """Report a repair; the same key with the same words is the same repair."""
-    new = NewRepair(
-        **(form | {"category": RepairCategory(form["category"])}), source=RepairSource.OWNER
-    )
+    source = RepairSource.LABEL if form["equipment_code"] else RepairSource.OWNER
+    new = NewRepair(**(form | {"category": RepairCategory(form["category"])}), source=source)
     repair_id = own_services().repair_desk.report(
         actor=actor(), new=new, client_key=headers["idempotency_key"]
     )

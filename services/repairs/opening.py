@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
@@ -23,7 +23,7 @@ from domain.repairs import (
 from models import Account, Building, Community, House, HouseBinding, RepairOrder
 from services.audit import record
 from services.bindings import is_live_binding
-from services.equipment.lookup import must_stand_in
+from services.equipment.lookup import equipment_by_code, must_stand_in
 from services.files.attaching import attach_photos
 from services.keys import check_key, claim_key, staff_subject
 from services.numbers import take_numbers
@@ -46,6 +46,7 @@ class NewRepair:
     """What somebody reports: where, what kind, and in their own words.
 
     A house says where by itself; without one it is a building or a public place of the community.
+    The code of a label says which equipment, and so where.
     """
 
     category: RepairCategory
@@ -54,6 +55,7 @@ class NewRepair:
     building_id: int | None = None
     community_id: int | None = None
     equipment_id: int | None = None
+    equipment_code: str = ""
     priority: RepairPriority | None = None
     source: RepairSource = RepairSource.OWNER
     contact_name: str = ""
@@ -95,16 +97,17 @@ class RepairDesk:
             key_id, known = _claim(tx, subject, client_key, new)
             if known is not None:
                 return known
-            community_id, building_id = _own_place(tx, actor, new)
-            must_stand_in(tx, community_id, new.equipment_id)
+            at = _by_label(tx, new)
+            community_id, building_id = _own_place(tx, actor, at)
+            must_stand_in(tx, community_id, at.equipment_id)
             account = tx.session.get_one(Account, actor.account_id)
             return open_repair(
                 tx,
                 actor=actor,
                 community_id=community_id,
-                house_id=new.house_id,
+                house_id=at.house_id,
                 building_id=building_id,
-                equipment_id=new.equipment_id,
+                equipment_id=at.equipment_id,
                 category=new.category,
                 description=new.description,
                 source=new.source,
@@ -134,15 +137,16 @@ class RepairDesk:
             key_id, known = _claim(tx, staff_subject(actor), client_key, new)
             if known is not None:
                 return known
-            community_id, building_id = _scoped_place(tx, actor, new)
-            must_stand_in(tx, community_id, new.equipment_id)
+            at = _by_label(tx, new)
+            community_id, building_id = _scoped_place(tx, actor, at)
+            must_stand_in(tx, community_id, at.equipment_id)
             return open_repair(
                 tx,
                 actor=actor,
                 community_id=community_id,
-                house_id=new.house_id,
+                house_id=at.house_id,
                 building_id=building_id,
-                equipment_id=new.equipment_id,
+                equipment_id=at.equipment_id,
                 category=new.category,
                 description=new.description,
                 source=new.source,
@@ -324,6 +328,22 @@ def _check(new: NewRepair) -> str:
     if fields:
         raise InvalidInput(fields=fields)
     return normalise_phone(new.contact_phone) if new.contact_phone.strip() else ""
+
+
+def _by_label(tx: Transaction, new: NewRepair) -> NewRepair:
+    """Take which equipment it is, and where it stands, from its label's code if there is one."""
+    if not new.equipment_code:
+        return new
+    found = equipment_by_code(tx, new.equipment_code)
+    if found is None:
+        raise NotFound("没有这个设备，请重新扫描设备码")
+    return replace(
+        new,
+        equipment_id=found.id,
+        house_id=None,
+        building_id=found.building_id,
+        community_id=found.community_id,
+    )
 
 
 def _own_place(tx: Transaction, actor: Actor, new: NewRepair) -> tuple[int, int | None]:

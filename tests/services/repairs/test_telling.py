@@ -4,6 +4,7 @@ import pytest
 
 from domain.errors import NotFound
 from domain.repairs import DispatchMode
+from tests import factories
 from tests.gateways.test_photos import photo
 
 
@@ -143,3 +144,36 @@ class TestPhotos:
         for actor in (desk.stranger, desk.engineer):
             with pytest.raises(NotFound):
                 services.repair_lists.show(actor=actor, repair_id=repair_id)
+
+
+class TestLabels:
+    @pytest.fixture
+    def lift(self, database, desk):
+        with database.session() as session:
+            building = session.get_one(factories.Building, desk.building_id)
+            return factories.make_equipment(session, building=building, code="23456789ABCD")
+
+    def test_a_scanned_label_says_what_and_where(self, desk, report, repair, lift):
+        for actor in (desk.owner, desk.clerk):
+            row = repair(report(actor=actor, house_id=None, equipment_code="23456789abcd"))
+
+            assert (row["equipment_id"], row["building_id"]) == (lift.id, desk.building_id)
+            assert row["house_id"] is None
+
+    @pytest.mark.parametrize("code", ["ZZZZZZZZZZZZ", "x", "2345-6789", "号" * 12])
+    def test_a_code_that_is_none(self, report, code, lift):
+        with pytest.raises(NotFound, match="重新扫描"):
+            report(house_id=None, equipment_code=code)
+
+    def test_what_was_scrapped_has_no_label_any_more(self, database, report, lift):
+        database.do("UPDATE equipment SET state = 'scrapped'")
+
+        with pytest.raises(NotFound):
+            report(house_id=None, equipment_code="23456789ABCD")
+
+    def test_a_label_of_another_community_is_as_none(self, database, report):
+        with database.session() as session:
+            factories.make_equipment(session, code="ABCD23456789")
+
+        with pytest.raises(NotFound):
+            report(house_id=None, equipment_code="ABCD23456789")
