@@ -17,6 +17,7 @@ from miniapp_api import (
     bindings,
     callbacks,
     door,
+    equipment_pages,
     errors,
     health,
     limits,
@@ -153,6 +154,7 @@ def register(
     app.register_blueprint(callbacks.bp)
     app.register_blueprint(pages.bp)
     app.register_blueprint(door.bp)
+    app.register_blueprint(equipment_pages.bp)
     app.register_blueprint(receipt_pages.bp)
     app.register_blueprint(health.bp)
     errors.register(app, database_errors=database_errors)

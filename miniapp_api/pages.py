@@ -37,6 +37,14 @@ def show_page(template: str, status: int = 200, **values: object) -> Response:
     return response
 
 
+def without_script(response: Response) -> Response:
+    """Forbid a page that has no script to run any."""
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+    )
+    return response
+
+
 @bp.app_template_filter("clock")
 def show_clock(at: datetime) -> str:
     """Write an instant the way people here read it."""

@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 from domain.errors import NotFound
 from domain.money import show_yuan
 from miniapp_api.limits import VERIFYING, limited
-from miniapp_api.pages import show_page
+from miniapp_api.pages import show_page, without_script
 from miniapp_api.security import actor, open_to_all, own_services
 
 bp = Blueprint("receipt_pages", __name__)
@@ -21,8 +21,8 @@ def show_receipt(token: str) -> Response:
     try:
         receipt = own_services().receipt_prints.verify(actor=actor(), token=token)
     except NotFound:
-        return _no_script(show_page("receipt_unknown.html", 404))
-    return _no_script(
+        return without_script(show_page("receipt_unknown.html", 404))
+    return without_script(
         show_page(
             "receipt.html",
             receipt=receipt,
@@ -30,10 +30,3 @@ def show_receipt(token: str) -> Response:
             refunded=show_yuan(receipt.refunded_fen),
         )
     )
-
-
-def _no_script(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
-    )
-    return response

@@ -180,6 +180,7 @@ def _ids(world):  # noqa: F811
         "receipt_no": "CH-1",
         "number": "P1",
         "token": world.value("SELECT verify_token FROM receipt"),
+        "code": world.value("SELECT min(code) FROM equipment"),
         "visit": "x" * 32,
     }
 

@@ -35,6 +35,8 @@ REVIEWED = {
     ("POST", "/p/<door_token:token>/payments/<door_token:visit>/refresh"),
     # Whoever holds a printed receipt may ask whether it is true.
     ("GET", "/r/<door_token:token>"),
+    # Whoever scans the label of equipment learns its name and place.
+    ("GET", "/e/<number:code>"),
     # Whoever was shown a file holds a link to it, signed for minutes.
     ("GET", "/api/v1/files/<row_id:file_id>"),
     # Machines that watch; the numbers ask for their own token.
@@ -348,7 +350,7 @@ def test_no_route_changes_anything_by_get(routes):
 def test_nothing_stands_outside_the_known_prefixes(routes):
     for _, rule, _ in routes:
         assert rule.startswith(
-            ("/api/", "/notify/", "/wechat/", "/p/", "/r/", "/s/", "/h5/", "/staff/")
+            ("/api/", "/notify/", "/wechat/", "/p/", "/r/", "/e/", "/s/", "/h5/", "/staff/")
         ) or rule in {
             "/healthz",
             "/readyz",
