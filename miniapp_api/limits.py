@@ -86,7 +86,7 @@ KEEPING_ESTATE = Rate("keeping_estate", 240, _staff)
 """A clerk who types searches four times a second; a preview computes some dozens of bills."""
 MAINTAINING = Rate("maintaining", 240, _staff)
 """Whoever walks from lift to lift hands in a task in a minute; offline drafts come all at once."""
-PRINTING_LABELS = Rate("printing_labels", 10, _staff)
+PRINTING_LABELS = Rate("printing_labels", 20, _staff)
 """A sheet of 500 labels takes some seconds."""
 REPORTING = Rate("reporting", 30, _account)
 """An owner reports, confirms and rates a handful of times in a day."""

@@ -157,6 +157,11 @@ class TestDescription:
         }
 
         assert limited == {
+            "/api/v1/files/{file_id}",
+            "/api/v1/photos",
+            "/api/v1/notices",
+            "/api/v1/notices/{notice_id}",
+            "/api/v1/subscriptions",
             "/api/v1/houses/{house_id}/statement.pdf",
             "/api/v1/receipts/{receipt_no}.pdf",
             "/api/v1/houses/{house_id}/statement.xlsx",

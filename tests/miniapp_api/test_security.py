@@ -207,6 +207,7 @@ ROW_IDS = (
     "application_id",
     "invitation_id",
     "export_id",
+    "notice_id",
     "repair_id",
     "kind",
 )
