@@ -81,6 +81,13 @@ RULES = (
         "name = '', house_text = '', proof = '', decision_note = ''",
     ),
     Rule(
+        # What belongs to nothing is removed with its bytes by the next sweep.
+        "stored_file",
+        "业主的旧照片",
+        "account_id IS NOT NULL AND attached_at < :claim",
+        "subject_type = NULL, subject_id = NULL, community_id = NULL, attached_at = NULL",
+    ),
+    Rule(
         "outbox_message",
         "发过的消息",
         "state IN ('sent', 'failed', 'cancelled') AND (recipient <> '' OR payload <> '{}')"

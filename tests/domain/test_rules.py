@@ -130,12 +130,13 @@ MAY_VISIT = {
     Permission.PAY_AT_DOOR,
     Permission.VERIFY_RECEIPT,
     Permission.FOLLOW_FILE_LINKS,
+    Permission.SCAN_EQUIPMENT,
 }
 
 
 class TestActors:
     @pytest.mark.parametrize("permission", Permission)
-    def test_a_visitor_may_do_three_things(self, permission):
+    def test_a_visitor_may_do_five_things(self, permission):
         if permission in MAY_VISIT:
             visitor().must(permission)
         else:

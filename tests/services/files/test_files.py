@@ -336,6 +336,19 @@ class TestSweeping:
         assert attached() == [used]
         assert database.value("SELECT count(*) FROM stored_file WHERE id = :id", id=loose) == 0
 
+    def test_what_an_owner_handed_in_years_ago_goes(
+        self, services, take, attach, attached, clock, database, engineer
+    ):
+        own, of_staff = take().id, take(engineer).id
+        attach([own])
+        attach([of_staff], actor=engineer, subject_id=8)
+
+        clock.advance(days=3 * 366)
+        services.retention.erase_outdated(actor=SYSTEM)
+        services.file_desk.sweep(actor=SYSTEM)
+
+        assert (attached(), attached(8)) == ([], [of_staff])
+
     def test_files_of_a_closed_account_go_with_it(
         self, services, owner, take, attach, attached, clock, database
     ):
