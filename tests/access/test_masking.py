@@ -21,6 +21,8 @@ from tests import factories
 from tests.models.test_schema import world  # noqa: F401 - one row of everything
 
 PHONE = re.compile(r"(?<![0-9])(?:86)?1[3-9][0-9]{9}(?![0-9])")
+_RANDOM = re.compile(r'"request_id":\s*"[0-9a-f]+"|sign=[0-9a-f]+')
+"""Made by chance: now and then eleven digits in a row among them look like a phone."""
 SHOWS_PHONES = {
     "/api/v1/privacy/exports/<row_id:export_id>/file": "the owner's own copy, of their own phone",
 }
@@ -187,11 +189,10 @@ def _ids(world):  # noqa: F811
 
 class TestAnswers:
     def test_no_answer_has_a_full_phone_but_the_reviewed(self, told):
-        showing = {
-            rule: PHONE.findall(body.decode("utf-8", "replace"))
-            for rule, _, _, body in told
-            if PHONE.search(body.decode("utf-8", "replace"))
-        }
+        plain = [
+            (rule, _RANDOM.sub("", body.decode("utf-8", "replace"))) for rule, *_, body in told
+        ]
+        showing = {rule: PHONE.findall(body) for rule, body in plain if PHONE.search(body)}
 
         assert set(showing) - set(SHOWS_PHONES) == set()
 
