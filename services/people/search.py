@@ -109,19 +109,17 @@ def _find_ids(
     limit: int,
 ) -> Sequence[int]:
     """Find a page. A sum that few owe would have every owner looked up: past some, add up all."""
-    end = before_id
-    if end is None:
-        end = (session.scalar(select(func.max(Owner.id))) or 0) + 1
-    sums_all = which.arrears_from_fen is not None
 
     def page(query: Select[int]) -> Sequence[int]:
-        query = query.where(Owner.id < end).order_by(Owner.id.desc()).limit(limit)
-        return session.scalars(query).all()
+        if before_id is not None:
+            query = query.where(Owner.id < before_id)
+        return session.scalars(query.order_by(Owner.id.desc()).limit(limit)).all()
 
     query = find_query(session, actor, which, today)
-    if not sums_all:
+    if which.arrears_from_fen is None:
         return page(query)
-    near = page(query.where(Owner.id >= end - _LOOKED_UP))
+    newest = before_id or session.scalar(select(func.max(Owner.id))) or 0
+    near = page(query.where(Owner.id > newest - _LOOKED_UP))
     if len(near) == limit:
         return near
     return page(find_query(session, actor, which, today, sums_all=True))
