@@ -38,20 +38,29 @@ def in_scope(
     return community_id.in_(sorted(actor.scope.community_ids))
 
 
-def houses_in_scope(actor: Actor) -> ColumnElement[bool]:
-    """Hold rows of `House` to those in scope: of whole communities and of single buildings."""
-    whole = in_scope(House.community_id, actor)
+def places_in_scope(
+    community_id: InstrumentedAttribute[int],
+    building_id: InstrumentedAttribute[int] | InstrumentedAttribute[int | None],
+    actor: Actor,
+) -> ColumnElement[bool]:
+    """Hold rows to whole communities and single buildings in scope.
+
+    What is no building's is in the scope of those who have the whole community.
+    """
+    whole = in_scope(community_id, actor)
     if not actor.scope.building_ids:
         return whole
-    return or_(whole, House.building_id.in_(sorted(actor.scope.building_ids)))
+    return or_(whole, building_id.in_(sorted(actor.scope.building_ids)))
+
+
+def houses_in_scope(actor: Actor) -> ColumnElement[bool]:
+    """Hold rows of `House` to those in scope: of whole communities and of single buildings."""
+    return places_in_scope(House.community_id, House.building_id, actor)
 
 
 def buildings_in_scope(actor: Actor) -> ColumnElement[bool]:
     """Hold rows of `Building` to those in scope."""
-    whole = in_scope(Building.community_id, actor)
-    if not actor.scope.building_ids:
-        return whole
-    return or_(whole, Building.id.in_(sorted(actor.scope.building_ids)))
+    return places_in_scope(Building.community_id, Building.id, actor)
 
 
 def communities_reached(actor: Actor) -> ColumnElement[bool]:

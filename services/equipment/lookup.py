@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from domain.actors import Actor
 from domain.equipment import CODE_PATTERN
 from domain.errors import NotFound
 from models import Equipment
-from services.scopes import in_scope
+from services.scopes import places_in_scope
 from services.unit_of_work import Transaction
 
 
@@ -27,10 +27,7 @@ def equipment_by_code(tx: Transaction, code: str) -> Equipment | None:
 
 def equipment_in_scope(actor: Actor) -> ColumnElement[bool]:
     """Hold rows of `Equipment` to those in scope; what serves a whole community needs all of it."""
-    whole = in_scope(Equipment.community_id, actor)
-    if not actor.scope.building_ids:
-        return whole
-    return or_(whole, Equipment.building_id.in_(sorted(actor.scope.building_ids)))
+    return places_in_scope(Equipment.community_id, Equipment.building_id, actor)
 
 
 def find_equipment(session: Session, actor: Actor, equipment_id: int) -> Equipment:

@@ -13,7 +13,7 @@ from domain.periods import local_date
 from domain.repair_states import RepairState
 from models import HouseBinding, RepairOrder
 from services.bindings import bought_on, is_live_binding
-from services.scopes import in_scope
+from services.scopes import places_in_scope
 from services.unit_of_work import Transaction
 
 
@@ -43,10 +43,7 @@ def own_repairs(actor: Actor, today: date) -> ColumnElement[bool]:
 
 def repairs_in_scope(actor: Actor) -> ColumnElement[bool]:
     """Hold rows of `RepairOrder` to the communities and buildings that a member of staff has."""
-    whole = in_scope(RepairOrder.community_id, actor)
-    if not actor.scope.building_ids:
-        return whole
-    return or_(whole, RepairOrder.building_id.in_(sorted(actor.scope.building_ids)))
+    return places_in_scope(RepairOrder.community_id, RepairOrder.building_id, actor)
 
 
 def reading_permission(actor: Actor) -> Permission:
