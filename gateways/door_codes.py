@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 
-from gateways.pdf_boxes import Box, fit_text, open_file
+from gateways.pdf_boxes import Box, fit_text
+from gateways.pdf_grid import card_size, draw_cards
 from gateways.pdf_text import GREY
 from gateways.qr_codes import HIGH, draw_code, encode
 from services.printing import DoorCode
 
 _COLUMNS, _ROWS = 2, 3
-_MARGIN = 10 * mm
-_CARD_WIDTH = (A4[0] - 2 * _MARGIN) / _COLUMNS
-_CARD_HEIGHT = (A4[1] - 2 * _MARGIN) / _ROWS
+_CARD_WIDTH, _CARD_HEIGHT = card_size(_COLUMNS, _ROWS)
 _PADDING = 4 * mm
 _CODE = 56 * mm
 """A code with its quiet zone; from the least version on its dark part is 45 mm wide or more."""
@@ -29,29 +27,7 @@ def draw_door_codes(codes: Sequence[DoorCode]) -> bytes:
     Raises:
         ValueError: an address does not fit a code.
     """
-    canvas, out = open_file("缴费二维码", *A4)
-    for start in range(0, len(codes), _COLUMNS * _ROWS):
-        _draw_cut_lines(canvas)
-        for number, code in enumerate(codes[start : start + _COLUMNS * _ROWS]):
-            row, column = divmod(number, _COLUMNS)
-            x = _MARGIN + column * _CARD_WIDTH
-            _draw_card(canvas, code, x, A4[1] - _MARGIN - row * _CARD_HEIGHT)
-        canvas.showPage()
-    canvas.save()
-    return out.getvalue()
-
-
-def _draw_cut_lines(canvas: Any) -> None:
-    canvas.setStrokeColor(GREY)
-    canvas.setLineWidth(0.5)
-    canvas.setDash(3, 3)
-    for column in range(_COLUMNS + 1):
-        x = _MARGIN + column * _CARD_WIDTH
-        canvas.line(x, _MARGIN, x, A4[1] - _MARGIN)
-    for row in range(_ROWS + 1):
-        y = _MARGIN + row * _CARD_HEIGHT
-        canvas.line(_MARGIN, y, A4[0] - _MARGIN, y)
-    canvas.setDash()
+    return draw_cards("缴费二维码", codes, _draw_card, columns=_COLUMNS, rows=_ROWS)
 
 
 def _draw_card(canvas: Any, code: DoorCode, x: float, top: float) -> None:

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 
-from gateways.pdf_boxes import Box, fit_text, open_file
+from gateways.pdf_boxes import Box, fit_text
+from gateways.pdf_grid import card_size, draw_cards
 from gateways.pdf_text import GREY
 from gateways.qr_codes import HIGH, draw_code, encode
 from services.printing import EquipmentLabel
 
 _COLUMNS, _ROWS = 2, 7
-_MARGIN = 10 * mm
-_WIDTH = (A4[0] - 2 * _MARGIN) / _COLUMNS
-_HEIGHT = (A4[1] - 2 * _MARGIN) / _ROWS
+_WIDTH, _HEIGHT = card_size(_COLUMNS, _ROWS)
 _CODE = 36 * mm
 """A code with its quiet zone; the dark part is 28 mm wide or more, legible at arm's length."""
 _PADDING = 2 * mm
@@ -29,28 +27,7 @@ def draw_equipment_labels(labels: Sequence[EquipmentLabel]) -> bytes:
     Raises:
         ValueError: an address does not fit a code.
     """
-    canvas, out = open_file("设备标签", *A4)
-    for start in range(0, len(labels), _COLUMNS * _ROWS):
-        _draw_cut_lines(canvas)
-        for number, label in enumerate(labels[start : start + _COLUMNS * _ROWS]):
-            row, column = divmod(number, _COLUMNS)
-            _draw_label(canvas, label, _MARGIN + column * _WIDTH, A4[1] - _MARGIN - row * _HEIGHT)
-        canvas.showPage()
-    canvas.save()
-    return out.getvalue()
-
-
-def _draw_cut_lines(canvas: Any) -> None:
-    canvas.setStrokeColor(GREY)
-    canvas.setLineWidth(0.5)
-    canvas.setDash(3, 3)
-    for column in range(_COLUMNS + 1):
-        x = _MARGIN + column * _WIDTH
-        canvas.line(x, _MARGIN, x, A4[1] - _MARGIN)
-    for row in range(_ROWS + 1):
-        y = _MARGIN + row * _HEIGHT
-        canvas.line(_MARGIN, y, A4[0] - _MARGIN, y)
-    canvas.setDash()
+    return draw_cards("设备标签", labels, _draw_label, columns=_COLUMNS, rows=_ROWS)
 
 
 def _draw_label(canvas: Any, label: EquipmentLabel, x: float, top: float) -> None:
