@@ -57,3 +57,15 @@ class SpaceRight(StrEnum):
 def house_label(building: str, unit_no: str, room_no: str) -> str:
     """Name a house the way its owners do: ``1栋2单元303``; without a unit ``1栋303``."""
     return f"{building}{unit_no}单元{room_no}" if unit_no else f"{building}{room_no}"
+
+
+PUBLIC_AREA = "公共区域"
+
+
+def place_label(building: str | None, unit_no: str | None, room_no: str | None) -> str:
+    """Name a place: a house, the public area of a building, or that of a whole community."""
+    if building is None:
+        return PUBLIC_AREA
+    if unit_no is None or room_no is None:
+        return f"{building}{PUBLIC_AREA}"
+    return house_label(building, unit_no, room_no)

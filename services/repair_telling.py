@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from domain.actors import ActorKind
-from domain.houses import house_label
+from domain.houses import place_label
 from domain.messages import MessageKind
-from domain.periods import SHANGHAI
+from domain.periods import SHANGHAI, local_date
 from domain.permissions import Role
 from domain.repair_states import ACT_SHOWN, STATE_SHOWN, RepairAct, RepairState
 from domain.repairs import CATEGORY_SHOWN, RepairCategory
-from models import Building, House, RepairEvent, RepairOrder
-from services.messages.telling import tell_house, tell_staff
+from models import Building, House, HouseBinding, RepairEvent, RepairOrder
+from services.bindings import is_live_binding
+from services.messages.telling import tell_houses, tell_staff
 from services.place_staff import ids_of_those_who_serve
 from services.unit_of_work import Transaction
 
@@ -35,7 +36,7 @@ _OF_PROGRESS = frozenset(
         RepairAct.NOTE,
     }
 )
-"""What a household wants to know; of the rest its page tells."""
+"""What whoever reported it wants to know; of the rest the page tells."""
 _OF_WORK = frozenset(
     {
         RepairAct.ASSIGN,
@@ -51,11 +52,11 @@ _OF_WORK = frozenset(
 
 
 def tell_of_event(tx: Transaction, repair: RepairOrder, event: RepairEvent) -> None:
-    """Tell the household and the engineer of an event that was just written."""
+    """Tell the reporter and the engineer of an event that was just written."""
     act = RepairAct(event.act)
     key = f"repair:{repair.id}:{event.id}"
-    if act in _OF_PROGRESS and repair.house_id is not None:
-        _tell_household(tx, repair, event, key)
+    if act in _OF_PROGRESS:
+        _tell_reporter(tx, repair, event, key)
     is_own_act = (event.actor_kind, event.actor_id) == (ActorKind.STAFF, repair.assignee_staff_id)
     if act in _OF_WORK and repair.assignee_staff_id is not None and not is_own_act:
         _tell_staff(tx, repair, [repair.assignee_staff_id], ACT_SHOWN[act], key)
@@ -74,13 +75,13 @@ def tell_managers(tx: Transaction, repair: RepairOrder, words: str, key: str) ->
     _tell_staff(tx, repair, managers, words, f"repair:{repair.id}:{key}")
 
 
-def _tell_household(tx: Transaction, repair: RepairOrder, event: RepairEvent, key: str) -> None:
+def _tell_reporter(tx: Transaction, repair: RepairOrder, event: RepairEvent, key: str) -> None:
     """Tell whoever reported it; of what was entered at the desk, the people of the house."""
     note = "" if event.is_internal else event.note
-    tell_house(
+    tell_houses(
         tx,
         kind=MessageKind.REPAIR_PROGRESS,
-        house_id=repair.house_id or 0,
+        house_ids=_houses(tx, repair),
         payload={
             "title": f"{CATEGORY_SHOWN[RepairCategory(repair.category)]}报修",
             "state": STATE_SHOWN[RepairState(event.to_state)],
@@ -91,6 +92,21 @@ def _tell_household(tx: Transaction, repair: RepairOrder, event: RepairEvent, ke
         community_id=repair.community_id,
         only_account_id=repair.reporter_account_id,
     )
+
+
+def _houses(tx: Transaction, repair: RepairOrder) -> Sequence[int]:
+    """Tell of which house it is, or for a public place, which houses its reporter has there."""
+    if repair.house_id is not None:
+        return [repair.house_id]
+    return tx.session.scalars(
+        select(HouseBinding.house_id)
+        .join(House, House.id == HouseBinding.house_id)
+        .where(
+            HouseBinding.account_id == repair.reporter_account_id,
+            House.community_id == repair.community_id,
+            is_live_binding(local_date(tx.now)),
+        )
+    ).all()
 
 
 def _tell_staff(
@@ -111,13 +127,11 @@ def _tell_staff(
 
 
 def _place(tx: Transaction, repair: RepairOrder) -> str:
-    if repair.house_id is not None:
-        building, unit_no, room_no = tx.session.execute(
-            select(Building.name, House.unit_no, House.room_no)
-            .join(House, House.building_id == Building.id)
-            .where(House.id == repair.house_id)
-        ).one()
-        return house_label(building, unit_no, room_no)
-    if repair.building_id is None:
-        return "公共区域"
-    return f"{tx.session.get_one(Building, repair.building_id).name}公共区域"
+    building, unit_no, room_no = tx.session.execute(
+        select(Building.name, House.unit_no, House.room_no)
+        .select_from(RepairOrder)
+        .outerjoin(Building, Building.id == RepairOrder.building_id)
+        .outerjoin(House, House.id == RepairOrder.house_id)
+        .where(RepairOrder.id == repair.id)
+    ).one()
+    return place_label(building, unit_no, room_no)

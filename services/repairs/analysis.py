@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from domain.actors import Actor, Permission
 from domain.errors import InvalidInput
+from domain.houses import PUBLIC_AREA
 from domain.repairs import (
     CATEGORY_SHOWN,
     CAUSE_SHOWN,
@@ -127,7 +128,7 @@ def _read_causes(session: Session, values: dict[str, Any]) -> list[CauseShare]:
             cause=row.cause,
             cause_shown=CAUSE_SHOWN[FaultCause(row.cause)],
             building_id=row.building_id,
-            building=row.building or "公共区域",
+            building=row.building or PUBLIC_AREA,
             equipment_id=row.equipment_id,
             count=row.times,
             cost_fen=row.cost_fen,

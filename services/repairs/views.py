@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from domain.actors import Actor, ActorKind, Permission
 from domain.errors import InvalidInput, NotFound
 from domain.files import FileSubject
-from domain.houses import house_label
+from domain.houses import place_label
 from domain.periods import local_date
 from domain.phones import mask_phone
 from domain.repair_states import (
@@ -180,17 +180,9 @@ def _read_rows(
     if before_id is not None:
         query = query.where(RepairOrder.id < before_id)
     return [
-        _as_row(repair, _place(building, unit, room), assignee or "", now)
+        _as_row(repair, place_label(building, unit, room), assignee or "", now)
         for repair, building, unit, room, assignee in session.execute(query)
     ]
-
-
-def _place(building: str | None, unit_no: str | None, room_no: str | None) -> str:
-    if building is None:
-        return "公共区域"
-    if unit_no is None or room_no is None:
-        return f"{building}公共区域"
-    return house_label(building, unit_no, room_no)
 
 
 def _as_row(repair: RepairOrder, place: str, assignee: str, now: datetime) -> RepairRow:
@@ -237,7 +229,7 @@ def _read_one(
     sees_phone = works_on_it and repair.state not in ENDED
     rating = session.get(RepairRating, repair.id)
     return RepairView(
-        row=_as_row(repair, _place(building, unit, room), assignee or "", now),
+        row=_as_row(repair, place_label(building, unit, room), assignee or "", now),
         contact_name=repair.contact_name,
         contact_phone=repair.contact_phone if sees_phone else mask_phone(repair.contact_phone),
         is_phone_masked=not sees_phone,

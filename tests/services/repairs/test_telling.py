@@ -53,6 +53,16 @@ class TestTelling:
 
         assert {who for who, _ in told("repair_progress")} == {desk.owner.id, desk.family.id}
 
+    def test_whoever_reports_a_public_place_is_told_and_nobody_else(
+        self, services, desk, at_work, told
+    ):
+        repair_id = at_work(house_id=None, building_id=desk.building_id)
+        services.repair_dispatch.tell(actor=desk.clerk, repair_id=repair_id, note="下午恢复")
+
+        progress = told("repair_progress")
+        assert {who for who, _ in progress} == {desk.owner.id}
+        assert progress[-1][1]["note"] == "下午恢复"
+
     def test_an_internal_note_is_not_told(self, services, desk, at_work, told):
         repair_id = at_work()
         services.repair_dispatch.force_close(actor=desk.manager, repair_id=repair_id, reason="误报")
