@@ -13,7 +13,18 @@ from domain.maintenance_rules import FIXED_DAYS_LIMIT, Basis, DueRule, PlanUnit
 from domain.maintenance_states import MaintenanceKind, Verdict
 from domain.permissions import Role
 from miniapp_api.estate_fields import NumberOut, WholeIn, text_in
-from miniapp_api.fields import WORDS, Day, Flag, Input, ListOf, NestedIn, OneOf, RowId, Words
+from miniapp_api.fields import (
+    WORDS,
+    Day,
+    Flag,
+    Input,
+    ListOf,
+    NestedIn,
+    OneOf,
+    PhotoIds,
+    RowId,
+    Words,
+)
 from miniapp_api.people_fields import Optional, ReasonIn
 from miniapp_api.stored_files import FileOut
 from services.maintenance.plan_rows import PlanWords
@@ -25,7 +36,6 @@ STATES = [str(one) for one in EquipmentState]
 KINDS = [str(one) for one in MaintenanceKind]
 UNITS = [str(one) for one in PlanUnit]
 IDS_LIMIT = 500
-PHOTOS_LIMIT = 9
 
 
 class SignedIn(fields.String):
@@ -107,12 +117,7 @@ class FindingIn(Input):
     verdict = OneOf([str(one) for one in Verdict], required=True)
     value = SignedIn()
     note = Optional(limit=NOTE_LIMIT, load_default="")
-    photo_ids = fields.List(
-        RowId(),
-        validate=validate.Length(max=PHOTOS_LIMIT, error=f"最多 {PHOTOS_LIMIT} 张"),
-        load_default=list,
-        error_messages=WORDS,
-    )
+    photo_ids = PhotoIds()
 
 
 class PlanColumnsIn(Input):
