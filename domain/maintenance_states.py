@@ -64,7 +64,7 @@ TASK_MOVES: dict[tuple[TaskState, TaskAct], tuple[TaskState, Doer]] = {
 """From a state by an act to a state, and who does it."""
 OPEN = frozenset({_S.SCHEDULED, _S.REMINDED, _S.IN_PROGRESS, _S.SUBMITTED})
 UNSTARTED = frozenset({_S.SCHEDULED, _S.REMINDED})
-TODO = UNSTARTED | {_S.IN_PROGRESS}
+UNDONE = UNSTARTED | {_S.IN_PROGRESS}
 """States in which a task can be overdue: somebody still has to do it."""
 TASK_SHOWN = {
     _S.SCHEDULED: "待执行",

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, func, select
 from sqlalchemy.orm import Session
 
 from domain.actors import Actor, Permission
-from domain.maintenance_states import TODO, TaskAct, TaskState
+from domain.maintenance_states import UNDONE, TaskAct, TaskState
 from domain.messages import MessageKind
 from domain.periods import local_date
 from domain.permissions import Role
@@ -45,7 +45,7 @@ class MaintenanceReminders:
             soon = _ids(session, MaintenanceTask.state == TaskState.SCHEDULED, is_soon)
             due = _ids(
                 session,
-                MaintenanceTask.state.in_(sorted(TODO)),
+                MaintenanceTask.state.in_(sorted(UNDONE)),
                 MaintenanceTask.due_on == today,
             )
             late = session.scalars(

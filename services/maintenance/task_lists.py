@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, or_, tuple_
 
 from domain.actors import Actor, Permission
 from domain.errors import InvalidInput, NotFound
-from domain.maintenance_states import OPEN, TODO, TaskState
+from domain.maintenance_states import OPEN, UNDONE, TaskState
 from domain.periods import local_date
 from models import MaintenanceTask
 from services.maintenance.task_rows import (
@@ -111,9 +111,9 @@ def _of_list(which: TaskList, actor: Actor, today: date) -> Sequence[ColumnEleme
         role = MaintenanceTask.assignee_id.is_(None) & (
             MaintenanceTask.assignee_role == (actor.role or "")
         )
-        return [state.in_(sorted(TODO)), or_(own, role)]
+        return [state.in_(sorted(UNDONE)), or_(own, role)]
     if which is TaskList.DUE:
-        return [state.in_(sorted(TODO)), MaintenanceTask.due_on <= today + _SOON]
+        return [state.in_(sorted(UNDONE)), MaintenanceTask.due_on <= today + _SOON]
     if which is TaskList.OVERDUE:
         return [overdue_on(today)]
     if which is TaskList.SUBMITTED:

@@ -17,7 +17,7 @@ from domain.files import FileSubject
 from domain.maintenance_states import (
     KIND_SHOWN,
     TASK_SHOWN,
-    TODO,
+    UNDONE,
     VERDICT_SHOWN,
     MaintenanceKind,
     TaskState,
@@ -120,7 +120,7 @@ def lock_task(tx: Transaction, actor: Actor, task_id: int) -> MaintenanceTask:
 def overdue_on(today: date) -> ColumnElement[bool]:
     """Hold tasks to those that are overdue on a day."""
     due_before: ColumnElement[bool] = MaintenanceTask.due_on + MaintenanceTask.window_days < today
-    return MaintenanceTask.state.in_(sorted(TODO)) & due_before
+    return MaintenanceTask.state.in_(sorted(UNDONE)) & due_before
 
 
 def show_task(row: Row[MaintenanceTask, Equipment], now: datetime) -> TaskView:
@@ -140,7 +140,7 @@ def show_task(row: Row[MaintenanceTask, Equipment], now: datetime) -> TaskView:
         due_on=task.due_on,
         state=task.state,
         state_shown=TASK_SHOWN[TaskState(task.state)],
-        is_overdue=task.state in TODO and last_day < local_date(now),
+        is_overdue=task.state in UNDONE and last_day < local_date(now),
         assignee_id=task.assignee_id,
         assignee_role=task.assignee_role,
         submitted_on=task.submitted_on,

@@ -16,7 +16,7 @@ from domain.checklists import Finding, check_findings, items_from_json
 from domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from domain.estate_fields import NOTE_LIMIT
 from domain.maintenance_rules import Basis
-from domain.maintenance_states import TODO, TaskAct, TaskState
+from domain.maintenance_states import UNDONE, TaskAct, TaskState
 from domain.periods import local_date
 from models import Equipment, MaintenancePlan, MaintenanceTask
 from services.audit import record
@@ -166,7 +166,7 @@ class MaintenanceTasks:
         actor.must(Permission.PLAN_MAINTENANCE)
 
         def work(tx: Transaction, task: MaintenanceTask) -> None:
-            if task.state not in TODO:
+            if task.state not in UNDONE:
                 raise MaintenanceTaskMoved
             check_assignee(tx, task.community_id, assignee_id)
             task.assignee_id = assignee_id
