@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from domain.actors import Actor, ActorKind
 from domain.errors import NotFound
-from domain.files import PHOTOS_PER_SUBJECT, FileKind, FileSubject
+from domain.files import LOOSE_LIFE, PHOTOS_PER_SUBJECT, FileKind, FileSubject
 from models import StoredFile
 from services.files.refusals import TooManyFiles
 from services.unit_of_work import Transaction
@@ -92,6 +92,7 @@ def _attach(
             StoredFile.id.in_(ids),
             StoredFile.kind == kind,
             StoredFile.subject_type.is_(None),
+            StoredFile.created_at >= tx.now - LOOSE_LIFE,
             handed_in_by(actor),
         )
         .values(

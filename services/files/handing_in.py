@@ -53,7 +53,7 @@ class FileDesk:
         Raises:
             FileMissing, PhotoTooLarge, PhotoUnreadable: it is no photo that we take.
             TooManyLooseFiles: thirty of theirs wait for their use.
-            PlatformUnavailable: the store did not take it; nothing is kept.
+            PlatformUnavailable: the store did not take it; the next sweep clears up.
         """
         actor.must(Permission.HAND_IN_FILES)
         if not content:
@@ -65,9 +65,7 @@ class FileDesk:
         now = self.unit_of_work.clock.now()
         key = _new_key(now)
         small_key = f"{key}-small"
-        self.store.put(key, remade.full, content_type=_JPEG)
-        self.store.put(small_key, remade.small, content_type=_JPEG)
-        return self._keep(
+        view = self._note(
             actor,
             StoredFile(
                 kind=FileKind.PHOTO,
@@ -81,6 +79,9 @@ class FileDesk:
                 created_at=now,
             ),
         )
+        self.store.put(key, remade.full, content_type=_JPEG)
+        self.store.put(small_key, remade.small, content_type=_JPEG)
+        return view
 
     def take_document(self, *, actor: Actor, content: bytes, file_name: str) -> FileView:
         """Keep a document as it is; it is only ever given out as a file to be saved.
@@ -88,7 +89,7 @@ class FileDesk:
         Raises:
             FileMissing, DocumentTooLarge, DocumentRefused: it is no document that we take.
             TooManyLooseFiles: thirty of theirs wait for their use.
-            PlatformUnavailable: the store did not take it; nothing is kept.
+            PlatformUnavailable: the store did not take it; the next sweep clears up.
         """
         actor.must(Permission.HAND_IN_DOCUMENTS)
         if not content:
@@ -101,8 +102,7 @@ class FileDesk:
         self._must_have_room(actor)
         now = self.unit_of_work.clock.now()
         key = _new_key(now)
-        self.store.put(key, content, content_type=content_type)
-        return self._keep(
+        view = self._note(
             actor,
             StoredFile(
                 kind=FileKind.DOCUMENT,
@@ -114,38 +114,43 @@ class FileDesk:
                 created_at=now,
             ),
         )
+        self.store.put(key, content, content_type=content_type)
+        return view
 
     def sweep(self, *, actor: Actor) -> int:
         """Remove files that belong to nothing after a day, and return how many.
 
-        The rows go first: what is cut off in between leaves bytes that nobody can reach.
+        The bytes go first and the row only once they are gone, so that a store that is away, or a
+        sweep that is cut off, leaves nothing behind that the next sweep does not find. Nobody can
+        attach them meanwhile: they are too old.
         """
         actor.must(Permission.RUN_PLATFORM_WORK)
-
-        def work(tx: Transaction) -> list[str]:
-            old = (
-                select(StoredFile.id)
-                .where(
-                    StoredFile.subject_type.is_(None), StoredFile.created_at < tx.now - LOOSE_LIFE
-                )
-                .order_by(StoredFile.created_at)
-                .limit(_SWEPT)
-                .with_for_update(skip_locked=True)
+        old = (
+            select(StoredFile.id, StoredFile.key, StoredFile.small_key)
+            .where(
+                StoredFile.subject_type.is_(None),
+                StoredFile.created_at < self.unit_of_work.clock.now() - LOOSE_LIFE,
             )
-            gone = tx.session.execute(
-                delete(StoredFile)
-                .where(StoredFile.id.in_(old))
-                .returning(StoredFile.key, StoredFile.small_key)
-            ).all()
-            return [key for row in gone for key in row if key]
+            .order_by(StoredFile.created_at)
+            .limit(_SWEPT)
+        )
+        with self.unit_of_work.reading() as session:
+            rows = session.execute(old).all()
+        gone = [row.id for row in rows if self._remove(row.key, row.small_key)]
+        if gone:
+            self.unit_of_work.run(
+                lambda tx: tx.session.execute(delete(StoredFile).where(StoredFile.id.in_(gone)))
+            )
+        return len(gone)
 
-        keys = self.unit_of_work.run(work)
-        for key in keys:
-            try:
+    def _remove(self, *keys: str | None) -> bool:
+        try:
+            for key in filter(None, keys):
                 self.store.delete(key)
-            except PlatformUnavailable:
-                log.warning("a file is left in the store", extra={"key": key})
-        return len(keys)
+        except PlatformUnavailable:
+            log.warning("a file waits for the next sweep: the store did not answer")
+            return False
+        return True
 
     def _must_have_room(self, actor: Actor) -> None:
         with self.unit_of_work.reading() as session:
@@ -155,7 +160,8 @@ class FileDesk:
         if (loose or 0) >= LOOSE_LIMIT:
             raise TooManyLooseFiles
 
-    def _keep(self, actor: Actor, row: StoredFile) -> FileView:
+    def _note(self, actor: Actor, row: StoredFile) -> FileView:
+        """Write the row before the store has the bytes: so there are never bytes without one."""
         if actor.kind is ActorKind.OWNER:
             row.account_id = actor.id
         else:

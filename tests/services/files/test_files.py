@@ -1,13 +1,15 @@
 """Photos and documents: handed in, used once, seen by link, cleared away."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from domain.actors import owner_actor, system_actor, visitor
-from domain.errors import NotAllowed, NotFound
+from domain.errors import NotAllowed, NotFound, PlatformUnavailable
 from domain.files import LOOSE_LIMIT, FileSize, FileSubject
+from gateways.file_stores import open_store
 from models import Account
 from services.files.attaching import attach_document, attach_photos, files_of
 from services.files.refusals import (
@@ -21,6 +23,7 @@ from services.files.refusals import (
 from services.privacy.erasing import erase_account
 from tests import factories
 from tests.gateways.test_photos import photo
+from tests.world import free_port
 
 SYSTEM = system_actor("测试")
 PDF = b"%PDF-1.7\n%%EOF"
@@ -330,11 +333,35 @@ class TestSweeping:
 
         assert services.file_desk.sweep(actor=SYSTEM) == 0
         clock.advance(hours=24, seconds=1)
-        assert services.file_desk.sweep(actor=SYSTEM) == 2
+        assert services.file_desk.sweep(actor=SYSTEM) == 1
 
         assert kept() == before - 2
         assert attached() == [used]
         assert database.value("SELECT count(*) FROM stored_file WHERE id = :id", id=loose) == 0
+
+    def test_a_store_that_is_away_loses_nothing_and_is_asked_again(
+        self, services, owner, take, clock, kept, database
+    ):
+        away = open_store(directory="", url=f"http://key:secret@127.0.0.1:{free_port()}/anju")
+        desk = replace(services.file_desk, store=away)
+        with pytest.raises(PlatformUnavailable):
+            desk.take_photo(actor=owner, content=photo())
+        take()
+        before = kept()
+        clock.advance(hours=24, seconds=1)
+
+        assert desk.sweep(actor=SYSTEM) == 0
+        assert kept() == before
+
+        assert services.file_desk.sweep(actor=SYSTEM) == 2
+        assert (kept(), database.value("SELECT count(*) FROM stored_file")) == (before - 2, 0)
+
+    def test_what_waits_to_be_swept_cannot_be_attached(self, take, attach, clock):
+        taken = take().id
+        clock.advance(hours=24, seconds=1)
+
+        with pytest.raises(NotFound):
+            attach([taken])
 
     def test_what_an_owner_handed_in_years_ago_goes(
         self, services, take, attach, attached, clock, database, engineer
