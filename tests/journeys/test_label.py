@@ -21,3 +21,10 @@ def test_says_what_it_is_of(live, database, page, look):
     expect(page.get_by_role("heading")).to_have_text("1号客梯")
     expect(page.get_by_text("危险情况")).to_be_visible()
     look("label")
+
+
+def test_a_label_of_nothing_says_what_to_do(live, page, look):
+    page.goto(f"{live}/e/ZZZZZZZZZZZZ")
+
+    expect(page.get_by_role("heading")).to_have_text("没有这个设备")
+    look("label-unknown")
